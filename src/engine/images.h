@@ -1,0 +1,55 @@
+// Images as the API shows them: a thin room over image::Images and image::Puller.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/filters.h"
+#include "api/images.h"
+#include "api/progress.h"
+
+namespace proa::engine {
+
+struct Rooms;
+
+struct PullRequest {
+  std::string from_image;  // "busybox", "localhost:5000/app@sha256:..."
+  std::string tag;         // "", a tag or a digest
+  std::string platform;    // "", "linux/arm64/v8"
+  std::string username, password, identity_token, registry_token;
+  bool all_tags = false;
+};
+
+struct ImagesPruned {
+  std::vector<api::ImageDeleteItem> deleted;
+  std::uint64_t reclaimed = 0;
+};
+
+class Images {
+ public:
+  explicit Images(Rooms& rooms) : rooms_(rooms) {}
+
+  struct ListOptions {
+    bool all = false;
+    bool shared_size = false;
+  };
+  std::vector<api::ImageSummary> list(const ListOptions& options, const api::Filters& filters) const;
+  api::ImageInspect inspect(std::string_view name) const;
+  std::vector<api::ImageHistoryItem> history(std::string_view name) const;
+  // What fails before the first message is thrown; later failures are thrown too, the server writes them in-band.
+  void pull(const PullRequest& request, const std::function<void(const api::ProgressMessage&)>& progress,
+            std::stop_token stop);
+  void tag(std::string_view source, std::string_view repository, std::string_view tag);
+  std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
+  ImagesPruned prune(const api::Filters& filters);
+
+ private:
+  Rooms& rooms_;
+};
+
+}  // namespace proa::engine

@@ -1,0 +1,31 @@
+// Networks as the API shows them: a thin room over network::Networks.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/filters.h"
+#include "api/resources.h"
+
+namespace proa::engine {
+
+struct Rooms;
+
+class Networks {
+ public:
+  explicit Networks(Rooms& rooms) : rooms_(rooms) {}
+
+  std::vector<api::NetworkResource> list(const api::Filters& filters) const;
+  api::NetworkResource inspect(std::string_view name) const;
+  api::NetworkCreateResponse create(const api::NetworkCreateRequest& request);
+  void remove(std::string_view name);
+  void connect(std::string_view name, const api::NetworkConnectRequest& request);
+  void disconnect(std::string_view name, std::string_view container, bool force);
+  std::vector<std::string> prune(const api::Filters& filters);  // names
+
+ private:
+  Rooms& rooms_;
+};
+
+}  // namespace proa::engine

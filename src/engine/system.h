@@ -1,0 +1,25 @@
+// What the daemon says about itself and its host.
+#pragma once
+
+#include <string>
+
+#include "api/system.h"
+
+namespace proa::engine {
+
+struct Rooms;
+
+class System {
+ public:
+  explicit System(Rooms& rooms);
+
+  api::SystemInfo info() const;
+  api::Version version() const;
+  api::DiskUsage disk_usage() const;
+
+ private:
+  Rooms& rooms_;
+  std::string id_;
+};
+
+}  // namespace proa::engine
