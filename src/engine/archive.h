@@ -1,10 +1,11 @@
 // `docker cp` and `docker export`: paths inside a container, running or stopped, through its own root only.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
-#include "api/containers.h"
+#include "api/path_stat.h"
 #include "base/stream.h"
 #include "engine/streams.h"
 

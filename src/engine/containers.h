@@ -9,6 +9,7 @@
 
 #include "api/containers.h"
 #include "api/filters.h"
+#include "api/inspect.h"
 
 namespace proa::engine {
 
@@ -26,11 +27,6 @@ struct RemoveOptions {
   bool volumes = false;  // anonymous ones too
 };
 
-struct ContainersPruned {
-  std::vector<std::string> deleted;
-  std::uint64_t reclaimed = 0;
-};
-
 class Containers {
  public:
   explicit Containers(Rooms& rooms);
@@ -41,10 +37,10 @@ class Containers {
   api::ContainerInspect inspect(std::string_view reference, bool size) const;
   void rename(std::string_view reference, std::string_view new_name);
   void remove(std::string_view reference, const RemoveOptions& options);
-  ContainersPruned prune(const api::Filters& filters);
+  api::ContainersPruneReport prune(const api::Filters& filters);
 
-  api::ContainerTop top(std::string_view reference, std::string_view ps_arguments) const;
-  std::vector<api::ContainerChange> changes(std::string_view reference) const;
+  api::TopResponse top(std::string_view reference, std::string_view ps_arguments) const;
+  std::vector<api::FilesystemChange> changes(std::string_view reference) const;
 
   // Not for requests: removes a stopped container whose operation mutex the caller holds.
   void remove_stopped(Container& container, bool volumes);

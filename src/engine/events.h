@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/events.h"
 #include "api/filters.h"
-#include "api/system.h"
 #include "base/sync.h"
 #include "base/time.h"
 

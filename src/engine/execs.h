@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/containers.h"
+#include "api/inspect.h"
 #include "base/sync.h"
 #include "engine/streams.h"
 

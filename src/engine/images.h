@@ -21,13 +21,8 @@ struct PullRequest {
   std::string from_image;  // "busybox", "localhost:5000/app@sha256:..."
   std::string tag;         // "", a tag or a digest
   std::string platform;    // "", "linux/arm64/v8"
-  std::string username, password, identity_token, registry_token;
+  api::AuthConfig auth;
   bool all_tags = false;
-};
-
-struct ImagesPruned {
-  std::vector<api::ImageDeleteItem> deleted;
-  std::uint64_t reclaimed = 0;
 };
 
 class Images {
@@ -46,7 +41,7 @@ class Images {
             std::stop_token stop);
   void tag(std::string_view source, std::string_view repository, std::string_view tag);
   std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
-  ImagesPruned prune(const api::Filters& filters);
+  api::ImagesPruneReport prune(const api::Filters& filters);
 
  private:
   Rooms& rooms_;

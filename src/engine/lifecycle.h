@@ -25,11 +25,6 @@ struct StopOptions {
 enum class WaitCondition { NotRunning, NextExit, Removed };
 WaitCondition wait_condition_from(std::string_view text);  // "" is not-running; throws InvalidArgument
 
-struct WaitResult {
-  int status_code = 0;
-  std::string error;  // "" where nothing went wrong
-};
-
 class Lifecycle {
  public:
   explicit Lifecycle(Rooms& rooms);
@@ -43,9 +38,9 @@ class Lifecycle {
   void unpause(std::string_view reference);
   void resize(std::string_view reference, int height, int width);
   // Limits and restart policy of a live container; the warnings.
-  std::vector<std::string> update(std::string_view reference, const api::ContainerUpdateRequest& request);
+  std::vector<std::string> update(std::string_view reference, const api::UpdateConfig& request);
   // `on_registered` is called when nothing that happens from now on can be missed: the server sends its headers then.
-  WaitResult wait(std::string_view reference, WaitCondition condition, const std::function<void()>& on_registered,
+  api::WaitResult wait(std::string_view reference, WaitCondition condition, const std::function<void()>& on_registered,
                   std::stop_token stop);
 
   // Not for requests: the caller holds the operation mutex.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "api/filters.h"
-#include "api/resources.h"
+#include "api/networks.h"
 
 namespace proa::engine {
 
@@ -20,9 +20,9 @@ class Networks {
   api::NetworkResource inspect(std::string_view name) const;
   api::NetworkCreateResponse create(const api::NetworkCreateRequest& request);
   void remove(std::string_view name);
-  void connect(std::string_view name, const api::NetworkConnectRequest& request);
-  void disconnect(std::string_view name, std::string_view container, bool force);
-  std::vector<std::string> prune(const api::Filters& filters);  // names
+  void connect(std::string_view name, const api::NetworkConnect& request);
+  void disconnect(std::string_view name, const api::NetworkDisconnect& request);
+  api::NetworksPruneReport prune(const api::Filters& filters);
 
  private:
   Rooms& rooms_;

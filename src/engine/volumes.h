@@ -7,16 +7,11 @@
 #include <vector>
 
 #include "api/filters.h"
-#include "api/resources.h"
+#include "api/volumes.h"
 
 namespace proa::engine {
 
 struct Rooms;
-
-struct VolumesPruned {
-  std::vector<std::string> deleted;
-  std::uint64_t reclaimed = 0;
-};
 
 class Volumes {
  public:
@@ -26,7 +21,7 @@ class Volumes {
   api::VolumeResource inspect(std::string_view name) const;
   api::VolumeResource create(const api::VolumeCreateRequest& request);
   void remove(std::string_view name, bool force);
-  VolumesPruned prune(const api::Filters& filters);
+  api::VolumesPruneReport prune(const api::Filters& filters);
 
  private:
   Rooms& rooms_;
