@@ -1,0 +1,127 @@
+// rtnetlink(7): links, addresses and routes, several requests in one sendmsg.
+//
+// A socket belongs to the network namespace of the thread that opened it, for good: a namespace is configured from
+// outside through a socket that was opened inside (os/netns.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "os/fd.h"
+#include "os/ip_address.h"
+
+namespace proa::os {
+
+// Netlink messages one behind the other in one buffer. The caller names each, for the Error when the kernel refuses it.
+class NetlinkBatch {
+ public:
+  void begin(std::uint16_t type, std::uint16_t flags, std::string_view what);  // NLM_F_REQUEST | NLM_F_ACK are added
+  void end();
+  template <class Header>
+  void header(const Header& value) {
+    raw(&value, sizeof value);
+  }
+  void attribute(std::uint16_t type, const void* bytes, std::size_t size);
+  void attribute(std::uint16_t type, std::string_view text);  // with its NUL
+  void attribute_u8(std::uint16_t type, std::uint8_t value);
+  void attribute_u32(std::uint16_t type, std::uint32_t value);
+  void attribute_address(std::uint16_t type, const IpAddress& address);
+  std::size_t nest(std::uint16_t type);  // sets NLA_F_NESTED only where asked for in `type`
+  void end_nest(std::size_t at);
+
+  bool empty() const { return names_.empty(); }
+  std::size_t size() const { return names_.size(); }
+
+ private:
+  friend class NetlinkSocket;
+  void raw(const void* bytes, std::size_t size);
+  std::vector<char> bytes_;
+  std::vector<std::string> names_;  // of each message
+  std::size_t start_ = 0;           // of the open message
+};
+
+class NetlinkSocket {
+ public:
+  // In the namespace of the calling thread. `protocol` is NETLINK_ROUTE or NETLINK_NETFILTER.
+  explicit NetlinkSocket(int protocol);
+
+  // Sends all and waits for every acknowledgement. The messages are carried out in order, and those after a refused one
+  // as well (the kernel does not stop); throws for the first refused one.
+  void execute(NetlinkBatch& batch);
+  // The errno (0: done) of each message instead of an exception.
+  std::vector<int> try_execute(NetlinkBatch& batch);
+  // One dump request; `each` sees the messages' type, and payload behind nlmsghdr.
+  void dump(NetlinkBatch& request, const std::function<void(std::uint16_t type, std::span<const char>)>& each);
+  int fd() const { return socket_.get(); }
+
+ private:
+  friend class NftSocket;
+  void send(NetlinkBatch& batch, std::uint32_t first_sequence);
+  Fd socket_;
+  std::uint32_t sequence_ = 0;
+};
+
+// --- requests; each appends one message -------------------------------------------------------------------------
+
+struct BridgeLink {
+  std::string name;
+  MacAddress mac{};
+  std::uint32_t mtu = 0;  // 0: the kernel's
+  std::string alias;      // "proa:..." marks what is ours
+};
+void add_bridge(NetlinkBatch& batch, const BridgeLink& bridge);
+
+struct VethLink {
+  std::string name;         // host side, in the socket's namespace
+  int bridge = 0;           // ifindex of its master; 0 for none
+  std::string peer_name;    // already the final name
+  int peer_netns = -1;      // the peer is born there: moving it later would wait for an RCU grace period
+  MacAddress peer_mac{};
+  int peer_index = 0;       // ifindex inside; 0: the kernel chooses
+  std::uint32_t mtu = 0;
+};
+void add_veth(NetlinkBatch& batch, const VethLink& veth);
+// Host side up, without an IPv6 link-local address of its own; hairpin lets frames go back out of the same port.
+enum class Hairpin { Off, On };
+void set_bridge_port_up(NetlinkBatch& batch, std::string_view name, Hairpin hairpin);
+void set_link_up(NetlinkBatch& batch, int index);
+void set_link_up(NetlinkBatch& batch, std::string_view name);
+void rename_link(NetlinkBatch& batch, int index, std::string_view name);
+void set_link_alias(NetlinkBatch& batch, std::string_view name, std::string_view alias);
+void delete_link(NetlinkBatch& batch, std::string_view name);  // waits for an RCU grace period: never on a hot path
+void add_address(NetlinkBatch& batch, int index, const IpPrefix& address);
+void delete_address(NetlinkBatch& batch, int index, const IpPrefix& address);
+void add_default_route(NetlinkBatch& batch, const IpAddress& gateway, int index);
+void delete_default_route(NetlinkBatch& batch, Family family);
+void add_route(NetlinkBatch& batch, const IpPrefix& destination, const std::optional<IpAddress>& gateway, int index);
+
+// --- questions ----------------------------------------------------------------------------------------------------
+
+struct Link {
+  int index = 0;
+  std::string name, alias, kind;  // kind: "bridge", "veth", "" ...
+  MacAddress mac{};
+  int master = 0;
+  bool up = false;
+};
+std::vector<Link> list_links(NetlinkSocket& socket);
+std::optional<Link> find_link(NetlinkSocket& socket, std::string_view name);
+struct LinkAddress {
+  int index = 0;
+  IpPrefix address;
+};
+std::vector<LinkAddress> list_addresses(NetlinkSocket& socket);
+struct Route {
+  IpPrefix destination;  // 0.0.0.0/0 for the default route
+  std::optional<IpAddress> gateway;
+  int index = 0;
+};
+// Unicast routes of the main table.
+std::vector<Route> list_routes(NetlinkSocket& socket);
+
+}  // namespace proa::os
