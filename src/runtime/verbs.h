@@ -1,0 +1,81 @@
+// What can be done with a container, one function per verb. Callers are single-threaded (clone3 without exec follows).
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci/runtime_spec.h"
+#include "os/fd.h"
+#include "runtime/cgroup.h"
+
+namespace proa::runtime {
+
+struct Stdio {  // inherited where -1; with a terminal all three are the terminal
+  int in = -1, out = -1, err = -1;
+};
+
+struct CreateOptions {
+  std::string id;
+  std::string bundle;                // directory of config.json; a relative root.path is relative to it
+  std::optional<os::Fd> rootfs;      // a detached mount to use as the root instead of spec.root.path
+  Stdio stdio;
+  std::vector<int> keep_fds;         // stay open in the payload under their numbers
+  std::string gate_path;             // create: start comes from another process, through a socket at this path
+  bool die_with_parent = false;      // SIGKILL for the container's init when this process ends. (The kernel forgets
+                                     // it when init executes a set-user-ID or file-capability program.)
+  bool no_pivot = false, no_new_keyring = false;
+  std::string cgroup_root = "/sys/fs/cgroup";
+};
+
+// Spans of this process and of the container's init go to the current trace::Recorder.
+struct Created {
+  pid_t pid = -1;
+  os::Fd pidfd;
+  os::Fd console;     // pty master if process.terminal
+  os::Fd start_gate;  // start() opens it
+  CgroupHandle cgroup;
+  std::vector<std::string> warnings;
+};
+
+// Everything up to the gate: cgroup, clone3, id maps, hooks, the container's init waits before its seccomp and execve.
+// On an Error nothing is left behind.
+Created create(const oci::Spec& spec, CreateOptions&& options);
+// Opens the gate; returns when execve has succeeded, or throws the Error of init (which is then gone; reap it).
+void start(Created& created);
+// Opens the gate of a container whose create was another process's.
+void start_remote(const std::string& gate_path);
+// create and start with no stop between.
+Created run(const oci::Spec& spec, CreateOptions&& options);
+
+struct ExecOptions {
+  oci::Process process;
+  Stdio stdio;
+  std::vector<int> keep_fds;
+  pid_t init_pid = -1;
+  int init_pidfd = -1;               // -1: opened from init_pid
+  const CgroupHandle* cgroup = nullptr;
+  const oci::Spec* spec = nullptr;   // the container's: namespaces, seccomp, root of defaults
+  bool die_with_parent = false;
+};
+struct Executed {
+  pid_t pid = -1;
+  os::Fd pidfd;
+  os::Fd console;
+  std::vector<std::string> warnings;
+};
+// Returns when execve has succeeded. Start errors have docker's words (`exec: "x": executable file not found in $PATH`).
+Executed exec(ExecOptions&& options);
+
+// Hooks of the specification with the container's state on standard input. Throws for the first that fails.
+void run_hooks(const std::vector<oci::Hook>& hooks, const Json& state);
+// The state document of the specification ("ociVersion", "id", "status", "pid", "bundle", "annotations").
+Json state_document(const oci::Spec& spec, std::string_view id, std::string_view status, pid_t pid,
+                    std::string_view bundle);
+
+// freeze, thaw, kill_all, update_cgroup, pids, stats, oom_kills, destroy_cgroup: runtime/cgroup.h
+
+}  // namespace proa::runtime
