@@ -1,0 +1,107 @@
+// The catalogue of images: an index in memory over rows in the database, blobs and layers.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "image/layers.h"
+#include "oci/image_spec.h"
+#include "oci/reference.h"
+#include "store/blobs.h"
+#include "store/database.h"
+#include "store/lease.h"
+
+namespace proa::image {
+
+struct ImageLayer {
+  oci::Digest digest;   // of the compressed blob, empty where it was never one
+  oci::Digest diff_id;
+  std::uint64_t size = 0;  // of the uncompressed tar
+};
+
+struct ImageRecord {
+  oci::Digest id;        // digest of the configuration: docker's image ID
+  oci::Digest manifest;  // of the platform's manifest, empty where there is none
+  oci::Digest index;     // of the index it came from, empty where there was none
+  std::vector<std::string> references;    // "busybox:latest", sorted
+  std::vector<std::string> repo_digests;  // "busybox@sha256:...", sorted
+  oci::ImageConfig config;
+  std::vector<ImageLayer> layers;  // bottom first
+  std::vector<oci::Digest> diff_ids;
+  UnixNanos created = kZeroTime;
+  UnixNanos last_tagged = kZeroTime;
+  std::uint64_t size = 0;  // uncompressed, all layers
+};
+
+struct RemovedItem {
+  enum class Kind { Untagged, Deleted } kind;
+  std::string name;  // "busybox:latest"; "sha256:..." of the image, then of its layers' chains
+};
+
+// Containers made of an image.
+struct ImageUse {
+  std::string container_id;
+  bool running = false;
+};
+using ImageUses = std::function<std::vector<ImageUse>(const oci::Digest& image)>;
+enum class Removal { Normal, Forced };
+
+struct HistoryItem {
+  std::string id;  // "sha256:..." for the newest, else "<missing>"
+  UnixNanos created = kZeroTime;
+  std::string created_by, comment;
+  std::vector<std::string> tags;
+  std::uint64_t size = 0;
+};
+
+class Images {
+ public:
+  // Loads the catalogue; drops rows whose layers are gone (logged) and collects what no row and no lease owns.
+  Images(store::Database& database, store::Blobs& blobs, Layers& layers);
+
+  // A name, an ID, a unique prefix of an ID, or a digest. `platform`: nullopt also where the image is for another one.
+  std::optional<ImageRecord> find(std::string_view name, const std::optional<oci::Platform>& platform = {}) const;
+  ImageRecord get(std::string_view name) const;  // throws NotFound "No such image: x:latest"
+  std::vector<ImageRecord> list() const;         // newest first
+  std::size_t count() const;
+  std::vector<HistoryItem> history(std::string_view name) const;
+  // The configuration's bytes, as in the registry.
+  std::string config_bytes(const oci::Digest& id) const;
+
+  // Gives the image another name; one that had it loses it. Throws as docker does for digests and "sha256".
+  void tag(std::string_view source, const oci::Reference& target);
+  std::vector<RemovedItem> remove(std::string_view name, Removal how, const ImageUses& uses);
+  // Images without a tag (or, `all`, all) that no container was made of and that `keep` does not keep.
+  struct Pruned {
+    std::vector<RemovedItem> items;
+    std::uint64_t reclaimed = 0;
+  };
+  Pruned prune(bool all, const std::function<bool(const ImageRecord&)>& keep, const ImageUses& uses);
+
+  // Records a pulled or built image whose blobs and layers are in place; `lease` ends in the same transaction.
+  // `reference` may have a tag, a digest, both or (dangling) be empty. Returns whether anything changed.
+  bool record(ImageRecord image, const std::optional<oci::Reference>& reference, const oci::Digest& repo_digest,
+              const std::string& lease);
+
+  // Layers that containers stand on, asked before anything is collected. To be set before the first removal.
+  void set_layers_in_use(std::function<std::vector<oci::Digest>()> in_use);
+  // Deletes blobs, ingest files and layers that neither an image, nor a lease, nor a container holds.
+  void collect();
+
+ private:
+  struct Index;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// Docker's chain ID of the topmost of `diff_ids`.
+oci::Digest chain_id(const std::vector<oci::Digest>& diff_ids);
+
+}  // namespace proa::image

@@ -1,0 +1,69 @@
+// The distribution protocol from the client's side, for one registry and one repository (OCI distribution spec 1.1).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci/image_spec.h"
+#include "oci/reference.h"
+#include "registry/credentials.h"
+
+namespace proa::registry {
+
+// From daemon.json and flags; the names are dockerd's.
+struct Options {
+  std::vector<std::string> insecure_registries;  // "host:port", "host", "10.0.0.0/8"; loopback always is
+  std::vector<std::string> registry_mirrors;     // for docker.io: "https://mirror.example"
+  std::string user_agent = "proa/" PROA_VERSION;
+  std::int64_t connect_timeout_ms = 10'000;
+  std::int64_t stall_timeout_ms = 60'000;  // without a byte
+  std::string certs_dir = "/etc/docker/certs.d";
+};
+
+struct FetchedManifest {
+  std::string media_type;
+  oci::Digest digest;  // of `bytes`, computed here and checked against what was asked for
+  std::string bytes;
+};
+
+// Where the bytes of a blob go. `restart` is called first if the registry ignored the offset: begin again from byte 0.
+struct BlobReceiver {
+  std::function<void()> restart;
+  std::function<void(std::span<const std::byte>)> data;
+};
+
+class Client {
+ public:
+  // Nothing is sent yet. `stop` ends every wait within a second (Cancelled).
+  Client(const Options& options, const oci::Reference& repository, Credentials credentials, std::stop_token stop);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Throws NotFound, Forbidden, Unavailable... with the texts docker's users know.
+  FetchedManifest manifest(const std::string& tag_or_digest);
+  // A manifest named by a descriptor: its size, digest and media type are checked.
+  FetchedManifest manifest(const oci::Descriptor& descriptor);
+  // HEAD: only who it is; nullopt where the registry does not say.
+  std::optional<oci::Descriptor> resolve(const std::string& tag_or_digest);
+  // A small blob (a configuration), verified.
+  std::string blob(const oci::Descriptor& descriptor, std::size_t limit);
+  // A large one, from `offset` on, in order, each byte once, over cut connections (Range). Size and digest are the
+  // receiver's to check. Thread-safe: several at a time.
+  void stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset, const BlobReceiver& receiver);
+  bool has_blob(const oci::Digest& digest);
+  std::vector<std::string> tags();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace proa::registry

@@ -1,0 +1,47 @@
+// The state database: JSON documents by table and key in SQLite (WAL). Everyone reads it once, at start, into an index of
+// their own; after that it is written only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+
+namespace proa::store {
+
+// Normal: survives the death of the process at once and of the machine up to the last checkpoint (about 0.1 ms).
+// Full: fsync before it returns (images, volumes).
+enum class Durability { Normal, Full };
+
+class Database {
+ public:
+  // Opens or creates. A file that is no database or is damaged is set aside (PATH.damaged-<time>), which is logged, and a
+  // fresh one begun. Throws Conflict if a newer version of Proa wrote it.
+  explicit Database(std::string path);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  void put(std::string_view table, std::string_view key, const Json& value);
+  std::optional<Json> get(std::string_view table, std::string_view key) const;
+  bool erase(std::string_view table, std::string_view key);  // was it there?
+  // In the order of their keys.
+  std::vector<std::pair<std::string, Json>> list(std::string_view table, std::string_view prefix = "") const;
+
+  // Everything `body` does with this database, or, if it throws, nothing. Other threads wait. One inside another joins it.
+  void transaction(const std::function<void()>& body, Durability durability = Durability::Normal);
+
+  // The damaged file that was set aside at opening, "" if none was.
+  const std::string& set_aside() const;
+
+ private:
+  struct Connection;
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace proa::store
