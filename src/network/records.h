@@ -77,6 +77,11 @@ struct Endpoint {
   std::vector<std::string> dns_names;  // all it answers to on this network: name, short id, aliases, hostname
   int gateway_priority = 0;
 };
+Json to_json(const Endpoint& endpoint);
+Endpoint endpoint_from_json(const Json& value);
+Json to_json(const PortBinding& binding);
+PortBinding port_binding_from_json(const Json& value);
+
 struct AttachedEndpoint {
   std::string container_id, container_name;
   Endpoint endpoint;

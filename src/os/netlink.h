@@ -21,6 +21,7 @@ namespace proa::os {
 class NetlinkBatch {
  public:
   void begin(std::uint16_t type, std::uint16_t flags, std::string_view what);  // NLM_F_REQUEST | NLM_F_ACK are added
+  void begin_unacknowledged(std::uint16_t type, std::uint16_t flags);
   void end();
   template <class Header>
   void header(const Header& value) {
@@ -34,14 +35,13 @@ class NetlinkBatch {
   std::size_t nest(std::uint16_t type);  // sets NLA_F_NESTED only where asked for in `type`
   void end_nest(std::size_t at);
 
-  bool empty() const { return names_.empty(); }
   std::size_t size() const { return names_.size(); }
 
  private:
   friend class NetlinkSocket;
   void raw(const void* bytes, std::size_t size);
   std::vector<char> bytes_;
-  std::vector<std::string> names_;  // of each message
+  std::vector<std::string> names_;  // of each message; "" where no acknowledgement was asked for
   std::size_t start_ = 0;           // of the open message
 };
 
@@ -60,10 +60,16 @@ class NetlinkSocket {
   int fd() const { return socket_.get(); }
 
  private:
-  friend class NftSocket;
-  void send(NetlinkBatch& batch, std::uint32_t first_sequence);
+  struct Refusal {
+    int errno_code = 0;
+    std::string text;  // the kernel's own words, where it has some
+  };
+  std::vector<Refusal> exchange(NetlinkBatch& batch);
+  std::uint32_t send(NetlinkBatch& batch);  // returns the sequence number of the first message
+  std::span<const char> receive();
   Fd socket_;
   std::uint32_t sequence_ = 0;
+  std::vector<char> buffer_;
 };
 
 // --- requests; each appends one message -------------------------------------------------------------------------
