@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/sync.h"
 #include "base/time.h"
 #include "oci/digest.h"
 #include "store/database.h"

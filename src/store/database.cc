@@ -1,0 +1,268 @@
+#include "store/database.h"
+
+#include <sqlite3.h>
+
+#include <map>
+#include <mutex>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "os/file.h"
+
+namespace proa::store {
+
+namespace {
+
+// Raised with every change that an older Proa could not read. 1: one table of documents.
+constexpr std::int64_t kSchemaVersion = 1;
+// "Proa" in ASCII, so that file(1) and we know our own.
+constexpr std::string_view kApplicationId = "1349676897";
+
+struct Damaged {
+  std::string reason;
+};
+
+bool means_damage(int code) {
+  int primary = code & 0xff;
+  return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+}
+
+ErrorKind kind_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return ErrorKind::Unavailable;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH: return ErrorKind::Forbidden;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return ErrorKind::DataLoss;
+    default: return ErrorKind::Internal;
+  }
+}
+
+}  // namespace
+
+struct Database::Connection {
+  std::string path;
+  std::string set_aside;
+  sqlite3* db = nullptr;
+  std::map<std::string, sqlite3_stmt*, std::less<>> statements;
+  mutable std::recursive_mutex mutex;
+  int depth = 0;  // of transactions of the thread that holds the mutex
+
+  ~Connection() { close(); }
+
+  void close() {
+    for (auto& [sql, statement] : statements) sqlite3_finalize(statement);
+    statements.clear();
+    if (db) sqlite3_close_v2(db);
+    db = nullptr;
+  }
+
+  [[noreturn]] void fail(int code, std::string_view what) {
+    std::string reason = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+    throw Error(kind_of(code), cat(path, ": ", what, ": ", reason));
+  }
+  void expect(int code, std::string_view what) {
+    if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW) fail(code, what);
+  }
+
+  void execute(std::string_view sql) {
+    expect(sqlite3_exec(db, std::string(sql).c_str(), nullptr, nullptr, nullptr), sql);
+  }
+
+  // From the cache; bound to `text...` in order.
+  sqlite3_stmt* prepare(std::string_view sql, std::initializer_list<std::string_view> text) {
+    auto found = statements.find(sql);
+    if (found == statements.end()) {
+      sqlite3_stmt* statement = nullptr;
+      expect(sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr), sql);
+      found = statements.emplace(std::string(sql), statement).first;
+    }
+    sqlite3_stmt* statement = found->second;
+    sqlite3_reset(statement);
+    int index = 0;
+    for (std::string_view one : text) {
+      expect(sqlite3_bind_text64(statement, ++index, one.data(), one.size(), SQLITE_STATIC, SQLITE_UTF8), sql);
+    }
+    return statement;
+  }
+
+  // A statement is left reset, whatever happens: an open cursor would hold the read transaction.
+  struct Reset {
+    sqlite3_stmt* statement;
+    ~Reset() {
+      sqlite3_reset(statement);
+      sqlite3_clear_bindings(statement);
+    }
+  };
+
+  void open();
+  void open_checked();
+  void move_away(const std::string& reason);
+  std::string scalar(std::string_view sql);
+};
+
+namespace {
+std::string column_text(sqlite3_stmt* statement, int column) {
+  auto text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
+  return text ? std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement, column))) : std::string();
+}
+}  // namespace
+
+std::string Database::Connection::scalar(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  if (means_damage(code)) throw Damaged{sqlite3_errmsg(db)};
+  expect(code, sql);
+  code = sqlite3_step(statement);
+  std::string value = code == SQLITE_ROW ? column_text(statement, 0) : "";
+  std::string reason = sqlite3_errmsg(db);
+  sqlite3_finalize(statement);
+  if (means_damage(code)) throw Damaged{reason};
+  if (code != SQLITE_ROW && code != SQLITE_DONE) throw Error(kind_of(code), cat(path, ": ", sql, ": ", reason));
+  return value;
+}
+
+// Throws Damaged where the file is not a sound database.
+void Database::Connection::open_checked() {
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+  int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  if (code != SQLITE_OK) fail(code, "open");
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_busy_timeout(db, 5000);
+  scalar("PRAGMA journal_mode=WAL");
+  // What this Proa cannot read is left alone, damaged or not.
+  auto version = parse_int<std::int64_t>(scalar("PRAGMA user_version")).value_or(0);
+  if (version > kSchemaVersion) {
+    throw Error(ErrorKind::Conflict, cat(path, " was written by a newer version of Proa (schema ", version, ", this one knows ",
+                                         kSchemaVersion, ")"));
+  }
+  std::string verdict = scalar("PRAGMA quick_check(1)");
+  if (verdict != "ok") throw Damaged{verdict};
+  execute("PRAGMA synchronous=NORMAL");
+  execute("PRAGMA cache_size=-1024");  // KiB; all reads are at start
+  execute(cat("PRAGMA application_id=", kApplicationId));
+  execute("CREATE TABLE IF NOT EXISTS documents(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, "
+          "PRIMARY KEY(kind, name)) WITHOUT ROWID");
+  if (version != kSchemaVersion) execute(cat("PRAGMA user_version=", kSchemaVersion));
+}
+
+void Database::Connection::move_away(const std::string& reason) {
+  close();
+  set_aside = cat(path, ".damaged-", now() / kSecond);
+  log::error("the state database is damaged; it was set aside and a fresh one begun",
+             {{"path", path}, {"set_aside", set_aside}, {"reason", reason}});
+  os::rename_path(path, set_aside);
+  for (std::string_view suffix : {"-wal", "-shm"}) {
+    if (os::exists(cat(path, suffix))) os::rename_path(cat(path, suffix), cat(set_aside, suffix));
+  }
+}
+
+void Database::Connection::open() {
+  try {
+    open_checked();
+    return;
+  } catch (const Damaged& damage) {
+    move_away(damage.reason);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::DataLoss) throw;
+    move_away(error.message());
+  }
+  try {
+    open_checked();
+  } catch (const Damaged& damage) {
+    throw Error(ErrorKind::DataLoss, cat(path, ": a fresh database is damaged: ", damage.reason));
+  }
+}
+
+Database::Database(std::string path) : connection_(std::make_unique<Connection>()) {
+  connection_->path = std::move(path);
+  connection_->open();
+}
+
+Database::~Database() = default;
+
+const std::string& Database::set_aside() const { return connection_->set_aside; }
+
+void Database::put(std::string_view table, std::string_view key, const Json& value) {
+  std::string body = json::text(value);
+  std::lock_guard guard(connection_->mutex);
+  sqlite3_stmt* statement = connection_->prepare(
+      "INSERT INTO documents(kind,name,body) VALUES(?1,?2,?3) ON CONFLICT(kind,name) DO UPDATE SET body=?3", {table, key, body});
+  Connection::Reset reset{statement};
+  connection_->expect(sqlite3_step(statement), cat("put ", table, " ", key));
+}
+
+std::optional<Json> Database::get(std::string_view table, std::string_view key) const {
+  std::lock_guard guard(connection_->mutex);
+  sqlite3_stmt* statement = connection_->prepare("SELECT body FROM documents WHERE kind=?1 AND name=?2", {table, key});
+  Connection::Reset reset{statement};
+  int code = sqlite3_step(statement);
+  connection_->expect(code, cat("get ", table, " ", key));
+  if (code != SQLITE_ROW) return std::nullopt;
+  return json::parse(column_text(statement, 0));
+}
+
+bool Database::erase(std::string_view table, std::string_view key) {
+  std::lock_guard guard(connection_->mutex);
+  sqlite3_stmt* statement = connection_->prepare("DELETE FROM documents WHERE kind=?1 AND name=?2", {table, key});
+  Connection::Reset reset{statement};
+  connection_->expect(sqlite3_step(statement), cat("erase ", table, " ", key));
+  return sqlite3_changes(connection_->db) > 0;
+}
+
+std::vector<std::pair<std::string, Json>> Database::list(std::string_view table, std::string_view prefix) const {
+  std::lock_guard guard(connection_->mutex);
+  sqlite3_stmt* statement = connection_->prepare(
+      "SELECT name,body FROM documents WHERE kind=?1 AND substr(name,1,length(?2))=?2 ORDER BY name", {table, prefix});
+  Connection::Reset reset{statement};
+  std::vector<std::pair<std::string, Json>> rows;
+  for (;;) {
+    int code = sqlite3_step(statement);
+    connection_->expect(code, cat("list ", table));
+    if (code != SQLITE_ROW) return rows;
+    std::string name = column_text(statement, 0);
+    try {
+      rows.emplace_back(name, json::parse(column_text(statement, 1)));
+    } catch (const Error& error) {
+      // One bad row must not keep the daemon from starting with all others.
+      log::error("a row of the state database cannot be read and is passed over",
+                 {{"table", table}, {"key", name}, {"reason", error.message()}});
+    }
+  }
+}
+
+void Database::transaction(const std::function<void()>& body, Durability durability) {
+  Connection& c = *connection_;
+  std::lock_guard guard(c.mutex);
+  if (c.depth > 0) return body();
+  if (durability == Durability::Full) c.execute("PRAGMA synchronous=FULL");
+  auto back_to_normal = [&] {
+    if (durability == Durability::Full) sqlite3_exec(c.db, "PRAGMA synchronous=NORMAL", nullptr, nullptr, nullptr);
+  };
+  try {
+    c.execute("BEGIN IMMEDIATE");
+    ++c.depth;
+    try {
+      body();
+      FAILPOINT("database.before_commit");
+      c.execute("COMMIT");
+    } catch (...) {
+      sqlite3_exec(c.db, "ROLLBACK", nullptr, nullptr, nullptr);
+      --c.depth;
+      throw;
+    }
+    --c.depth;
+  } catch (...) {
+    back_to_normal();
+    throw;
+  }
+  back_to_normal();
+  FAILPOINT("database.after_commit");
+}
+
+}  // namespace proa::store
