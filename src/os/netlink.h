@@ -78,7 +78,6 @@ struct BridgeLink {
   std::string name;
   MacAddress mac{};
   std::uint32_t mtu = 0;  // 0: the kernel's
-  std::string alias;      // "proa:..." marks what is ours
 };
 void add_bridge(NetlinkBatch& batch, const BridgeLink& bridge);
 
@@ -92,9 +91,13 @@ struct VethLink {
   std::uint32_t mtu = 0;
 };
 void add_veth(NetlinkBatch& batch, const VethLink& veth);
-// Host side up, without an IPv6 link-local address of its own; hairpin lets frames go back out of the same port.
-enum class Hairpin { Off, On };
-void set_bridge_port_up(NetlinkBatch& batch, std::string_view name, Hairpin hairpin);
+struct BridgePort {
+  std::string name;
+  bool hairpin = false;   // frames may go back out of this port: a container that uses its own published port
+  bool isolated = false;  // no frames to other isolated ports
+};
+// Host side up, without an IPv6 link-local address of its own.
+void set_bridge_port_up(NetlinkBatch& batch, const BridgePort& port);
 void set_link_up(NetlinkBatch& batch, int index);
 void set_link_up(NetlinkBatch& batch, std::string_view name);
 void rename_link(NetlinkBatch& batch, int index, std::string_view name);

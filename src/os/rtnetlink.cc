@@ -117,20 +117,21 @@ void add_veth(NetlinkBatch& batch, const VethLink& veth) {
   batch.end();
 }
 
-void set_bridge_port_up(NetlinkBatch& batch, std::string_view name, Hairpin hairpin) {
-  batch.begin(RTM_NEWLINK, 0, cat("set ", name, " up"));
+void set_bridge_port_up(NetlinkBatch& batch, const BridgePort& port) {
+  batch.begin(RTM_NEWLINK, 0, cat("set ", port.name, " up"));
   batch.header(link_header(0, IFF_UP, IFF_UP));
-  batch.attribute(IFLA_IFNAME, name);
+  batch.attribute(IFLA_IFNAME, port.name);
   std::size_t families = batch.nest(IFLA_AF_SPEC);
   std::size_t inet6 = batch.nest(AF_INET6);
   batch.attribute_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
   batch.end_nest(inet6);
   batch.end_nest(families);
-  if (hairpin == Hairpin::On) {
+  if (port.hairpin || port.isolated) {
     std::size_t info = batch.nest(IFLA_LINKINFO);
     batch.attribute(IFLA_INFO_SLAVE_KIND, "bridge");
     std::size_t data = batch.nest(IFLA_INFO_SLAVE_DATA);
-    batch.attribute_u8(IFLA_BRPORT_MODE, 1);
+    if (port.hairpin) batch.attribute_u8(IFLA_BRPORT_MODE, 1);
+    if (port.isolated) batch.attribute_u8(IFLA_BRPORT_ISOLATED, 1);
     batch.end_nest(data);
     batch.end_nest(info);
   }

@@ -1,0 +1,82 @@
+#include "network/plug.h"
+
+#include <cerrno>
+
+#include "base/id.h"
+#include "base/text.h"
+#include "base/trace.h"
+
+namespace proa::network {
+namespace {
+
+// The pair, and the host side up. Throws.
+void make_pair(os::NetlinkSocket& host, int netns, const PlugPlan& plan, int index) {
+  os::NetlinkBatch batch;
+  add_veth(batch, {.name = plan.host_link,
+                   .bridge = plan.bridge_index,
+                   .peer_name = plan.interface,
+                   .peer_netns = netns,
+                   .peer_mac = plan.mac,
+                   .peer_index = index,
+                   .mtu = plan.mtu});
+  set_bridge_port_up(batch, {.name = plan.host_link, .hairpin = plan.hairpin, .isolated = plan.isolated});
+  host.execute(batch);
+}
+
+int make_veth(os::NetlinkSocket& host, int netns, os::NetlinkSocket& inside, const PlugPlan& plan) {
+  trace::Span span("network.veth");
+  span.set("name", plan.host_link);
+  span.set("peer", plan.interface);
+  span.set("bridge", plan.bridge);
+  span.set("mac", os::to_text(plan.mac));
+  if (plan.wanted_index != 0) {
+    try {
+      make_pair(host, netns, plan, plan.wanted_index);
+      return plan.wanted_index;
+    } catch (const Error& error) {
+      // Kernels that put tunnel devices into every namespace have given the number away.
+      if (error.errno_code() != EBUSY && error.errno_code() != EEXIST) throw;
+    }
+  }
+  make_pair(host, netns, plan, 0);
+  std::optional<os::Link> link = find_link(inside, plan.interface);
+  if (!link) throw Error(ErrorKind::Internal, cat("interface ", plan.interface, " vanished"));
+  return link->index;
+}
+
+void configure(os::NetlinkSocket& inside, const PlugPlan& plan, int index) {
+  trace::Span span("network.address");
+  span.set("interface", plan.interface);
+  if (plan.address) span.set("address", plan.address->text());
+  if (plan.address6) span.set("address6", plan.address6->text());
+  os::NetlinkBatch batch;
+  constexpr int kLoopback = 1;
+  set_link_up(batch, kLoopback);
+  if (plan.address) add_address(batch, index, *plan.address);
+  if (plan.address6) add_address(batch, index, *plan.address6);
+  set_link_up(batch, index);
+  if (plan.gateway) add_default_route(batch, *plan.gateway, index);
+  if (plan.gateway6) add_default_route(batch, *plan.gateway6, index);
+  if (plan.gateway) {
+    trace::Span route("network.route");  // part of the same message
+    route.set("to", "default");
+    route.set("gateway", plan.gateway->text());
+  }
+  inside.execute(batch);
+}
+
+}  // namespace
+
+int plug(os::NetlinkSocket& host, int netns, os::NetlinkSocket& inside, const PlugPlan& plan) {
+  int index = make_veth(host, netns, inside, plan);
+  configure(inside, plan, index);
+  return index;
+}
+
+std::string new_host_link() {
+  std::uint8_t bytes[4];
+  fill_random(bytes);
+  return cat(kHostLinkPrefix, to_hex(bytes));
+}
+
+}  // namespace proa::network

@@ -1,0 +1,103 @@
+// What Networks knows. Private to networks.cc, sandboxes.cc and recover.cc.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/sync.h"
+#include "network/bridge.h"
+#include "network/dns.h"
+#include "network/firewall.h"
+#include "network/ipam.h"
+#include "network/networks.h"
+#include "network/plug.h"
+#include "network/ports.h"
+#include "os/netlink.h"
+#include "os/netns.h"
+
+namespace proa::network {
+
+struct Network {
+  NetworkRecord record;
+  std::optional<AddressPool> v4, v6;
+  int bridge_index = 0;              // 0: not made yet
+  std::multiset<std::string> users;  // containers attached, or about to be
+};
+
+struct Container {
+  std::string id, name, hostname;
+  bool host = false;
+  os::Fd netns;
+  std::vector<Endpoint> endpoints;
+  std::vector<PortBinding> ports;
+  std::vector<std::string> dns;
+  bool embedded_dns = false;
+};
+Json to_json(const Container& container);
+Container container_from_json(const Json& value);
+
+struct Tables {
+  std::map<std::string, Network> networks;  // by id
+  std::map<std::string, Container> containers;
+  PortTable ports;
+
+  Network* find(std::string_view name_or_id);  // throws only for an ambiguous prefix
+  Network& get(std::string_view name_or_id);   // throws NotFound
+  const Endpoint* gateway_endpoint(const Container& container);
+};
+
+struct Networks::State {
+  State(store::Database& db, NetworkConfig settings) : database(db), config(std::move(settings)) {}
+
+  store::Database& database;
+  NetworkConfig config;
+  Sync<Tables> tables;
+  DnsServer dns;
+
+  std::mutex bridge_mutex;   // one maker of bridges at a time
+  std::mutex firewall_mutex;  // guards what follows, and the order of transactions
+  std::vector<FirewallPort> published;
+  bool firewall_ready = false;
+
+  // networks.cc
+  void load();
+  std::vector<os::IpPrefix> taken_subnets(Tables& now, std::string_view but_device);
+  void prepare_pools(Network& network);
+  void settle_ipam(Tables& now, NetworkRecord& record);
+  NetworkRecord make_predefined(std::string_view name, std::string_view driver);
+
+  // sandboxes.cc
+  int ensure_network(const std::string& id);  // its bridge; returns the ifindex
+  BridgePlan bridge_plan(const Network& network) const;
+  Endpoint allocate(Tables& now, const SandboxRequest& who, const EndpointRequest& request);
+  void give_back(Tables& now, const std::string& container_id, const Endpoint& endpoint);
+  PlugPlan plug_plan(Tables& now, const Endpoint& endpoint, bool is_gateway, bool has_ports);
+  void save(const Container& container);
+  void forget_file(const std::string& container_id);
+  std::string state_path(std::string_view container_id) const;
+  void announce(const Container& container);  // names, and whether it may ask outside
+  bool may_ask_outside(Tables& now, const Container& container);
+  std::vector<std::string> upstream_for(const Container& container) const;
+  std::vector<FirewallPort> firewall_ports(const Container& container);
+  void detach(Container& container);
+
+  // recover.cc
+  bool adopt(Container& container, pid_t pid);
+  void settle_default_subnet();
+
+  // firewall_rules.cc
+  void apply_firewall();  // all of it
+  void ensure_firewall();
+  void publish(const std::vector<FirewallPort>& ports);
+  void unpublish(const std::vector<FirewallPort>& ports);
+  void apply_firewall_locked();
+  void change_ports_locked(os::NftChange change, const std::vector<FirewallPort>& ports);
+  bool forwarding_is_ours() const;
+};
+
+bool is_user_defined(const NetworkRecord& record);
+
+}  // namespace proa::network
