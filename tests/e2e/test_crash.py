@@ -1,0 +1,168 @@
+"""The daemon may die at any time (security.md 3.4): containers run on, logs are whole, exit codes are true."""
+import json
+import os
+import signal
+import time
+
+import pytest
+from engine import Engine, wait_until
+
+pytestmark = pytest.mark.ours
+
+
+def test_containers_run_on_over_kill_nine(engine, image):
+    engine.run("run", "-d", "--name", "survivor", image, "sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done")
+    before = engine.inspect("survivor")["State"]
+    time.sleep(0.3)
+    engine.kill()
+    time.sleep(0.5)
+    engine.start()
+    after = engine.inspect("survivor")["State"]
+    assert after["Running"] and (after["Pid"], after["StartedAt"]) == (before["Pid"], before["StartedAt"])
+    time.sleep(0.2)
+    engine.run("kill", "survivor")
+    wait_until(lambda: not engine.inspect("survivor")["State"]["Running"])
+    lines = [int(line) for line in engine.run("logs", "survivor").out.split()]
+    assert lines == list(range(len(lines))) and len(lines) > 50, "no line lost, none doubled"
+    with open(engine.inspect("survivor")["LogPath"]) as file:
+        for line in file:
+            json.loads(line)
+
+
+def test_exit_codes_of_those_that_ended_meanwhile_are_true(engine, image):
+    for code in (0, 7):
+        engine.run("run", "-d", "--name", f"ends{code}", image, "sh", "-c", f"sleep 0.4; exit {code}")
+    engine.run("run", "-d", "--name", "ends137", image, "sh", "-c", "sleep 0.4; exit 137")
+    engine.kill()
+    time.sleep(1)
+    engine.start()
+    for code in (0, 7, 137):
+        state = engine.inspect(f"ends{code}")["State"]
+        assert (state["Status"], state["ExitCode"]) == ("exited", code)
+        assert state["FinishedAt"] > state["StartedAt"]
+
+
+def test_exec_attach_stop_and_logs_work_after_the_restart(engine, image):
+    engine.run("run", "-d", "--name", "kept", image, "sh", "-c", "echo first; trap 'exit 5' TERM; while :; do sleep 0.1; done")
+    engine.restart()
+    assert engine.run("exec", "kept", "echo", "inside").out == "inside\n"
+    assert engine.run("logs", "kept").out == "first\n"
+    assert engine.run("stop", "kept").code == 0
+    assert engine.inspect("kept")["State"]["ExitCode"] == 5
+
+
+def test_terminal_and_stdin_survive(engine, image):
+    engine.run("run", "-dit", "--name", "tty", image, "sh")
+    engine.restart()
+    import subprocess
+    done = engine.popen("attach", "tty", program="proa", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.poll() is None:
+        done.stdin.write(b"echo a-$((1+1)); exit 4\n")
+        done.stdin.flush()
+    out, err = done.communicate(timeout=20)
+    assert b"a-2" in out or b"not a TTY" in err
+
+
+def test_published_port_survives(engine, image):
+    import socket
+    from engine import free_port
+    port = free_port()
+    engine.run("run", "-d", "--name", "web", "-p", f"{port}:80", image, "sh", "-c", "while :; do echo hi | nc -l -p 80; done")
+
+    def answers():
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                return connection.recv(10) == b"hi\n"
+        except OSError:
+            return False
+
+    wait_until(answers)
+    engine.kill()
+    wait_until(answers)
+    engine.start()
+    wait_until(answers)
+    engine.run("rm", "-f", "web")
+    assert not answers()
+
+
+def test_rm_container_that_died_meanwhile_is_gone(engine, image):
+    engine.run("run", "-d", "--rm", "--name", "brief", image, "sleep", "0.5")
+    identity = engine.inspect("brief")["Id"]
+    engine.kill()
+    time.sleep(1)
+    engine.start()
+    wait_until(lambda: engine.api("GET", "/containers/brief/json").status == 404)
+    wait_until(lambda: not os.path.exists(os.path.join(engine.data_root, "containers", identity)))
+    assert not os.path.exists(os.path.join(engine.exec_root, "shims", identity))
+
+
+def test_restart_policy_goes_on_after_the_restart(engine, image):
+    engine.run("run", "-d", "--restart", "always", "--name", "always", image, "sleep", "0.5")
+    engine.kill()
+    time.sleep(1)
+    engine.start()
+    wait_until(lambda: engine.inspect("always")["State"]["Running"])
+
+
+def test_killed_shim_takes_its_container_along(engine, image):
+    engine.run("run", "-d", "--name", "orphan", image, "sleep", "600")
+    state = engine.inspect("orphan")["State"]
+    with open(f"/proc/{state['Pid']}/status") as file:
+        shim = int(next(line for line in file if line.startswith("PPid:")).split()[1])
+    os.kill(shim, signal.SIGKILL)
+    wait_until(lambda: engine.inspect("orphan")["State"]["Status"] == "exited")
+    assert engine.inspect("orphan")["State"]["ExitCode"] in (137, 255)
+    wait_until(lambda: not os.path.exists(f"/proc/{state['Pid']}/ns"))
+
+
+def test_twenty_restarts(engine, image):
+    engine.run("run", "-d", "--name", "steady", image, "sleep", "600")
+    pid = engine.inspect("steady")["State"]["Pid"]
+    for _ in range(20):
+        engine.restart()
+    assert engine.inspect("steady")["State"]["Pid"] == pid
+
+
+def test_sigterm_leaves_containers_alone(engine, image):
+    engine.run("run", "-d", "--name", "calm", image, "sleep", "600")
+    pid = engine.inspect("calm")["State"]["Pid"]
+    engine.kill(signal.SIGTERM)
+    assert engine.process.returncode == 0 and os.path.exists(f"/proc/{pid}")
+    engine.start()
+    assert engine.inspect("calm")["State"]["Pid"] == pid
+
+
+def test_killed_registry_and_pull_resumes(engine, registry, image):
+    """kill -9 in the middle of a pull: the store is consistent and the next pull completes."""
+    import subprocess
+    import images
+    layer = images.Layer(images.tar_of([(f"f{n}", os.urandom(1 << 20), {}) for n in range(60)]), level=1)
+    registry.push("large", "1", images.Image([layer], {"Cmd": ["x"]}))
+    name = f"{registry.address}/large:1"
+    for delay in (0.02, 0.1, 0.3):
+        pull = engine.popen("pull", name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        engine.kill()
+        pull.wait(timeout=30)
+        engine.start()
+        assert engine.api("GET", f"/images/{name}/json").status in (200, 404)
+        assert not [entry for entry in os.listdir(os.path.join(engine.data_root, "layers")) if entry.startswith(".staging")]
+    assert engine.run("pull", name).code == 0
+    engine.run("rmi", name)
+
+
+def test_damaged_database_is_set_aside(registry):
+    daemon = Engine(extra_flags=["--bridge-name", "proatest1", "--bip", "10.215.0.1/24"])
+    daemon.extra_flags = []
+    try:
+        daemon.start()
+        daemon.kill(signal.SIGTERM)
+        with open(os.path.join(daemon.data_root, "proa.db"), "wb") as file:
+            file.write(b"this is no database" * 1000)
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(os.path.join(daemon.data_root, "proa.db" + suffix)):
+                os.unlink(os.path.join(daemon.data_root, "proa.db" + suffix))
+        daemon.start()
+        assert daemon.api("GET", "/containers/json?all=1").json == []
+    finally:
+        daemon.close()

@@ -1,0 +1,58 @@
+"""run --explain and explain: what happened behind the command."""
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.ours
+
+
+def test_tree_names_each_step(engine, image):
+    done = engine.run("run", "--rm", "--explain", "--memory", "64m", "-v", "vol:/data", "-p", "18079:80", image, "sh", "-c", "echo payload; exit 3", program="proa")
+    assert done.code == 3 and done.out == "payload\n", done
+    tree = done.err
+    for words in ("POST /", "/containers/create", "/start", "201", "204", "clone", "memory", "mount", "overlay", "veth", "seccomp", "exec", "exit"):
+        assert words in tree, words
+    share = re.search(r"(\d+(?:\.\d+)?) ?%", tree.splitlines()[-1])
+    assert share and float(share[1]) >= 95
+
+
+def test_explain_of_a_container_as_json_and_chrome(engine, image):
+    engine.run("run", "-d", "--name", "told", image, "sh", "-c", "exit 9", program="proa")
+    engine.run("wait", "told")
+    document = json.loads(engine.run("explain", "--format", "json", "told", program="proa").out)
+    names = {event["name"] for event in document["events"]}
+    assert {"api.request"} <= names and any(name.startswith("runtime.") for name in names) and any(name.startswith("network.") for name in names)
+    chrome = json.loads(engine.run("explain", "--format", "chrome", "told", program="proa").out)
+    assert all(event["ph"] in ("X", "M", "i") for event in chrome["traceEvents"])
+    assert "9" in engine.run("explain", "told", program="proa").out
+
+
+def test_explain_says_who_killed_it(engine, image):
+    engine.run("run", "-d", "--name", "victim", image, "sleep", "60")
+    engine.run("kill", "victim")
+    engine.run("wait", "victim")
+    out = engine.run("explain", "victim", program="proa").out
+    assert "137" in out and ("SIGKILL" in out or "signal 9" in out)
+    assert "kill" in out
+
+
+def test_explain_says_out_of_memory(engine, image):
+    engine.run("run", "--name", "oom", "--memory", "16m", image, "sh", "-c", "a=x; while :; do a=$a$a; done")
+    assert "memory" in engine.run("explain", "oom", program="proa").out.lower()
+
+
+def test_pull_is_explained(engine, registry):
+    name = f"{registry.address}/other:v1"
+    engine.run("rmi", "-f", name)
+    done = engine.run("run", "--rm", "--explain", name, "true", program="proa")
+    engine.run("rmi", "-f", name)
+    for words in ("images/create", "manifest", "layer"):
+        assert words in done.err, words
+
+
+def test_the_last_removed_containers_are_still_explained(engine, image):
+    identity = engine.run("run", "-d", "--name", "late", image, "true", program="proa").out.strip()
+    engine.run("wait", "late")
+    engine.run("rm", "late")
+    assert "exit" in engine.run("explain", identity, program="proa").out

@@ -1,0 +1,91 @@
+"""Bind mounts, volumes, copy-up, tmpfs: -v, --mount, the volume commands."""
+import os
+
+
+def test_bind_mount_both_ways(sh, tmp_path):
+    (tmp_path / "in").write_text("from host")
+    assert sh("cat /m/in; echo from container > /m/out", "-v", f"{tmp_path}:/m") == "from host"
+    assert (tmp_path / "out").read_text() == "from container\n"
+
+
+def test_read_only_bind(run, tmp_path):
+    done = run("--rm", "-v", f"{tmp_path}:/m:ro", cmd=["touch", "/m/x"])
+    assert done.code == 1 and "Read-only file system" in done.err
+
+
+def test_single_file_bind(sh, tmp_path):
+    (tmp_path / "file").write_text("content")
+    assert sh("cat /etc/only.conf", "-v", f"{tmp_path}/file:/etc/only.conf:ro") == "content"
+
+
+def test_v_makes_a_missing_host_directory(sh, tmp_path):
+    sh("true", "-v", f"{tmp_path}/new/dir:/m")
+    assert (tmp_path / "new/dir").is_dir()
+
+
+def test_mount_refuses_a_missing_host_directory(run, tmp_path):
+    done = run("--rm", "--mount", f"type=bind,source={tmp_path}/none,target=/m", cmd=["true"])
+    assert done.code == 125
+    assert f'invalid mount config for type "bind": bind source path does not exist: {tmp_path}/none' in done.err
+
+
+def test_named_volume_outlives_its_containers(engine, sh):
+    sh("echo kept > /data/f", "-v", "keep:/data")
+    assert sh("cat /data/f", "--mount", "type=volume,source=keep,target=/data") == "kept"
+    assert "keep" in engine.run("volume", "ls", "-q").out.split()
+    assert engine.run("volume", "rm", "keep").code == 0
+
+
+def test_new_volume_gets_the_images_content(sh):
+    assert "www-data" in sh("cat /etc/passwd; echo x > /etc/added", "-v", "copied:/etc")
+    assert sh("cat /etc/added", "-v", "copied:/etc") == "x"
+
+
+def test_nocopy(sh):
+    assert sh("ls /home/ /etc-copy", "-v", "empty:/etc-copy:nocopy") .strip().endswith(":")
+
+
+def test_anonymous_volume_goes_with_rm(engine, sh):
+    sh("touch /scratch/x", "-v", "/scratch")
+    assert engine.api("GET", "/volumes").json["Volumes"] in ([], None)
+
+
+def test_volume_in_use_is_not_removed(engine, run):
+    run("-d", "--name", "user", "-v", "busy:/b", cmd=["sleep", "60"])
+    done = engine.run("volume", "rm", "busy")
+    assert done.code == 1 and "volume is in use" in done.err
+
+
+def test_volumes_from(engine, run, sh):
+    run("--name", "source", "-v", "shared:/s", cmd=["sh", "-c", "echo hi > /s/f"])
+    assert sh("cat /s/f", "--volumes-from", "source") == "hi"
+
+
+def test_duplicate_mount_point_is_refused(run, tmp_path):
+    done = run("--rm", "--mount", "type=volume,target=/m", "--mount", f"type=bind,source={tmp_path},target=/m", cmd=["true"])
+    assert done.code == 125 and "Duplicate mount point: /m" in done.err
+
+
+def test_tmpfs_mount(sh):
+    assert "tmpfs" in sh("grep ' /t ' /proc/mounts", "--mount", "type=tmpfs,target=/t,tmpfs-size=1m")
+
+
+def test_mount_through_a_link_stays_inside(engine, registry, sh, tmp_path):
+    """security.md row 6: the destination is a link that points out of the root."""
+    import images
+    layer = images.Layer(images.tar_of([("escape", b"", {"type": b"2", "linkname": str(tmp_path), "size": 0})]))
+    registry.push("linked", "1", images.Image([images.Layer(images.busybox_layer()), layer], {"Cmd": ["sh"]}))
+    name = f"{registry.address}/linked:1"
+    done = engine.run("run", "--rm", "-v", "inside:/escape", name, "touch", "/escape/x")
+    assert done.code == 0, done
+    assert os.listdir(tmp_path) == []
+    engine.run("rmi", "-f", name)
+
+
+def test_volume_commands(engine, program):
+    assert engine.run("volume", "create", "--label", "k=v", "vol1", program=program).out == "vol1\n"
+    assert engine.run("volume", "inspect", "-f", "{{.Driver}} {{.Labels.k}}", "vol1", program=program).out == "local v\n"
+    assert engine.run("volume", "ls", "-q", "--filter", "label=k=v", program=program).out == "vol1\n"
+    assert engine.run("volume", "rm", "vol1", program=program).out == "vol1\n"
+    missing = engine.run("volume", "inspect", "vol1", program=program)
+    assert missing.code == 1 and "no such volume: vol1" in missing.err.lower()

@@ -1,0 +1,49 @@
+"""What a test may leave behind on the machine: compared before and after."""
+import os
+import re
+import subprocess
+
+
+def lines_of(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return set(done.stdout.splitlines())
+
+
+def cgroups():
+    found = set()
+    for top in os.listdir("/sys/fs/cgroup"):
+        for parent, directories, _ in os.walk(os.path.join("/sys/fs/cgroup", top)):
+            found.update(os.path.join(parent, name) for name in directories)
+    return found
+
+
+def processes():
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        name = os.path.basename(words[0])
+        if re.fullmatch(r"proad|proa-shim|proa-runtime|proa-init|docker-registry|docker-proxy", name):
+            found.add(f"{pid} {' '.join(words)[:120]}")
+    return found
+
+
+def snapshot():
+    with open("/proc/self/mountinfo") as file:
+        mounts = {line.split()[4] for line in file}
+    return {
+        "mounts": mounts,
+        "links": {os.path.basename(name) for name in os.listdir("/sys/class/net")},
+        "network namespaces": lines_of(["ip", "netns"]),
+        "nft tables": lines_of(["nft", "list", "tables"]),
+        "cgroups": cgroups(),
+        "processes": processes(),
+        "loop devices": lines_of(["losetup", "-a"]),
+    }
+
+
+def left_behind(before, after):
+    return {kind: sorted(after[kind] - before[kind]) for kind in before if after[kind] - before[kind]}
