@@ -50,6 +50,7 @@ def registry(nothing_left_behind):
     server.push("busybox", "latest", images.busybox_image())
     own = images.Layer(images.tar_of([("other", b"x", {})]))
     server.push("other", "v1", images.Image([images.Layer(images.busybox_layer()), own], {"Cmd": ["sh"]}))
+    server.push("tools", "latest", images.tools_image(directory))
     yield server
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=20)
@@ -76,6 +77,12 @@ def image(shared_engine, registry):
     done = shared_engine.run("pull", "-q", name)
     assert done.code == 0, done
     return name
+
+
+@pytest.fixture
+def tools(engine, registry):
+    """The image with tests/support/tools.c in it."""
+    return f"{registry.address}/tools:latest"
 
 
 @pytest.fixture(params=["docker"] if PEER else ["proa", "docker"])

@@ -57,10 +57,20 @@ def test_what_needs_sys_admin_is_denied(run, command):
     assert done.code != 0 and any(words in done.err.lower() for words in ("not permitted", "permission denied"))
 
 
+@pytest.mark.parametrize("name, number, answer", [
+    ("io_uring_setup", 425, "EPERM"), ("keyctl", 250, "EPERM"), ("userfaultfd", 323, "EPERM"), ("kexec_load", 246, "EPERM"), ("clone3", 435, "ENOSYS"),
+    ("bpf", 321, "EPERM"), ("perf_event_open", 298, "EPERM"), ("a number beyond all known", 1000, "ENOSYS")])
+def test_system_calls_behind_the_filter(engine, tools, name, number, answer):
+    if os.environ.get("ENGINE") == "dockerd" and name == "io_uring_setup":
+        pytest.skip("allowed until Docker 25")
+    done = engine.run("run", "--rm", tools, "/bin/tools", "syscall", str(number))
+    assert done.out.strip() == answer, name
+
+
 def test_masked_and_read_only_paths(sh):
     out = sh("wc -c < /proc/kcore; ls /sys/firmware | wc -w; "
              "for p in /proc/sys/kernel/domainname /proc/sysrq-trigger /sys/kernel/x; do (echo 1 > $p) 2>/dev/null && echo open $p; done; true")
-    assert out.split() == ["0", "0"]
+    assert out.split() in (["0"], ["0", "0"])
 
 
 def test_systempaths_unconfined_opens_them(sh):

@@ -58,11 +58,11 @@ def test_published_port_on_every_address(engine, image, program):
     assert f"0.0.0.0:{port}->80/tcp" in engine.run("ps", program=program).out
 
 
-def test_published_udp_port(engine, image, program):
+def test_published_udp_port(engine, tools, program):
     port = free_port()
-    engine.run("run", "-d", "--name", "udp", "-p", f"127.0.0.1:{port}:5353/udp", image, "sh", "-c", "nc -u -l -p 5353 -e cat", program=program)
+    engine.run("run", "-d", "--name", "udp", "-p", f"127.0.0.1:{port}:5353/udp", tools, "/bin/tools", "udp-echo", "5353", program=program)
 
-    wait_until(lambda: engine.run("exec", "udp", "sh", "-c", "netstat -lun | grep -q :5353").code == 0)
+    wait_until(lambda: engine.run("logs", "udp").out == "ready\n")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.settimeout(5)
         probe.sendto(b"ping", ("127.0.0.1", port))

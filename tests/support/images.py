@@ -172,6 +172,16 @@ def busybox_image(**options):
     return Image([Layer(busybox_layer())], {"Cmd": ["sh"], "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}, **options)
 
 
+def tools_image(directory):
+    """busybox and tools.c, compiled static, as /bin/tools."""
+    program = os.path.join(directory, "tools")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools.c")
+    subprocess.run(["gcc", "-O1", "-static", "-o", program, source], check=True)
+    with open(program, "rb") as file:
+        layer = Layer(tar_of([("bin/tools", file.read(), {"mode": 0o755})]))
+    return Image([Layer(busybox_layer()), layer], {"Cmd": ["/bin/tools", "stamp"]})
+
+
 def say(text):
     print(f"images: {text}", file=sys.stderr, flush=True)
 

@@ -1,0 +1,46 @@
+// A static program for test images: tools stamp | udp-echo PORT | syscall NUMBER...
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+// The time at which this program runs, as CLOCK_MONOTONIC nanoseconds.
+static int stamp(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  printf("%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
+  return 0;
+}
+
+static int udp_echo(int port) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)}, peer;
+  if (bind(fd, (struct sockaddr*)&name, sizeof name) < 0) return 1;
+  puts("ready");
+  fflush(stdout);
+  for (;;) {
+    char data[2048];
+    socklen_t size = sizeof peer;
+    ssize_t got = recvfrom(fd, data, sizeof data, 0, (struct sockaddr*)&peer, &size);
+    if (got > 0) sendto(fd, data, got, 0, (struct sockaddr*)&peer, size);
+  }
+}
+
+// Calls a system call with zeros and prints the name of what came back.
+static int call(long number) {
+  errno = 0;
+  syscall(number, 0, 0, 0, 0, 0, 0);
+  printf("%s\n", errno == EPERM ? "EPERM" : errno == ENOSYS ? "ENOSYS" : errno == 0 ? "ok" : "other");
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  if (argc > 1 && !strcmp(argv[1], "stamp")) return stamp();
+  if (argc > 2 && !strcmp(argv[1], "udp-echo")) return udp_echo(atoi(argv[2]));
+  if (argc > 2 && !strcmp(argv[1], "syscall")) return call(atol(argv[2]));
+  return 2;
+}
