@@ -1,0 +1,29 @@
+// CHILD: what a container's init and a process executed into it have in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "oci/runtime_spec.h"
+#include "runtime/handshake.h"
+#include "runtime/verbs.h"
+
+namespace proa::runtime {
+
+void reset_signals();  // nothing blocked, everything at its default
+// SIGKILL when PARENT ends; checked against its having ended already by the socket. The kernel forgets it when the
+// user changes: called again after that.
+void tie_to_parent(int socket);
+void arrange_stdio(const Stdio& stdio);
+// Everything from 3 on is closed by execve but `keep`.
+void close_others(const std::vector<int>& keep);
+void new_session_keyring(const std::string& name);
+// One Failed note, then the end.
+[[noreturn]] void report_and_exit(int socket) noexcept;
+
+// PARENT: waits for the socket to be closed by execve. Throws the child's Error; records runtime.exec since `since`.
+void wait_for_exec(int socket, std::int64_t since, const std::vector<std::string>& args);
+// PARENT: kills and reaps a child that will not become a container.
+void discard_child(const os::Fd& pidfd);
+
+}  // namespace proa::runtime

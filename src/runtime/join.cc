@@ -1,0 +1,146 @@
+// exec: one more process in a running container. PARENT clones it into the container's pid namespace; CHILD enters the
+// other namespaces with one setns(pidfd), then confines itself as init did.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/failpoint.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "base/trace.h"
+#include "os/file.h"
+#include "os/socket.h"
+#include "os/syscalls.h"
+#include "runtime/child.h"
+#include "runtime/confinement.h"
+#include "runtime/devices.h"
+#include "runtime/handshake.h"
+#include "runtime/limits.h"
+#include "runtime/namespaces.h"
+#include "runtime/program.h"
+#include "runtime/spec_check.h"
+#include "runtime/verbs.h"
+
+namespace proa::runtime {
+namespace {
+
+struct JoinPlan {
+  const ExecOptions& options;
+  std::uint64_t namespaces;  // CLONE_NEW* of the container, pid excepted
+  int init_pidfd;
+  std::optional<SeccompProgram> filter;
+  int socket;
+};
+
+class Join {
+ public:
+  explicit Join(const JoinPlan& plan) : plan_(plan), process_(plan.options.process), recorder_("exec") {}
+
+  void run() {
+    trace::Scope scope(recorder_);
+    reset_signals();
+    if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
+    if (plan_.options.cgroup) join_cgroup(*plan_.options.cgroup);
+    if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
+    auto apparmor = open_apparmor(process_);
+    os::check(::setsid(), "setsid");
+    arrange_stdio(plan_.options.stdio);
+    close_others(plan_.options.keep_fds);
+    in_context("join the container's namespaces",
+               [&] { os::set_namespace(plan_.init_pidfd, static_cast<int>(plan_.namespaces)); });
+    if (plan_.namespaces & CLONE_NEWUSER) become_root_of_namespace();
+    new_session_keyring("_ses.exec");
+    os::TtyPair console;
+    if (process_.terminal) {
+      console = open_console(os::RootedDir::open("/"), process_.console_size);
+      adopt_console(console.slave.get(), process_.user.uid);
+    }
+    set_scheduling(process_);
+    set_rlimits(process_.rlimits, warnings_);
+    auto env = process_.env;
+    add_home(env, process_.user.uid);
+    enter_directory(process_.cwd.empty() ? "/" : process_.cwd);
+    set_apparmor(apparmor, process_);
+    Confinement confinement(process_, plan_.filter, warnings_);
+    confinement.become_user();
+    if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
+    std::string program = look_path(process_.args[0], env);
+    ReadyBody body{warnings_, recorder_.events(), monotonic_now()};
+    send_note(plan_.socket, Tag::Ready, encode_ready(body), console.master.get());
+    confinement.seal();
+    execute(program, process_.args, env);
+  }
+
+ private:
+  static void become_root_of_namespace() {
+    os::check(::setresgid(0, 0, 0), "setgid in the user namespace");
+    os::check(::setresuid(0, 0, 0), "setuid in the user namespace");
+  }
+
+  const JoinPlan& plan_;
+  const oci::Process& process_;
+  trace::Recorder recorder_;
+  std::vector<std::string> warnings_;
+};
+
+[[noreturn]] void run_join(const JoinPlan& plan) noexcept {
+  try {
+    Join(plan).run();
+  } catch (...) {
+    report_and_exit(plan.socket);
+  }
+  ::_exit(1);
+}
+
+}  // namespace
+
+Executed exec(ExecOptions&& options) {
+  trace::Span span("runtime.exec_into");
+  check_process(options.process);
+  if (!options.spec) throw Error(ErrorKind::InvalidArgument, "exec needs the container's specification");
+  if (os::thread_count() != 1) {
+    throw Error(ErrorKind::Internal, "a process can only be started in a container by a program with one thread");
+  }
+  os::Fd opened;
+  if (options.init_pidfd < 0) opened = os::open_pidfd(options.init_pid);
+  NamespacePlan namespaces = plan_namespaces(options.spec->linux);
+  JoinPlan plan{options, namespaces.owned & ~static_cast<std::uint64_t>(CLONE_NEWPID),
+                opened ? opened.get() : options.init_pidfd, std::nullopt, -1};
+  if (options.spec->linux.seccomp) plan.filter = compile_seccomp(*options.spec->linux.seccomp);
+
+  // Root in the container may trace what lives in its pid namespace: nothing of ours may be read there (CVE-2016-9962).
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);
+  plan.socket = child_end.get();
+  os::CloneResult child;
+  {
+    PidNamespaceForChildren joined(namespaces.own(CLONE_NEWPID) ? plan.init_pidfd : -1);
+    os::Fd group = options.cgroup ? open_for_clone(*options.cgroup) : os::Fd();
+    child = os::clone_process(0, group.get());
+    if (child.pid == 0) {
+      parent_end.reset();
+      run_join(plan);
+    }
+  }
+  span.set("pid", child.pid);
+  child_end.reset();
+  Executed executed;
+  executed.pid = child.pid;
+  executed.pidfd = std::move(child.pidfd);
+  Rollback rollback;
+  rollback.add([&] { discard_child(executed.pidfd); });
+  FAILPOINT("runtime.exec.after_clone");
+  Note ready = expect_note(parent_end.get(), Tag::Ready, "the process");
+  ReadyBody body = decode_ready(ready.body);
+  executed.warnings = std::move(body.warnings);
+  executed.console = std::move(ready.fd);
+  if (auto* recorder = trace::current()) recorder->adopt(body.events, trace::current_parent());
+  wait_for_exec(parent_end.get(), body.sent_at, options.process.args);
+  rollback.commit();
+  return executed;
+}
+
+}  // namespace proa::runtime

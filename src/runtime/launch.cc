@@ -1,0 +1,144 @@
+// PARENT: create, start and run.
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/failpoint.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "base/trace.h"
+#include "os/file.h"
+#include "os/socket.h"
+#include "os/syscalls.h"
+#include "runtime/child.h"
+#include "runtime/handshake.h"
+#include "runtime/init.h"
+#include "runtime/spec_check.h"
+#include "runtime/verbs.h"
+
+namespace proa::runtime {
+namespace {
+
+std::optional<SeccompProgram> plan_filter(const oci::Spec& spec) {
+  if (!spec.linux.seccomp) return std::nullopt;
+  trace::Span span("runtime.seccomp");
+  auto program = compile_seccomp(*spec.linux.seccomp);
+  span.set("rules", static_cast<std::int64_t>(spec.linux.seccomp->syscalls.size()));
+  span.set("instructions", static_cast<std::int64_t>(program.instructions.size()));
+  return program;
+}
+
+std::string cgroup_path(const oci::Spec& spec, const std::string& id) {
+  return spec.linux.cgroups_path.empty() ? cat("/", id) : spec.linux.cgroups_path;
+}
+
+std::string namespace_names(const oci::Spec& spec) {
+  std::string names;
+  for (const auto& item : spec.linux.namespaces) {
+    names += cat(names.empty() ? "" : " ", item.type, item.path.empty() ? "" : "=", item.path);
+  }
+  return names;
+}
+
+os::CloneResult clone_init(InitPlan& plan, os::Fd& parent_end) {
+  if (os::thread_count() != 1) {
+    throw Error(ErrorKind::Internal, "a container can only be started by a program with one thread");
+  }
+  trace::Span span("runtime.clone");
+  span.set("namespaces", namespace_names(plan.spec));
+  os::Fd pid_namespace = plan.namespaces.pid_path.empty() ? os::Fd() : open_namespace(plan.namespaces.pid_path);
+  PidNamespaceForChildren joined(pid_namespace.get());
+  os::Fd group = open_for_clone(plan.cgroup);
+  auto child = os::clone_process(plan.namespaces.clone_flags, group.get());
+  if (child.pid == 0) {
+    parent_end.reset();
+    run_init(plan);
+  }
+  span.set("pid", child.pid);
+  return child;
+}
+
+void run_parent_hooks(const oci::Spec& spec, const CreateOptions& options, int socket, pid_t pid) {
+  if (!spec.hooks || (spec.hooks->prestart.empty() && spec.hooks->create_runtime.empty())) return;
+  expect_note(socket, Tag::Hooks, "the container's init");
+  Json state = state_document(spec, options.id, "creating", pid, options.bundle);
+  run_hooks(spec.hooks->prestart, state);
+  run_hooks(spec.hooks->create_runtime, state);
+  send_note(socket, Tag::HooksDone);
+}
+
+void take_ready(Created& created, Note&& note, std::int64_t& sent_at) {
+  ReadyBody body = decode_ready(note.body);
+  created.warnings.insert(created.warnings.end(), body.warnings.begin(), body.warnings.end());
+  if (auto* recorder = trace::current()) recorder->adopt(body.events, trace::current_parent());
+  created.console = std::move(note.fd);
+  sent_at = body.sent_at;
+}
+
+Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
+  trace::Span span("runtime.create");
+  check_spec(spec, options.rootfs.has_value());
+  Created created;
+  Rollback rollback;
+  // Decided before anything is made: what is wrong with the specification costs nothing.
+  InitPlan plan{spec, options, created.cgroup, plan_namespaces(spec.linux), plan_mounts(spec), plan_filter(spec), gate};
+  const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
+  created.cgroup = create_cgroup(os::find_cgroups(options.cgroup_root), cgroup_path(spec, options.id), resources,
+                                 created.warnings);
+  rollback.add([&] { destroy_cgroup(created.cgroup); });
+  FAILPOINT("runtime.create.after_cgroup");
+
+  auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);
+  plan.socket = child_end.get();
+  os::Fd listener;
+  if (gate == Gate::Socket) {
+    listener = os::listen_unix(options.gate_path, SOCK_SEQPACKET, 0600);
+    plan.listener = listener.get();
+  }
+  auto child = clone_init(plan, parent_end);
+  created.pid = child.pid;
+  created.pidfd = std::move(child.pidfd);
+  child_end.reset();
+  rollback.add([&] { discard_child(created.pidfd); });
+  FAILPOINT("runtime.create.after_clone");
+
+  std::int64_t sent_at = 0;
+  // From here on the child says what goes wrong, also while we wait for something else of it.
+  if (plan.namespaces.is_new(CLONE_NEWUSER)) {
+    write_id_maps(created.pid, spec.linux);
+    send_note(parent_end.get(), Tag::Mapped);
+  }
+  run_parent_hooks(spec, options, parent_end.get(), created.pid);
+  take_ready(created, expect_note(parent_end.get(), Tag::Ready, "the container's init"), sent_at);
+  if (gate == Gate::None) wait_for_exec(parent_end.get(), sent_at, spec.process.args);
+  if (gate == Gate::Parent) created.start_gate = std::move(parent_end);
+  rollback.commit();
+  return created;
+}
+
+void open_gate(int socket) {
+  auto since = monotonic_now();
+  send_note(socket, Tag::Go);
+  wait_for_exec(socket, since, {});
+}
+
+}  // namespace
+
+Created create(const oci::Spec& spec, CreateOptions&& options) {
+  return bring_up(spec, options, options.gate_path.empty() ? Gate::Parent : Gate::Socket);
+}
+
+Created run(const oci::Spec& spec, CreateOptions&& options) { return bring_up(spec, options, Gate::None); }
+
+void start(Created& created) {
+  trace::Span span("runtime.start");
+  os::Fd gate = std::move(created.start_gate);
+  open_gate(gate.get());
+}
+
+void start_remote(const std::string& gate_path) {
+  os::Fd gate = os::connect_unix(gate_path, SOCK_SEQPACKET);
+  open_gate(gate.get());
+}
+
+}  // namespace proa::runtime

@@ -1,0 +1,21 @@
+// CHILD: finding and executing the program, with docker's words for what goes wrong.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace proa::runtime {
+
+// What Go's exec.LookPath finds with the $PATH of `env`. Throws `exec: "foo": executable file not found in $PATH` and
+// its like; judged by access(2) as the user we are by now.
+std::string look_path(const std::string& name, const std::vector<std::string>& env);
+
+// HOME from the container's /etc/passwd (which is ours by now) where `env` has none.
+void add_home(std::vector<std::string>& env, unsigned uid);
+
+// Returns only to throw.
+[[noreturn]] void execute(const std::string& path, const std::vector<std::string>& args,
+                          const std::vector<std::string>& env);
+
+}  // namespace proa::runtime

@@ -1,0 +1,267 @@
+#include "runtime/rootfs.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "os/file.h"
+#include "os/syscalls.h"
+
+namespace proa::runtime {
+namespace {
+
+bool is_directory(int fd) {
+  struct stat info {};
+  os::check(::fstat(fd, &info), "stat of a mount");
+  return S_ISDIR(info.st_mode);
+}
+
+long filesystem_magic(int fd) {
+  struct statfs info {};
+  os::check(::fstatfs(fd, &info), "statfs");
+  return static_cast<long>(info.f_type);
+}
+
+// Where a mount goes: opened, or made first, as a directory or a file, on descriptors only (CVE-2024-45310).
+os::Fd open_destination(const os::RootedDir& root, const std::string& path, bool directory) {
+  if (auto there = root.try_open_at(path, O_PATH)) return std::move(*there);
+  if (directory) return root.make_dirs(path);
+  std::string parent(os::dir_name(path));
+  std::string name(os::base_name(path));
+  os::Fd dir = root.make_dirs(parent);
+  int made = ::openat(dir.get(), name.c_str(), O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755);
+  if (made >= 0) {
+    ::close(made);
+  } else if (errno != EEXIST) {
+    os::fail(cat("create ", path));
+  }
+  return root.open_at(path, O_PATH);
+}
+
+// /proc and /sys must be real directories: through a link they would lie elsewhere and be left unmasked
+// (CVE-2023-27561). Other file systems of the kernel's own are held to nothing more than the root.
+os::Fd open_ordinary_directory(const os::RootedDir& root, const MountStep& step) {
+  auto there = root.try_open_at(step.destination, O_PATH | O_NOFOLLOW);
+  if (!there) return root.make_dirs(step.destination);
+  if (!is_directory(there->get())) {
+    throw Error(ErrorKind::InvalidArgument,
+                cat("filesystem ", quoted(step.type), " must be mounted on ordinary directory"));
+  }
+  return std::move(*there);
+}
+
+void refuse_proc(const MountStep& step, int destination, int source) {
+  bool named = proc_destination_allowed(step.destination);
+  bool lies_in_proc = filesystem_magic(destination) == PROC_SUPER_MAGIC;
+  if (step.destination == "/proc" && source >= 0 && filesystem_magic(source) == PROC_SUPER_MAGIC) return;
+  // A link may lead there too: what counts is where the destination has been found to be.
+  bool allowed_file = named && step.destination.starts_with("/proc/");
+  if (named && (!lies_in_proc || allowed_file)) return;
+  throw Error(ErrorKind::Forbidden, cat(quoted(step.destination), " cannot be mounted because it is inside /proc"));
+}
+
+void set_step_propagation(int mount, const MountStep& step) {
+  if (step.propagation == 0) return;
+  os::MountChange change;
+  change.propagation = step.propagation;
+  os::change_mount(mount, change, step.propagation_recursive ? os::Recursive::Yes : os::Recursive::No);
+}
+
+void apply_bind(const os::RootedDir& root, const MountStep& step) {
+  os::Fd mount = os::clone_mount(AT_FDCWD, step.source, step.recursive ? os::Recursive::Yes : os::Recursive::No);
+  os::Fd destination = open_destination(root, step.destination, is_directory(mount.get()));
+  refuse_proc(step, destination.get(), mount.get());
+  // Clones of a shared mount are shared: cut off first, whatever is asked for afterwards.
+  os::MountChange change;
+  change.set = step.set;
+  change.clear = step.clear;
+  if (step.propagation == 0) {
+    os::change_mount(mount.get(), {.propagation = MS_PRIVATE}, os::Recursive::Yes);
+  }
+  if (change.set != 0 || change.clear != 0) os::change_mount(mount.get(), change, os::Recursive::No);
+  if (step.set_all != 0 || step.clear_all != 0) {
+    os::change_mount(mount.get(), {.set = step.set_all, .clear = step.clear_all}, os::Recursive::Yes);
+  }
+  os::attach_mount(mount.get(), destination.get());
+  set_step_propagation(mount.get(), step);
+}
+
+os::Fd make_mount(const MountStep& step) {
+  // The source is only a name for the kernel's own file systems.
+  return os::make_filesystem(step.type, step.source.empty() ? step.type : step.source, step.parameters, step.set);
+}
+
+void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
+  if (step.copy_up) throw Error(ErrorKind::NotImplemented, "mount option tmpcopyup is not supported");
+  bool kernels_own = step.type == "proc" || step.type == "sysfs";
+  os::Fd destination =
+      kernels_own ? open_ordinary_directory(root, step) : open_destination(root, step.destination, true);
+  if (step.type != "proc" || step.destination != "/proc") refuse_proc(step, destination.get(), -1);
+  os::Fd mount = make_mount(step);
+  if (step.type == "tmpfs") {
+    // Like docker's: an existing directory's mode shows through unless the options say another.
+    bool mode_given = false;
+    for (const auto& [key, value] : step.parameters) mode_given |= key == "mode";
+    struct stat info {};
+    if (!mode_given && ::fstat(destination.get(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      ::fchmodat(mount.get(), ".", info.st_mode & 07777, 0);
+    }
+  }
+  os::attach_mount(mount.get(), destination.get());
+  set_step_propagation(mount.get(), step);
+}
+
+// v1: a tmpfs with one directory per hierarchy, each the container's own group, read-only unless asked otherwise.
+void apply_cgroup_v1(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup) {
+  MountStep top;
+  top.type = "tmpfs";
+  top.source = "tmpfs";
+  top.parameters = {{"mode", "755"}};
+  os::Fd destination = open_destination(root, step.destination, true);
+  refuse_proc(step, destination.get(), -1);
+  std::uint64_t attributes = step.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+  os::Fd tmpfs = os::make_filesystem("tmpfs", "tmpfs", top.parameters, attributes);
+  os::attach_mount(tmpfs.get(), destination.get());
+  for (const auto& hierarchy : cgroup.layout.hierarchies) {
+    std::string source = os::path_join(os::path_join(cgroup.layout.root, hierarchy.directory), cgroup.path);
+    if (!os::exists(source)) continue;
+    const char* name = hierarchy.directory.c_str();
+    os::check(::mkdirat(tmpfs.get(), name, 0755), cat("mkdir ", hierarchy.directory));
+    os::Fd mount = os::clone_mount(AT_FDCWD, source, os::Recursive::No);
+    os::change_mount(mount.get(), {.set = step.set, .clear = step.clear, .propagation = MS_PRIVATE}, os::Recursive::No);
+    os::Fd place = os::open_at(tmpfs.get(), name, O_PATH | O_NOFOLLOW | O_DIRECTORY);
+    os::attach_mount(mount.get(), place.get());
+    if (hierarchy.controllers.size() < 2) continue;
+    for (const auto& controller : hierarchy.controllers) {
+      os::check(::symlinkat(name, tmpfs.get(), controller.c_str()), cat("link ", controller));
+    }
+  }
+  if (step.set & MOUNT_ATTR_RDONLY) os::change_mount(tmpfs.get(), {.set = MOUNT_ATTR_RDONLY}, os::Recursive::No);
+}
+
+void apply_cgroup_v2(const os::RootedDir& root, const MountStep& step) {
+  MountStep mount = step;
+  mount.type = "cgroup2";
+  mount.source = "cgroup";
+  mount.parameters.clear();
+  os::Fd destination = open_ordinary_directory(root, mount);
+  refuse_proc(step, destination.get(), -1);
+  os::Fd made = make_mount(mount);
+  os::attach_mount(made.get(), destination.get());
+}
+
+std::string describe(const MountStep& step) {
+  return cat("error mounting ", quoted(step.source.empty() ? step.type : step.source), " to rootfs at ",
+             quoted(step.destination));
+}
+
+}  // namespace
+
+os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& detached, const std::string& path) {
+  trace::Span span("runtime.root");
+  os::set_propagation("/", rootfs_propagation(spec.linux.rootfs_propagation));
+  os::Fd mount = detached ? detached->duplicate() : os::clone_mount(AT_FDCWD, path, os::Recursive::Yes);
+  if (!detached) span.set("path", path);
+  os::change_mount(mount.get(), {.propagation = MS_PRIVATE}, os::Recursive::Yes);
+  // pivot_root refuses a shared parent.
+  os::set_propagation("/", MS_PRIVATE);
+  os::Fd slash = os::open_file("/", O_PATH | O_DIRECTORY);
+  os::attach_mount(mount.get(), slash.get());
+  return os::RootedDir(std::move(mount));
+}
+
+void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup) {
+  trace::Span span("runtime.mount");
+  span.set("destination", step.destination);
+  span.set("type", step.kind == MountKind::Bind ? std::string("bind") : step.type);
+  if (!step.source.empty()) span.set("source", step.source);
+  if (!step.options.empty()) span.set("options", step.options);
+  in_context(describe(step), [&] {
+    switch (step.kind) {
+      case MountKind::Bind:
+        return apply_bind(root, step);
+      case MountKind::Filesystem:
+        return apply_filesystem(root, step);
+      case MountKind::Cgroup:
+        return cgroup.layout.unified ? apply_cgroup_v2(root, step) : apply_cgroup_v1(root, step, cgroup);
+    }
+  });
+}
+
+void pivot_into(const os::RootedDir& root, bool no_pivot) {
+  trace::Span span("runtime.pivot");
+  os::check(::fchdir(root.fd()), "chdir to the root");
+  if (no_pivot) {
+    os::check(::chroot("."), "chroot");
+  } else {
+    // The old root comes to lie over the new one and is taken off at once (pivot_root(2), "pivot_root(".", ".")").
+    os::pivot_root(".", ".");
+    os::unmount_detach(".");
+  }
+  os::check(::chdir("/"), "chdir to /");
+}
+
+void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths) {
+  if (paths.empty()) return;
+  trace::Span span("runtime.masks");
+  span.set("paths", join(paths, " "));
+  // One empty read-only tmpfs shows at every masked directory; clones can be made once it is attached somewhere.
+  std::optional<os::Fd> blank;
+  std::optional<os::Fd> null;
+  for (const auto& path : paths) {
+    in_context(cat("mask ", path), [&] {
+      auto place = root.try_open_at(path, O_PATH);
+      if (!place) return;
+      if (is_directory(place->get())) {
+        if (!blank) {
+          blank = os::make_filesystem("tmpfs", "tmpfs", {{"nr_blocks", "1"}, {"nr_inodes", "2"}, {"mode", "755"}},
+                                      MOUNT_ATTR_RDONLY);
+          return os::attach_mount(blank->get(), place->get());
+        }
+        os::Fd copy = os::clone_mount(blank->get(), "", os::Recursive::No);
+        return os::attach_mount(copy.get(), place->get());
+      }
+      if (!null) {
+        null = root.open_at("/dev/null", O_PATH | O_NOFOLLOW);
+        struct stat info {};
+        os::check(::fstat(null->get(), &info), "stat /dev/null");
+        if (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3)) {  // CVE-2025-31133
+          throw Error(ErrorKind::Forbidden, "the container's /dev/null is not the null device");
+        }
+      }
+      os::Fd copy = os::clone_mount(null->get(), "", os::Recursive::No);
+      os::attach_mount(copy.get(), place->get());
+    });
+  }
+}
+
+void make_readonly(const os::RootedDir& root, const std::vector<std::string>& paths) {
+  if (paths.empty()) return;
+  trace::Span span("runtime.readonly");
+  span.set("paths", join(paths, " "));
+  for (const auto& path : paths) {
+    in_context(cat("make ", path, " read-only"), [&] {
+      auto place = root.try_open_at(path, O_PATH);
+      if (!place) return;
+      os::Fd copy = os::clone_mount(place->get(), "", os::Recursive::Yes);
+      os::change_mount(copy.get(), {.set = MOUNT_ATTR_RDONLY}, os::Recursive::No);
+      os::attach_mount(copy.get(), place->get());
+    });
+  }
+}
+
+void make_root_readonly(const os::RootedDir& root) {
+  in_context("make the root read-only",
+             [&] { os::change_mount(root.fd(), {.set = MOUNT_ATTR_RDONLY}, os::Recursive::No); });
+}
+
+}  // namespace proa::runtime

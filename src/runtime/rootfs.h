@@ -1,0 +1,32 @@
+// CHILD: the container's root, built out of detached mounts, each moved to a place opened inside the root.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci/runtime_spec.h"
+#include "os/fd.h"
+#include "os/rooted_dir.h"
+#include "runtime/cgroup.h"
+#include "runtime/mount_plan.h"
+
+namespace proa::runtime {
+
+// Sets the propagation of this mount namespace and attaches the root. `detached` is a mount made elsewhere; without
+// it the tree at `path` is cloned. It lies over "/" without being reached by absolute paths: the host's paths still
+// work until pivot_into.
+os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& detached, const std::string& path);
+
+void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup);
+
+// The old root is gone afterwards; "/" and the working directory are the container's.
+void pivot_into(const os::RootedDir& root, bool no_pivot);
+
+// Paths of the specification are data of the container: resolved inside the root. A missing one is no error, any
+// other failure is (security.md R5).
+void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths);
+void make_readonly(const os::RootedDir& root, const std::vector<std::string>& paths);
+void make_root_readonly(const os::RootedDir& root);
+
+}  // namespace proa::runtime

@@ -1,0 +1,82 @@
+#include "runtime/spec_check.h"
+
+#include <sched.h>
+
+#include "base/text.h"
+#include "os/rooted_dir.h"
+#include "runtime/limits.h"
+#include "runtime/namespaces.h"
+
+namespace proa::runtime {
+namespace {
+
+[[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, std::move(message)); }
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+void check_names(const oci::Spec& spec, const NamespacePlan& namespaces) {
+  if ((!spec.hostname.empty() || !spec.domainname.empty()) && !namespaces.own(CLONE_NEWUTS)) {
+    refuse("unable to set hostname without a private UTS namespace");
+  }
+  if (spec.hostname.size() > 64 || spec.domainname.size() > 64) refuse("a host or domain name is longer than 64 bytes");
+}
+
+void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
+  if (!linux.intel_rdt.is_null()) refuse("intelRdt is not supported");
+  if (!linux.mount_label.empty()) refuse("mountLabel is set, but selinux is not supported");
+  if (!namespaces.own(CLONE_NEWNS)) refuse("a container needs a mount namespace of its own");
+  bool user = namespaces.is_new(CLONE_NEWUSER);
+  if (user && (linux.uid_mappings.empty() || linux.gid_mappings.empty())) {
+    refuse("user namespaces enabled, but no uid or gid mappings found");
+  }
+  if (!namespaces.own(CLONE_NEWUSER) && (!linux.uid_mappings.empty() || !linux.gid_mappings.empty())) {
+    refuse("user namespace mappings specified, but user namespace isn't enabled in the config");
+  }
+  for (const auto& [key, value] : linux.sysctl) plan_sysctl(key, namespaces);
+  for (const auto* list : {&linux.masked_paths, &linux.readonly_paths}) {
+    for (const auto& path : *list) {
+      if (!path.starts_with('/') || has_nul(path)) refuse(cat("masked or read-only path ", quoted(path), " is not absolute"));
+    }
+  }
+}
+
+}  // namespace
+
+void check_process(const oci::Process& process) {
+  if (process.args.empty() || process.args[0].empty()) refuse("process.args: no command to run");
+  if (!process.cwd.starts_with('/')) refuse(cat("Cwd must be an absolute path, not ", quoted(process.cwd)));
+  for (const auto* list : {&process.args, &process.env}) {
+    for (const auto& text : *list) {
+      if (has_nul(text)) refuse("an argument or environment variable contains a zero byte");
+    }
+  }
+  for (const auto& rlimit : process.rlimits) {
+    rlimit_number(rlimit.type);
+    if (rlimit.soft > rlimit.hard) refuse(cat(rlimit.type, ": the soft limit is above the hard one"));
+  }
+  if (process.oom_score_adj && (*process.oom_score_adj < -1000 || *process.oom_score_adj > 1000)) {
+    refuse("oomScoreAdj must be between -1000 and 1000");
+  }
+  constexpr std::uint32_t kMaxId = 0x7fffffff;
+  if (process.user.uid > kMaxId || process.user.gid > kMaxId) refuse("a user or group id is out of range");
+}
+
+void check_spec(const oci::Spec& spec, bool detached_root) {
+  if (!spec.oci_version.starts_with("1.")) refuse(cat("ociVersion ", quoted(spec.oci_version), " is not supported"));
+  if (!detached_root && spec.root.path.empty()) refuse("root.path is empty");
+  check_process(spec.process);
+  auto namespaces = plan_namespaces(spec.linux);
+  check_names(spec, namespaces);
+  check_linux(spec.linux, namespaces);
+}
+
+void check_container_id(std::string_view id) {
+  if (id.empty() || id == "." || id == ".." || id.size() > 1024) refuse("container id is empty or cannot be");
+  for (char c : id) {
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
+                 c == '-' || c == '.';
+    if (!plain) refuse(cat("invalid container id format: ", quoted(id)));
+  }
+}
+
+}  // namespace proa::runtime
