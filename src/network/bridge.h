@@ -11,9 +11,9 @@
 namespace proa::network {
 
 struct BridgePlan {
-  std::string device;
-  std::string alias;  // marks it as ours
-  std::optional<os::IpPrefix> address, address6;
+  std::string device{};
+  std::string alias{};  // marks it as ours
+  std::optional<os::IpPrefix> address{}, address6{};
   std::uint32_t mtu = 0;
 };
 // Makes it, or gives what is missing to the one that is there; returns its index. Throws Conflict if the name belongs

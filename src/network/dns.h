@@ -13,15 +13,15 @@
 namespace proa::network {
 
 struct DnsSockets {
-  os::Fd udp, tcp;
+  os::Fd udp{}, tcp{};
 };
 // In the network namespace of the calling thread.
 DnsSockets open_dns_sockets();
 
 struct DnsClient {  // one sandbox
-  std::string container_id;
-  DnsSockets sockets;
-  std::vector<std::string> upstream;  // resolvers to ask, from the host's namespace
+  std::string container_id{};
+  DnsSockets sockets{};
+  std::vector<std::string> upstream{};  // resolvers to ask, from the host's namespace
   bool forward = true;                // false on internal networks: nothing leaves
 };
 

@@ -9,10 +9,10 @@
 namespace proa::network {
 
 struct HostsInput {
-  std::string hostname, domainname;
-  std::vector<std::string> addresses;    // its own, in the order of its interfaces
-  std::vector<std::string> extra_hosts;  // --add-host: "name:address", address may be "host-gateway"
-  std::string host_gateway;              // what that stands for
+  std::string hostname{}, domainname{};
+  std::vector<std::string> addresses{};    // its own, in the order of its interfaces
+  std::vector<std::string> extra_hosts{};  // --add-host: "name:address", address may be "host-gateway"
+  std::string host_gateway{};              // what that stands for
 };
 // Throws InvalidArgument for a malformed entry, or one with control characters.
 std::string render_hosts(const HostsInput& input);
@@ -24,8 +24,8 @@ std::string render_hostname(std::string_view hostname);
 enum class Resolver { Host, Default, Embedded };  // --network host; the default bridge or none; user-defined networks
 struct ResolvInput {
   Resolver resolver = Resolver::Default;
-  std::string host_file;  // the host's resolv.conf
-  std::vector<std::string> dns, search, options;  // --dns, --dns-search, --dns-opt
+  std::string host_file{};  // the host's resolv.conf
+  std::vector<std::string> dns{}, search{}, options{};  // --dns, --dns-search, --dns-opt
 };
 std::string render_resolv_conf(const ResolvInput& input);
 

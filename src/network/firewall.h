@@ -12,19 +12,19 @@
 namespace proa::network {
 
 struct FirewallBridge {
-  std::string device;
-  std::string subnet;  // IPv4 CIDR; "" if it has none
-  std::string subnet6;
+  std::string device{};
+  std::string subnet{};  // IPv4 CIDR; "" if it has none
+  std::string subnet6{};
   bool internal = false, masquerade = true, inter_container = true;
 };
 struct FirewallPort {
-  std::string container_address;  // IPv4 or IPv6
-  PortBinding binding;
+  std::string container_address{};  // IPv4 or IPv6
+  PortBinding binding{};
 };
 struct FirewallInput {
   std::string table = "proa";
-  std::vector<FirewallBridge> bridges;
-  std::vector<FirewallPort> ports;
+  std::vector<FirewallBridge> bridges{};
+  std::vector<FirewallPort> ports{};
   bool drop_foreign_forwarding = false;  // we turned ip_forward on: the host does not become everybody's router
 };
 // "table ip NAME { }; delete table ip NAME; table ip NAME { ... }", and the same for ip6 if a bridge has IPv6.

@@ -14,9 +14,9 @@ namespace proa::network {
 class Names {
  public:
   struct Entry {
-    std::string network_id, network_name, container_id;
-    std::vector<std::string> names;  // the first is the container's own, used in PTR answers
-    std::optional<os::IpAddress> ipv4, ipv6;
+    std::string network_id{}, network_name{}, container_id{};
+    std::vector<std::string> names{};  // the first is the container's own, used in PTR answers
+    std::optional<os::IpAddress> ipv4{}, ipv6{};
   };
   void add(Entry entry);
   void remove(std::string_view network_id, std::string_view container_id);
@@ -24,7 +24,7 @@ class Names {
   void rename(std::string_view container_id, std::string_view old_name, std::string_view new_name);
 
   struct Addresses {
-    std::vector<os::IpAddress> ipv4, ipv6;
+    std::vector<os::IpAddress> ipv4{}, ipv6{};
     bool known = false;  // the name exists, perhaps without an address of the wanted kind
   };
   // As seen by `asker`: names on networks it is on, "name" or "name.network", without case.

@@ -1,7 +1,5 @@
 #include "network/plug.h"
 
-#include <cerrno>
-
 #include "base/id.h"
 #include "base/text.h"
 #include "base/trace.h"
@@ -9,36 +7,23 @@
 namespace proa::network {
 namespace {
 
-// The pair, and the host side up. Throws.
-void make_pair(os::NetlinkSocket& host, int netns, const PlugPlan& plan, int index) {
-  os::NetlinkBatch batch;
-  add_veth(batch, {.name = plan.host_link,
-                   .bridge = plan.bridge_index,
-                   .peer_name = plan.interface,
-                   .peer_netns = netns,
-                   .peer_mac = plan.mac,
-                   .peer_index = index,
-                   .mtu = plan.mtu});
-  set_bridge_port_up(batch, {.name = plan.host_link, .hairpin = plan.hairpin, .isolated = plan.isolated});
-  host.execute(batch);
-}
-
+// The pair, and the host side up.
 int make_veth(os::NetlinkSocket& host, int netns, os::NetlinkSocket& inside, const PlugPlan& plan) {
   trace::Span span("network.veth");
   span.set("name", plan.host_link);
   span.set("peer", plan.interface);
   span.set("bridge", plan.bridge);
   span.set("mac", os::to_text(plan.mac));
-  if (plan.wanted_index != 0) {
-    try {
-      make_pair(host, netns, plan, plan.wanted_index);
-      return plan.wanted_index;
-    } catch (const Error& error) {
-      // Kernels that put tunnel devices into every namespace have given the number away.
-      if (error.errno_code() != EBUSY && error.errno_code() != EEXIST) throw;
-    }
-  }
-  make_pair(host, netns, plan, 0);
+  os::NetlinkBatch batch;
+  add_veth(batch, {.name = plan.host_link,
+                   .bridge = plan.bridge_index,
+                   .peer_name = plan.interface,
+                   .peer_netns = netns,
+                   .peer_mac = plan.mac,
+                   .mtu = plan.mtu});
+  set_bridge_port_up(batch, {.name = plan.host_link, .hairpin = plan.hairpin, .isolated = plan.isolated});
+  host.execute(batch);
+  // Asked, not assumed: some kernels put tunnel devices into every namespace, and none takes a wish for the peer alone.
   std::optional<os::Link> link = find_link(inside, plan.interface);
   if (!link) throw Error(ErrorKind::Internal, cat("interface ", plan.interface, " vanished"));
   return link->index;

@@ -10,14 +10,13 @@
 namespace proa::network {
 
 struct PlugPlan {
-  std::string host_link, bridge, interface;
+  std::string host_link{}, bridge{}, interface{};
   int bridge_index = 0;
   bool hairpin = false, isolated = false;
   os::MacAddress mac{};
-  std::optional<os::IpPrefix> address, address6;
-  std::optional<os::IpAddress> gateway, gateway6;  // set: the default route goes there
+  std::optional<os::IpPrefix> address{}, address6{};
+  std::optional<os::IpAddress> gateway{}, gateway6{};  // set: the default route goes there
   std::uint32_t mtu = 0;
-  int wanted_index = 0;  // of the interface inside; another one is taken if this is in use
 };
 
 // Two sendmsg: the pair, its peer born inside `netns` under its final name; then `lo` and the interface with its address

@@ -325,7 +325,6 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
       const Endpoint* gateway = locked->gateway_endpoint(container);
       for (const Endpoint& endpoint : container.endpoints) {
         plans.push_back(state.plug_plan(*locked, endpoint, &endpoint == gateway, &endpoint == gateway && !container.ports.empty()));
-        plans.back().wanted_index = static_cast<int>(plans.size()) + 1;
       }
     }
     os::NetlinkSocket host(NETLINK_ROUTE);

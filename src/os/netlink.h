@@ -62,7 +62,7 @@ class NetlinkSocket {
  private:
   struct Refusal {
     int errno_code = 0;
-    std::string text;  // the kernel's own words, where it has some
+    std::string text{};  // the kernel's own words, where it has some
   };
   std::vector<Refusal> exchange(NetlinkBatch& batch);
   std::uint32_t send(NetlinkBatch& batch);  // returns the sequence number of the first message
@@ -75,24 +75,23 @@ class NetlinkSocket {
 // --- requests; each appends one message -------------------------------------------------------------------------
 
 struct BridgeLink {
-  std::string name;
+  std::string name{};
   MacAddress mac{};
   std::uint32_t mtu = 0;  // 0: the kernel's
 };
 void add_bridge(NetlinkBatch& batch, const BridgeLink& bridge);
 
 struct VethLink {
-  std::string name;         // host side, in the socket's namespace
+  std::string name{};         // host side, in the socket's namespace
   int bridge = 0;           // ifindex of its master; 0 for none
-  std::string peer_name;    // already the final name
+  std::string peer_name{};    // already the final name
   int peer_netns = -1;      // the peer is born there: moving it later would wait for an RCU grace period
   MacAddress peer_mac{};
-  int peer_index = 0;       // ifindex inside; 0: the kernel chooses
   std::uint32_t mtu = 0;
 };
 void add_veth(NetlinkBatch& batch, const VethLink& veth);
 struct BridgePort {
-  std::string name;
+  std::string name{};
   bool hairpin = false;   // frames may go back out of this port: a container that uses its own published port
   bool isolated = false;  // no frames to other isolated ports
 };
@@ -113,7 +112,7 @@ void add_route(NetlinkBatch& batch, const IpPrefix& destination, const std::opti
 
 struct Link {
   int index = 0;
-  std::string name, alias, kind;  // kind: "bridge", "veth", "" ...
+  std::string name{}, alias{}, kind{};  // kind: "bridge", "veth", "" ...
   MacAddress mac{};
   int master = 0;
   bool up = false;
@@ -122,12 +121,12 @@ std::vector<Link> list_links(NetlinkSocket& socket);
 std::optional<Link> find_link(NetlinkSocket& socket, std::string_view name);
 struct LinkAddress {
   int index = 0;
-  IpPrefix address;
+  IpPrefix address{};
 };
 std::vector<LinkAddress> list_addresses(NetlinkSocket& socket);
 struct Route {
-  IpPrefix destination;  // 0.0.0.0/0 for the default route
-  std::optional<IpAddress> gateway;
+  IpPrefix destination{};  // 0.0.0.0/0 for the default route
+  std::optional<IpAddress> gateway{};
   int index = 0;
 };
 // Unicast routes of the main table.

@@ -18,8 +18,8 @@ std::string nft_query(const std::vector<std::string>& arguments);
 
 // An element of a map. Every field of a concatenation is padded to four bytes (concatenated()).
 struct NftElement {
-  std::string map;
-  std::string key, data;  // raw bytes as the kernel holds them; data empty for a set
+  std::string map{};
+  std::string key{}, data{};  // raw bytes as the kernel holds them; data empty for a set
 };
 std::string nft_field(std::string_view bytes);  // padded with zeros to a multiple of four
 std::string nft_port(std::uint16_t port);       // one padded field

@@ -106,7 +106,7 @@ void add_veth(NetlinkBatch& batch, const VethLink& veth) {
   std::size_t data = batch.nest(IFLA_INFO_DATA);
   std::size_t peer = batch.nest(VETH_INFO_PEER);
   // Down: with IFF_UP here the kernel answers ENOTCONN, since its other end is not up yet.
-  batch.header(link_header(veth.peer_index, 0, 0));
+  batch.header(link_header(0, 0, 0));
   batch.attribute(IFLA_IFNAME, veth.peer_name);
   if (veth.mtu != 0) batch.attribute_u32(IFLA_MTU, veth.mtu);
   if (veth.peer_mac != MacAddress{}) batch.attribute(IFLA_ADDRESS, veth.peer_mac.data(), veth.peer_mac.size());
