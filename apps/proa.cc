@@ -1,0 +1,10 @@
+// proa: the client.
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  return proa::cli::run_program(words);
+}
