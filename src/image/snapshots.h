@@ -1,0 +1,55 @@
+// The writable layer of a container over its image's layers: D/containers/<id>/{upper,work}, mounted as a detached overlay.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "image/layers.h"
+#include "os/fd.h"
+#include "os/rooted_dir.h"
+
+namespace proa::image {
+
+enum class Volatile { No, Yes };  // Yes: the upper is thrown away with the container, nothing in it is ever synced
+
+struct Change {
+  enum class Kind { Modified = 0, Added = 1, Deleted = 2 };
+  Kind kind = Kind::Modified;
+  std::string path;  // absolute
+};
+
+class Snapshots {
+ public:
+  Snapshots(std::string data_root, Layers& layers);
+
+  // Makes upper and work; the directory of the container is made where it is missing. Throws NotFound if a layer is.
+  // diff_ids: bottom first, none for an image from scratch. They are kept beside the upper (lowers.json).
+  void prepare(std::string_view container_id, std::span<const oci::Digest> diff_ids);
+  bool exists(std::string_view container_id) const;
+
+  // The container's root as a detached mount; it never appears in this namespace's mount table and goes with its last user.
+  os::Fd mount(std::string_view container_id, Volatile durability) const;
+  // The same for files of a container that is not running (docker cp, export).
+  os::RootedDir view(std::string_view container_id) const;
+
+  // docker diff: sorted by path.
+  std::vector<Change> changes(std::string_view container_id) const;
+  std::uint64_t size(std::string_view container_id) const;  // bytes of disk of the upper
+
+  // Renames upper and work to D/trash; a missing one is no error.
+  void remove(std::string_view container_id);
+  // Deletes what is in D/trash; for a background thread. Errors are logged, the rest goes on.
+  void empty_trash();
+
+ private:
+  std::string dir(std::string_view container_id) const;
+  std::vector<oci::Digest> lowers(std::string_view container_id) const;
+
+  std::string data_root_;
+  Layers& layers_;
+};
+
+}  // namespace proa::image
