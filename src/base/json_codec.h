@@ -140,7 +140,7 @@ Json encode(const T& value) {
     JsonObject object;
     std::apply(
         [&](const auto&... field) {
-          auto one = [&](const auto& f) {
+          [[maybe_unused]] auto one = [&](const auto& f) {
             const auto& member = value.*(f.member);
             bool empty = is_empty(member);
             if (f.emit == Emit::Optional && empty) return;
@@ -204,7 +204,7 @@ void decode_into(const Json& from, T& to, std::string_view where) {
     const JsonObject& object = from.get_object();
     std::apply(
         [&](const auto&... field) {
-          auto one = [&](const auto& f) {
+          [[maybe_unused]] auto one = [&](const auto& f) {
             const Json* member = object.if_contains(f.name);
             for (auto it = object.begin(); !member && it != object.end(); ++it) {
               if (iequals(it->key(), f.name)) member = &it->value();
