@@ -1,0 +1,341 @@
+#include "registry/client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "archive/hash.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "registry/auth.h"
+#include "registry/failure.h"
+#include "registry/hosts.h"
+#include "registry/transport.h"
+
+namespace proa::registry {
+
+namespace {
+
+constexpr int kMaxRedirects = 10;
+constexpr int kMaxAuthAttempts = 2;
+constexpr int kBusyAttempts = 4;        // for 429 and 5xx
+constexpr int kFruitlessAttempts = 5;   // of a blob, in a row, without a byte more
+constexpr int kBlobAttempts = 100;
+constexpr std::int64_t kLongestWaitMs = 10'000;
+constexpr std::int64_t kDocumentTimeoutMs = 120'000;
+
+struct Place {
+  Host host;
+  std::unique_ptr<Authorizer> auth;
+};
+
+std::string hash_of(std::string_view bytes) {
+  archive::Sha256 hash;
+  hash.update(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  return hash.hex();
+}
+
+void wait(std::int64_t milliseconds, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any condition;
+  std::unique_lock lock(mutex);
+  condition.wait_for(lock, stop, std::chrono::milliseconds(milliseconds), [] { return false; });
+  if (stop.stop_requested()) throw Error(ErrorKind::Cancelled, "context canceled");
+}
+
+bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_busy(int status) { return status == 429 || status == 500 || status == 502 || status == 503 || status == 504; }
+
+// Redirects go where the registry says, but not where only this machine can reach, and not from https to http.
+void check_redirect(const Host& host, const Url& from, const Url& to) {
+  auto refuse = [&](std::string_view why) {
+    throw Error(ErrorKind::Forbidden, cat("refusing the redirect of ", from.without_query(), " to ", to.scheme, "://",
+                                          to.authority(), ": ", why));
+  };
+  if (from.scheme == "https" && to.scheme == "http" && !host.insecure) refuse("it leads from https to http");
+  if (is_link_local(to.host)) refuse("it is a link-local address");
+  if (is_loopback(to.host) && !is_loopback(host.base.host)) refuse("it is a loopback address");
+}
+
+// "bytes 100-999/1000" must begin at `offset`.
+bool continues_at(const std::string& content_range, std::uint64_t offset) {
+  std::string_view rest = content_range;
+  if (!rest.starts_with("bytes ")) return false;
+  auto [first, last] = cut(rest.substr(6), '-');
+  return last && parse_int<std::uint64_t>(trim(first)) == offset;
+}
+
+}  // namespace
+
+struct Client::State {
+  Transport transport;
+  oci::Reference reference;
+  std::stop_token stop;
+  std::vector<Place> places;
+  std::atomic<std::size_t> current{0};
+  std::atomic<bool> settled{false};
+
+  State(const Options& options, const oci::Reference& repository, const Credentials& credentials, std::stop_token token)
+      : transport({options.user_agent, options.connect_timeout_ms, options.stall_timeout_ms}, token),
+        reference(repository), stop(std::move(token)) {
+    std::string scope = cat("repository:", repository.path, ":pull");
+    for (Host& host : hosts_for(options, repository.domain)) {
+      auto auth = std::make_unique<Authorizer>(transport, host.base, host.tls, host.mirror ? Credentials{} : credentials, scope);
+      places.push_back({std::move(host), std::move(auth)});
+    }
+  }
+
+  Response exchange(Place& place, Request request);
+  Response patiently(Place& place, const Request& request);
+  Response send(std::string_view what, Request request, const std::string& path);
+  FetchedManifest fetch(const std::string& tag_or_digest, std::size_t limit);
+};
+
+Client::Client(const Options& options, const oci::Reference& repository, Credentials credentials, std::stop_token stop)
+    : state_(std::make_unique<State>(options, repository, credentials, std::move(stop))) {}
+
+Client::~Client() = default;
+
+// One answer, redirects followed and challenges met. `Authorization` goes to the registry's own origin only.
+Response Client::State::exchange(Place& place, Request request) {
+  int redirects = 0, attempts = 0;
+  for (;;) {
+    bool ours = request.url.same_origin(place.host.base);
+    std::string authorization = ours ? place.auth->header() : "";
+    Request attempt = request;
+    attempt.tls = request.url.host == place.host.base.host ? place.host.tls : TlsOptions{};
+    if (!authorization.empty()) attempt.headers.push_back(cat("Authorization: ", authorization));
+    Response response = transport.send(attempt);
+    if (response.status == 401 && ours && attempts < kMaxAuthAttempts && place.auth->answer(response, authorization)) {
+      ++attempts;
+      continue;
+    }
+    std::string location = response.header("location");
+    if (!is_redirect(response.status) || location.empty()) return response;
+    if (++redirects > kMaxRedirects) {
+      throw Error(ErrorKind::Unavailable, cat(request.url.without_query(), ": stopped after ", kMaxRedirects, " redirects"));
+    }
+    Url next = request.url.resolve(location);
+    check_redirect(place.host, request.url, next);
+    request.url = next;
+  }
+}
+
+// Waits out a registry that is busy or flapping, as long as it asks for but never long.
+Response Client::State::patiently(Place& place, const Request& request) {
+  for (int attempt = 1;; ++attempt) {
+    Response response = exchange(place, request);
+    if (!is_busy(response.status) || attempt == kBusyAttempts) return response;
+    std::int64_t pause = 250LL << (attempt - 1);
+    if (auto asked = parse_int<std::int64_t>(response.header("retry-after")); asked && *asked >= 0) {
+      pause = std::min<std::int64_t>(*asked, kLongestWaitMs / 1000) * 1000;
+    }
+    wait(std::clamp<std::int64_t>(pause, 50, kLongestWaitMs), stop);
+  }
+}
+
+// The first place that answers at all is the one for the rest of this client's life; a mirror has to answer well.
+Response Client::State::send(std::string_view what, Request request, const std::string& path) {
+  for (std::size_t i = current;; ++i) {
+    Place& place = places[i];
+    bool last = i + 1 == places.size();
+    request.url = place.host.base;
+    request.url.target = path;
+    FailedRequest failed{std::string(what), request.url, request.method, reference};
+    try {
+      Response response = patiently(place, request);
+      bool good = response.status >= 200 && response.status < 300;
+      if (!good && place.host.mirror && !last && !settled) continue;
+      if (!good && response.status != 416) {
+        if (place.host.mirror) throw_status(response, failed);
+        settled = true;
+        current = i;
+        throw_status(response, failed);
+      }
+      settled = true;
+      current = i;
+      return response;
+    } catch (const TransportError& error) {
+      // Once a place has answered, later failures are failures; http is no answer to a broken https connection.
+      if (last || settled || error.failure() == Failure::Limit) {
+        if (request.on_data && settled) throw;  // stream_blob goes on from where it was
+        throw_transport(error, failed);
+      }
+    }
+  }
+}
+
+FetchedManifest Client::State::fetch(const std::string& tag_or_digest, std::size_t limit) {
+  Request request;
+  request.max_body = limit;
+  request.total_timeout_ms = kDocumentTimeoutMs;
+  for (std::string_view type : {oci::media_type::kIndex, oci::media_type::kManifest, oci::media_type::kDockerList,
+                                oci::media_type::kDockerManifest}) {
+    request.headers.push_back(cat("Accept: ", type));
+  }
+  Response response = send("manifest", request, cat("/v2/", reference.path, "/manifests/", tag_or_digest));
+  FetchedManifest out;
+  out.media_type = response.header("content-type");
+  out.digest = oci::Digest::from_hex(hash_of(response.body));
+  out.bytes = std::move(response.body);
+  // By a tag nothing else tells a damaged document from a sound one.
+  auto claimed = oci::Digest::try_parse(response.header("docker-content-digest"));
+  auto asked = oci::Digest::try_parse(tag_or_digest);
+  for (const auto& expected : {claimed, asked}) {
+    if (expected && *expected != out.digest) {
+      throw Error(ErrorKind::DataLoss, cat("manifest verification failed for digest ", expected->text(),
+                                           ": digest mismatch, content is ", out.digest.text()));
+    }
+  }
+  return out;
+}
+
+FetchedManifest Client::manifest(const std::string& tag_or_digest) { return state_->fetch(tag_or_digest, oci::kMaxManifest); }
+
+FetchedManifest Client::manifest(const oci::Descriptor& descriptor) {
+  if (descriptor.size > static_cast<std::int64_t>(oci::kMaxManifest)) {
+    throw Error(ErrorKind::InvalidArgument, cat("manifest ", descriptor.digest.text(), " is larger than ", oci::kMaxManifest, " bytes"));
+  }
+  FetchedManifest out = state_->fetch(descriptor.digest.text(), oci::kMaxManifest);
+  if (static_cast<std::int64_t>(out.bytes.size()) != descriptor.size) {
+    throw Error(ErrorKind::DataLoss, cat("size mismatch for ", descriptor.digest.text(), ": got ", out.bytes.size(),
+                                         " bytes, expected ", descriptor.size));
+  }
+  // The descriptor, the response and the document itself must name one type.
+  if (oci::manifest_type(out.bytes, out.media_type) != oci::manifest_type(out.bytes, descriptor.media_type)) {
+    throw Error(ErrorKind::InvalidArgument, cat("media type of ", descriptor.digest.text(), " is not ", descriptor.media_type));
+  }
+  out.media_type = descriptor.media_type;
+  return out;
+}
+
+std::optional<oci::Descriptor> Client::resolve(const std::string& tag_or_digest) {
+  Request request;
+  request.method = "HEAD";
+  request.total_timeout_ms = kDocumentTimeoutMs;
+  for (std::string_view type : {oci::media_type::kIndex, oci::media_type::kManifest, oci::media_type::kDockerList,
+                                oci::media_type::kDockerManifest}) {
+    request.headers.push_back(cat("Accept: ", type));
+  }
+  Response response = state_->send("manifest", request, cat("/v2/", state_->reference.path, "/manifests/", tag_or_digest));
+  auto digest = oci::Digest::try_parse(response.header("docker-content-digest"));
+  if (!digest) return std::nullopt;
+  oci::Descriptor out;
+  out.digest = *digest;
+  out.media_type = response.header("content-type");
+  out.size = parse_int<std::int64_t>(response.header("content-length")).value_or(0);
+  return out;
+}
+
+std::string Client::blob(const oci::Descriptor& descriptor, std::size_t limit) {
+  std::string_view name = descriptor.digest.text();
+  if (descriptor.size > static_cast<std::int64_t>(limit)) {
+    throw Error(ErrorKind::InvalidArgument, cat("content ", name, " is larger than ", limit, " bytes"));
+  }
+  std::string bytes;
+  BlobReceiver receiver{.restart = [&] { bytes.clear(); },
+                        .data = [&](std::span<const std::byte> piece) {
+                          if (piece.size() > static_cast<std::size_t>(descriptor.size) - bytes.size()) {
+                            throw Error(ErrorKind::DataLoss, cat("size mismatch for ", name, ": more than the expected ",
+                                                                 descriptor.size, " bytes"));
+                          }
+                          bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+                        }};
+  stream_blob(descriptor, 0, receiver);
+  if (std::string hex = hash_of(bytes); hex != descriptor.digest.hex()) {
+    throw Error(ErrorKind::DataLoss, cat("content verification failed for digest ", name, ": digest mismatch, content is sha256:", hex));
+  }
+  return bytes;
+}
+
+void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset, const BlobReceiver& receiver) {
+  State& s = *state_;
+  const auto size = static_cast<std::uint64_t>(descriptor.size);
+  std::string path = cat("/v2/", s.reference.path, "/blobs/", descriptor.digest.text());
+  auto start_again = [&] {
+    receiver.restart();
+    offset = 0;
+  };
+  int fruitless = 0;
+  bool refused_range = false;
+  for (int attempt = 1; attempt == 1 || offset < size; ++attempt) {
+    std::uint64_t before = offset;
+    Request request;
+    if (offset > 0) request.headers.push_back(cat("Range: bytes=", offset, "-"));
+    request.on_head = [&](const Response& head) {
+      if (offset == 0) return;
+      if (head.status == 200) return start_again();  // it does not do ranges
+      if (!continues_at(head.header("content-range"), offset)) throw TransportError(Failure::Protocol, "the registry answered with another range than asked for");
+    };
+    request.on_data = [&](std::span<const std::byte> piece) {
+      receiver.data(piece);
+      offset += piece.size();
+    };
+    std::string problem;
+    try {
+      Response response = s.send("blob", request, path);
+      if (response.status == 416) {
+        if (refused_range) throw TransportError(Failure::Protocol, "the registry refuses the range again");
+        refused_range = true;
+        start_again();
+        continue;
+      }
+      problem = "the response ended early";
+    } catch (const TransportError& error) {
+      problem = error.what();
+      if (error.failure() == Failure::Limit || error.failure() == Failure::Certificate) fruitless = kFruitlessAttempts;
+    }
+    if (offset >= size) return;
+    fruitless = offset > before ? 0 : fruitless + 1;
+    if (fruitless >= kFruitlessAttempts || attempt >= kBlobAttempts) {
+      throw Error(ErrorKind::Unavailable, cat("download of ", descriptor.digest.text(), " was cut after ", offset, " of ", size,
+                                              " bytes: ", problem, " (", attempt, " attempts)"));
+    }
+    wait(200LL << std::min(fruitless, 4), s.stop);
+  }
+}
+
+bool Client::has_blob(const oci::Digest& digest) {
+  Request request;
+  request.method = "HEAD";
+  try {
+    state_->send("blob", request, cat("/v2/", state_->reference.path, "/blobs/", digest.text()));
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::NotFound) return false;
+    throw;
+  }
+}
+
+std::vector<std::string> Client::tags() {
+  constexpr int kMaxPages = 1000;
+  constexpr std::size_t kMaxTags = 100'000;
+  std::vector<std::string> out;
+  std::string path = cat("/v2/", state_->reference.path, "/tags/list");
+  for (int page = 0; page < kMaxPages && out.size() < kMaxTags; ++page) {
+    Request request;
+    request.max_body = 4 << 20;
+    request.total_timeout_ms = kDocumentTimeoutMs;
+    Response response = state_->send("tags", request, path);
+    Json body = json::parse(response.body);
+    if (const Json* list = json::find(body, "tags"); list && list->is_array()) {
+      for (const Json& tag : list->get_array()) {
+        if (tag.is_string()) out.emplace_back(std::string_view(tag.get_string()));
+      }
+    }
+    // Link: </v2/x/tags/list?n=100&last=y>; rel="next"
+    std::string link = response.header("link");
+    std::size_t end = link.find('>');
+    if (!link.starts_with('<') || end == link.npos || link.find("next", end) == link.npos) break;
+    Url here = state_->places[state_->current].host.base;
+    here.target = path;
+    Url next = here.resolve(std::string_view(link).substr(1, end - 1));
+    if (!next.same_origin(here) || next.target == path) break;
+    path = next.target;
+  }
+  return out;
+}
+
+}  // namespace proa::registry
