@@ -1,0 +1,161 @@
+#include "engine/containers.h"
+
+#include <algorithm>
+
+#include "base/failpoint.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "engine/event_attributes.h"
+#include "engine/execs.h"
+#include "engine/exits.h"
+#include "engine/explain.h"
+#include "engine/lifecycle.h"
+#include "engine/names.h"
+#include "engine/ps.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "engine/workers.h"
+#include "image/snapshots.h"
+#include "network/networks.h"
+#include "os/file.h"
+#include "shim/client.h"
+#include "engine/monitor.h"
+#include "volume/volumes.h"
+
+namespace proa::engine {
+namespace {
+
+[[noreturn]] void refuse_running(const Container& container, const State& state) {
+  if (state.status == Status::Paused) {
+    throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(), "\": container is paused and must be unpaused first"));
+  }
+  if (state.status == Status::Restarting) {
+    throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(), "\": container is restarting: stop the container before removing or force remove"));
+  }
+  throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(), "\": container is running: stop the container before removing or force remove"));
+}
+
+std::string size_path(const std::string& containers_dir, const std::string& id) {
+  return os::path_join(os::path_join(containers_dir, id), "upper");
+}
+
+}  // namespace
+
+Containers::Containers(Rooms& rooms) : rooms_(rooms) {}
+
+void Containers::rename(std::string_view reference, std::string_view new_name) {
+  auto container = rooms_.roster->get(reference);
+  if (new_name.empty()) throw Error(ErrorKind::InvalidArgument, "Neither old nor new names may be empty");
+  auto name = checked_container_name(new_name);
+  std::lock_guard guard(container->operation);
+  auto old_name = container->name();
+  if (old_name == name) throw Error(ErrorKind::InvalidArgument, "Renaming a container with the same name as its current name");
+  rooms_.roster->rename(*container, name);
+  rooms_.networks->rename(container->id(), name);
+  rooms_.explain->container_created(container->id(), name, container->definition()->config.image);
+  emit_container(*rooms_.events, *container->definition(), "rename", {{"oldName", "/" + old_name}});
+}
+
+void Containers::remove(std::string_view reference, const RemoveOptions& options) {
+  trace::Span span("engine.remove");
+  auto container = rooms_.roster->get(reference);
+  span.set("container", container->id());
+  auto state = container->state();
+  if (state.active() && !options.force) refuse_running(*container, state);
+  if (state.active()) {
+    // Without the operation mutex, so that a stop with a long time-out does not hold us up.
+    rooms_.roster->change_state(*container, [](State& s) { s.stopped_by_user = true; });
+    rooms_.exits->kill_now(*container);
+  }
+  std::unique_lock guard(container->operation);
+  if (container->epoch().removed) throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
+  state = container->state();
+  if (state.active()) {
+    if (!options.force) refuse_running(*container, state);
+    rooms_.exits->kill_now(*container);
+    rooms_.roster->change_state(*container, [](State& s) {
+      if (s.status == Status::Restarting) s.status = Status::Exited;
+    });
+  }
+  remove_stopped(*container, options.volumes);
+}
+
+void Containers::remove_stopped(Container& container, bool volumes) {
+  trace::Span span("engine.erase");
+  auto definition = container.definition();
+  const auto& id = container.id();
+  rooms_.exits->clean_up(container);
+  FAILPOINT("remove.before_row");
+  rooms_.roster->erase(container);
+  // What stays if we die from here on is removed at start: no row owns it.
+  FAILPOINT("remove.after_row");
+  rooms_.explain->container_removed(id);
+  rooms_.execs->forget_container(id);
+  rooms_.snapshots->remove(id);
+  auto directory = os::path_join(rooms_.containers_dir, id);
+  if (os::exists(directory)) {
+    auto trash = os::path_join(rooms_.trash_dir, cat("container-", id));
+    os::rename_path(directory, trash);
+    rooms_.workers->run("deleting a removed container", [trash] { os::remove_tree(trash); });
+  }
+  for (const auto& point : definition->mounts) {
+    if (point.type != volume::Type::Volume) continue;
+    rooms_.volumes->release(point.name, id);
+    if (!volumes || !point.anonymous || !rooms_.volumes->users(point.name).empty()) continue;
+    auto record = rooms_.volumes->find(point.name);
+    if (!record) continue;
+    rooms_.volumes->remove(point.name, true);
+    rooms_.events->emit("volume", "destroy", point.name, {{"driver", "local"}});
+  }
+  emit_container(*rooms_.events, *definition, "destroy");
+  container.mark_removed();
+}
+
+api::ContainersPruneReport Containers::prune(const api::Filters& filters) {
+  filters.check({"until", "label", "label!"});
+  static std::mutex one_at_a_time;
+  std::unique_lock only(one_at_a_time, std::try_to_lock);
+  if (!only) throw Error(ErrorKind::Conflict, "a prune operation is already running");
+  std::optional<UnixNanos> until;
+  for (const auto& text : filters.get("until")) {
+    until = parse_timestamp(text, now());
+    if (!until) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'until=[", text, "]'"));
+  }
+  api::ContainersPruneReport report;
+  for (const auto& container : rooms_.roster->all()) {
+    auto snapshot = container->snapshot();
+    if (snapshot->state.active() || snapshot->state.starting) continue;
+    if (until && snapshot->definition->created >= *until) continue;
+    if (!filters.matches_labels(snapshot->definition->config.labels)) continue;
+    std::unique_lock guard(container->operation, std::try_to_lock);
+    if (!guard || container->epoch().removed || container->state().active()) continue;
+    auto upper = size_path(rooms_.containers_dir, container->id());
+    auto size = os::exists(upper) ? os::disk_usage(upper) : 0;
+    remove_stopped(*container, false);
+    report.containers_deleted.push_back(container->id());
+    report.space_reclaimed += size;
+  }
+  rooms_.events->emit("container", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
+  return report;
+}
+
+api::TopResponse Containers::top(std::string_view reference, std::string_view ps_arguments) const {
+  auto container = rooms_.roster->get(reference);
+  auto state = container->state();
+  if (!state.running()) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not running"));
+  auto pids = shim::Client(rooms_.monitor->run_dir(container->id())).pids();
+  auto out = processes(pids, ps_arguments);
+  emit_container(*rooms_.events, *container->definition(), "top");
+  return out;
+}
+
+std::vector<api::FilesystemChange> Containers::changes(std::string_view reference) const {
+  auto container = rooms_.roster->get(reference);
+  std::vector<api::FilesystemChange> out;
+  for (const auto& change : rooms_.snapshots->changes(container->id())) {
+    out.push_back({change.path, static_cast<int>(change.kind)});
+  }
+  return out;
+}
+
+}  // namespace proa::engine

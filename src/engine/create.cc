@@ -1,0 +1,147 @@
+// POST /containers/create: the record is committed or nothing stays.
+#include <algorithm>
+
+#include "base/failpoint.h"
+#include "base/id.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "engine/checks.h"
+#include "engine/containers.h"
+#include "engine/event_attributes.h"
+#include "engine/explain.h"
+#include "engine/image_defaults.h"
+#include "engine/mount_resolution.h"
+#include "engine/names.h"
+#include "engine/network_requests.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "engine/workers.h"
+#include "image/images.h"
+#include "image/snapshots.h"
+#include "os/file.h"
+#include "volume/volumes.h"
+
+namespace proa::engine {
+namespace {
+
+image::ImageRecord find_image(const Rooms& rooms, const api::ContainerCreateRequest& request) {
+  trace::Span span("engine.image");
+  span.set("reference", request.config.image);
+  if (request.config.image.empty()) throw Error(ErrorKind::InvalidArgument, "no image specified");
+  std::optional<oci::Platform> platform;
+  if (!request.platform.empty()) platform = oci::Platform::parse(request.platform);
+  auto found = rooms.images->find(request.config.image, platform);
+  if (!found) {
+    auto other = rooms.images->get(request.config.image);  // throws "No such image"
+    throw Error(ErrorKind::NotFound,
+                cat("image with reference ", request.config.image, " was found but does not provide the specified platform (", request.platform, ")"));
+  }
+  span.set("id", found->id.text());
+  span.set("layers", static_cast<std::int64_t>(found->diff_ids.size()));
+  return *found;
+}
+
+std::vector<std::string> known_runtimes(const Config& config) {
+  std::vector<std::string> out = {"proa-runtime", "runc", "io.containerd.runc.v2", config.default_runtime};
+  for (const auto& [name, runtime] : config.runtimes) out.push_back(name);
+  return out;
+}
+
+// What inspect shows where the request left it open.
+void fill_host_defaults(api::HostConfig& host, const Config& config, const HostFacts& facts) {
+  if (host.network_mode.empty() || host.network_mode == "default") host.network_mode = "bridge";
+  if (host.ipc_mode.empty()) host.ipc_mode = config.default_ipc_mode;
+  if (host.shm_size == 0) host.shm_size = config.default_shm_size;
+  if (host.cgroupns_mode.empty()) {
+    host.cgroupns_mode = config.default_cgroupns_mode;
+    if (host.cgroupns_mode.empty()) host.cgroupns_mode = facts.cgroup_unified && !host.privileged ? "private" : "host";
+  }
+  if (host.log_config.type.empty()) {
+    host.log_config.type = config.log_driver;
+    if (host.log_config.config.empty()) host.log_config.config = config.log_options;
+  }
+  if (host.restart_policy.name.empty()) host.restart_policy.name = "no";
+  if (host.runtime.empty()) host.runtime = config.default_runtime;
+}
+
+std::string default_hostname(const Rooms& rooms, const api::HostConfig& host, const std::string& id) {
+  if (host.network_mode == "host" || host.uts_mode == "host") {
+    auto text = os::read_file("/proc/sys/kernel/hostname");
+    return std::string(trim(text));
+  }
+  if (host.network_mode.starts_with("container:")) {
+    auto other = rooms.roster->get(std::string_view(host.network_mode).substr(10));
+    return other->definition()->config.hostname;
+  }
+  return std::string(short_id(id));
+}
+
+void write_config_for_people(const Rooms& rooms, const Definition& definition) {
+  os::replace_file(os::path_join(os::path_join(rooms.containers_dir, definition.id), "config.json"), json::text(to_json(definition)), 0600);
+}
+
+}  // namespace
+
+api::ContainerCreateResponse Containers::create(const api::ContainerCreateRequest& request) {
+  trace::Span span("engine.create");
+  if (rooms_.stopping) throw Error(ErrorKind::Unavailable, "the daemon is shutting down");
+  std::string wanted_name = request.name.empty() ? "" : checked_container_name(request.name);
+  auto image = find_image(rooms_, request);
+
+  auto merged = request;
+  merged.config = with_image_defaults(request.config, image.config.config);
+  auto warnings = check_create(merged, rooms_.host, known_runtimes(*rooms_.config));
+  Definition definition;
+  definition.id = new_id();
+  definition.created = now();
+  definition.image_id = image.id.text();
+  for (const auto& diff_id : image.diff_ids) definition.diff_ids.push_back(diff_id.text());
+  definition.config = std::move(merged.config);
+  definition.host_config = std::move(merged.host_config);
+  definition.trace_id = RequestTrace::id();
+  auto command = command_of(definition.config);
+  definition.path = std::move(command.path);
+  definition.args = std::move(command.args);
+  fill_host_defaults(definition.host_config, *rooms_.config, rooms_.host);
+  definition.networks = plan_networks(definition, request.networking);
+  port_mappings(definition);  // throws for what is no port
+  if (definition.config.hostname.empty()) {
+    definition.config.hostname = default_hostname(rooms_, definition.host_config, definition.id);
+  }
+  span.set("container", definition.id);
+
+  Rollback rollback;
+  definition.name = rooms_.roster->reserve_name(wanted_name, definition.id);
+  rollback.add([this, name = definition.name, id = definition.id] { rooms_.roster->free_name(name, id); });
+  FAILPOINT("create.after_name");
+  rooms_.roster->record_intent(definition.id);
+  rollback.add([this, id = definition.id] { rooms_.roster->drop_intent(id); });
+  FAILPOINT("create.after_intent");
+  definition.mounts = resolve_mounts(rooms_, definition, rollback);
+  {
+    trace::Span prepare("engine.prepare");
+    auto directory = os::path_join(rooms_.containers_dir, definition.id);
+    os::make_dir(directory, 0710);
+    rollback.add([this, id = definition.id] { rooms_.snapshots->remove(id); });
+    rooms_.snapshots->prepare(definition.id, image.diff_ids);
+  }
+  FAILPOINT("create.after_dir");
+  ContainerPtr container;
+  {
+    trace::Span commit("engine.commit");
+    container = rooms_.roster->add(definition);
+  }
+  rollback.commit();
+  FAILPOINT("create.after_commit");
+  rooms_.explain->container_created(definition.id, definition.name, definition.config.image);
+  rooms_.explain->join(definition.id, definition.trace_id);
+  emit_container(*rooms_.events, definition, "create");
+  rooms_.workers->run("writing config.json", [this, container] {
+    std::lock_guard guard(container->operation);
+    if (!container->epoch().removed) write_config_for_people(rooms_, *container->definition());
+  });
+  return {definition.id, std::move(warnings)};
+}
+
+}  // namespace proa::engine

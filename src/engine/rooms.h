@@ -1,0 +1,74 @@
+// What the rooms of the engine share: each other, by pointer, filled in by the composition root in engine.cc.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "engine/config.h"
+#include "engine/host_facts.h"
+
+namespace proa::store {
+class Blobs;
+class Database;
+class Leases;
+}  // namespace proa::store
+namespace proa::image {
+class Images;
+class Layers;
+class Puller;
+class Snapshots;
+}  // namespace proa::image
+namespace proa::network {
+class Networks;
+}
+namespace proa::volume {
+class Volumes;
+}
+
+namespace proa::engine {
+
+class Archive;
+class Attach;
+class Containers;
+class Events;
+class Execs;
+class Exits;
+class Explain;
+class Health;
+class Launcher;
+class Lifecycle;
+class Monitor;
+class Networks;
+class Roster;
+class Workers;
+
+struct Rooms {
+  const Config* config = nullptr;
+  HostFacts host;
+  std::string containers_dir;  // D/containers
+  std::string trash_dir;       // D/trash
+  store::Database* database = nullptr;
+  store::Blobs* blobs = nullptr;
+  image::Layers* layers = nullptr;
+  image::Snapshots* snapshots = nullptr;
+  image::Images* images = nullptr;
+  image::Puller* puller = nullptr;
+  network::Networks* networks = nullptr;
+  volume::Volumes* volumes = nullptr;
+  Events* events = nullptr;
+  Explain* explain = nullptr;
+  Workers* workers = nullptr;
+  Roster* roster = nullptr;
+  Launcher* launcher = nullptr;
+  Monitor* monitor = nullptr;
+  Attach* attach = nullptr;
+  Execs* execs = nullptr;
+  Containers* containers = nullptr;
+  Lifecycle* lifecycle = nullptr;
+  Exits* exits = nullptr;
+  Health* health = nullptr;
+  std::atomic<bool> stopping = false;  // shutdown: no restart, no new start
+};
+
+}  // namespace proa::engine
