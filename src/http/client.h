@@ -16,9 +16,9 @@ namespace proa::http {
 
 struct ClientRequest {
   std::string method = "GET";
-  std::string target;  // path and query, encoded
-  Headers headers;     // Host, Content-Length and the like are set by the client
-  std::string body;
+  std::string target = "";  // path and query, encoded
+  Headers headers = {};  // Host, Content-Length and the like are set by the client
+  std::string body = "";
   ByteSource* stream = nullptr;  // instead of body: sent in chunks
 };
 
@@ -36,6 +36,7 @@ class ClientResponse : public ByteSource {
   std::string read_all(std::size_t limit = 64 << 20);
   // For poll(2): readable when more of the response may have come.
   int fd() const;
+  bool has_buffered() const;  // some of it was read from the socket already
 
   struct Impl;
   explicit ClientResponse(std::unique_ptr<Impl> impl);
