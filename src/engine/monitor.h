@@ -30,6 +30,10 @@ class Monitor {
   // After the exit was recorded durably: lets the shim go and removes its run_dir. Idempotent, does not block.
   void acknowledge(const std::string& container_id);
 
+  // Returns when everything that shims said before this call has been told to the callbacks. (A client that saw the end
+  // of an exec's output may ask for its exit code at once.) Not from a callback.
+  void catch_up();
+
   std::string run_dir(const std::string& container_id) const;
 
   // What X/shims holds at start. Living shims are reconnected and watched from here on (an exit between this call and

@@ -25,13 +25,20 @@ class Client {
   void signal(int number, const std::string& exec_id = "", bool everybody = false) const;
   void pause() const;
   void resume() const;
-  void update(const oci::LinuxResources& resources) const;
+  void update(const oci::Resources& resources) const;
   std::vector<pid_t> pids() const;  // of the cgroup, as the host sees them
+  Json stats() const;  // the cgroup's numbers as members of docker's StatsResponse
   void close_stdin(const std::string& exec_id = "") const;
   // The exit was recorded: the shim leaves as soon as clients have their last bytes.
   void shutdown() const;
-  // A connection on which Notices arrive from now on (for the monitor), and the state at that moment.
-  std::pair<os::Fd, State> subscribe() const;
+  // A connection on which Notices arrive from now on (for the monitor), the state at that moment, and what happened
+  // (exits of execs) while nobody listened.
+  struct Subscription {
+    os::Fd socket;
+    State state;
+    std::vector<Notice> missed;
+  };
+  Subscription subscribe() const;
 
  private:
   Json call(std::string_view operation, Json body, const std::vector<int>& fds = {}, int timeout_seconds = 10) const;

@@ -29,7 +29,7 @@ Json to_json(const ExitRecord& record);
 ExitRecord exit_record_from_json(const Json& value);
 
 // From what waitid(2) says of a child: si_code and si_status.
-ExitRecord exit_record_from_wait(int si_code, int si_status);
+ExitRecord exit_record_from_wait(int code, int status);
 
 // RUN_DIR/exit.json, replaced atomically; without fsync, /run does not survive power loss anyway.
 void write_exit_record(std::string_view run_dir, const ExitRecord& record);
