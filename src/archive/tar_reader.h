@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "archive/tar_entry.h"
@@ -34,21 +35,19 @@ class TarReader {
   void drain();
 
  private:
-  using Block = std::span<const std::byte, 512>;
-  using Records = std::vector<std::pair<std::string, std::string>>;
+  struct Extensions;  // what came before the entry proper
 
   bool fill(std::size_t wanted);  // false: the input ended before
-  bool read_block(std::byte (&block)[512]);
-  void skip_content();
-  std::string read_extension(std::uint64_t size, const char* what);
-  void parse_pax(std::string_view text, Records& into) const;
-  void parse_header(Block block);
-  void apply_records(const Records& records);
-  void apply_sparse_record(const std::string& key, const std::string& value);
-  void finish_entry(bool gnu_sparse, Block block);
-  void read_old_sparse(Block block);
-  void read_sparse_map_1_0();
-  void check_sparse();
+  const std::byte* take(std::size_t size, std::string_view what);
+  bool skip_content();
+  std::string read_extension(std::string_view what);
+  bool parse_header(const std::byte* block);  // false: the type byte announces an extension
+  void apply(const Extensions& extensions);
+  void apply_record(const std::string& key, const std::string& value);
+  void read_old_sparse(const std::byte* block);
+  void read_sparse_map();
+  void check_sparse() const;
+  bool next_is_header();
   [[noreturn]] void bad(std::string_view what) const;
 
   ByteSource& from_;
@@ -56,17 +55,11 @@ class TarReader {
   TarEntry entry_;
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0, end_ = 0;
+  bool ended_ = false;         // the input
+  bool finished_ = false;      // the archive
+  char type_ = 0;              // of the last header
   std::uint64_t left_ = 0;     // stored bytes of the entry not read yet
   std::uint64_t padding_ = 0;  // after them
-  bool finished_ = false;
-  // Of the entry being read: what the sparse records said.
-  struct Sparse {
-    int major = -1, minor = -1;
-    std::uint64_t real_size = 0;
-    bool has_real_size = false, has_map = false;
-    std::string name;
-  } sparse_;
-  Records global_;
 };
 
 }  // namespace proa::archive
