@@ -1,9 +1,12 @@
 # `cmake --install` and `cpack -G DEB` (target "package").
 include(GNUInstallDirs)
 
-install(TARGETS proa proad proa-runtime RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
-# proad looks for the programs that it starts beside itself.
-install(TARGETS proa-shim proa-init RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
+# proad looks for the programs that it starts (proa-shim, proa-init) beside itself.
+foreach(program proa proad proa-runtime proa-shim proa-init)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
 install(FILES README.md ARCHITECTURE.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES packaging/proa.service DESTINATION /lib/systemd/system)
 
