@@ -8,6 +8,7 @@
 
 #include "base/sync.h"
 #include "engine/streams.h"
+#include "shim/control.h"
 
 namespace proa::engine {
 
@@ -21,6 +22,8 @@ struct AttachOptions {
   bool err = false;
   std::string detach_keys;
 };
+
+shim::AttachStream attach_stream_of(const AttachOptions& options, bool tty, std::string early_bytes);
 
 class Attach {
  public:

@@ -1,0 +1,36 @@
+#include "engine/start_error.h"
+
+#include "base/text.h"
+
+namespace proa::engine {
+namespace {
+
+constexpr std::string_view kPrefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+                                     "proa-runtime create failed: ";
+
+bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+}  // namespace
+
+int start_exit_code(std::string_view message) {
+  if (has(message, "executable file not found") || has(message, "no such file or directory") ||
+      has(message, "not a directory")) {
+    return 127;
+  }
+  if (has(message, "permission denied") || has(message, "is a directory")) return 126;
+  return 128;
+}
+
+StartError start_error(const Error& cause) {
+  std::string message = cause.message();
+  if (!message.starts_with("exec: \"")) {
+    auto code = cause.kind() == ErrorKind::InvalidArgument ? 125 : 128;
+    return {cause, code};
+  }
+  if (message.ends_with("is a directory")) message += ": permission denied";
+  int code = start_exit_code(message);
+  auto kind = code == 128 ? ErrorKind::Internal : ErrorKind::InvalidArgument;
+  return {Error(kind, cat(kPrefix, "unable to start container process: ", message, ": unknown"), cause.errno_code()), code};
+}
+
+}  // namespace proa::engine
