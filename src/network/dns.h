@@ -15,7 +15,7 @@ namespace proa::network {
 struct DnsSockets {
   os::Fd udp{}, tcp{};
 };
-// In the network namespace of the calling thread.
+// For the network namespace of the calling thread. They are bound by add(), when its loopback device is up.
 DnsSockets open_dns_sockets();
 
 struct DnsClient {  // one sandbox

@@ -65,9 +65,9 @@ void Networks::State::ensure_firewall() {
 void Networks::State::change_ports_locked(os::NftChange change, const std::vector<FirewallPort>& ports) {
   if (!firewall_ready) return apply_firewall_locked();
   try {
-    os::NetlinkSocket socket(NETLINK_NETFILTER);
+    if (!nft_socket) nft_socket = std::make_unique<os::NetlinkSocket>(NETLINK_NETFILTER);
     for (os::Family family : {os::Family::V4, os::Family::V6}) {
-      nft_change(socket, family, config.table, change, port_elements(ports, family));
+      nft_change(*nft_socket, family, config.table, change, port_elements(ports, family));
     }
   } catch (const Error&) {
     // Someone has flushed or edited our table: it is made anew, whole, from what we know.

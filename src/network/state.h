@@ -61,6 +61,8 @@ struct Networks::State {
   std::mutex firewall_mutex;  // guards what follows, and the order of transactions
   std::vector<FirewallPort> published;
   bool firewall_ready = false;
+  // Kept open: to close one the kernel waits for an RCU grace period if elements were removed.
+  std::unique_ptr<os::NetlinkSocket> nft_socket;
 
   // networks.cc
   void load();
