@@ -1,0 +1,248 @@
+#include "engine/lifecycle.h"
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "engine/checks.h"
+#include "engine/event_attributes.h"
+#include "engine/exits.h"
+#include "engine/explain.h"
+#include "engine/health.h"
+#include "engine/monitor.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "engine/spec_builder.h"
+#include "os/process.h"
+#include "shim/client.h"
+
+namespace proa::engine {
+namespace {
+
+shim::Client client_of(const Rooms& rooms, const Container& container) {
+  return shim::Client(rooms.monitor->run_dir(container.id()));
+}
+
+[[noreturn]] void not_running(const Container& container) {
+  throw Error(ErrorKind::Conflict, cat("container ", container.id(), " is not running"));
+}
+
+int signal_number(std::string_view text) {
+  if (auto number = os::parse_signal(text)) return *number;
+  throw Error(ErrorKind::InvalidArgument, cat("Invalid signal: ", text));
+}
+
+int stop_signal_of(const Definition& definition, const std::string& wanted) {
+  if (!wanted.empty()) return signal_number(wanted);
+  return definition.config.stop_signal.empty() ? 15 : signal_number(definition.config.stop_signal);
+}
+
+// The container may have ended a moment ago: then the signal has nobody to reach, and that is no error.
+bool try_signal(const Rooms& rooms, const Container& container, int number, bool everybody = false) {
+  try {
+    client_of(rooms, container).signal(number, "", everybody);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Unavailable) return false;
+    throw;
+  }
+}
+
+}  // namespace
+
+WaitCondition wait_condition_from(std::string_view text) {
+  if (text.empty() || text == "not-running") return WaitCondition::NotRunning;
+  if (text == "next-exit") return WaitCondition::NextExit;
+  if (text == "removed") return WaitCondition::Removed;
+  throw Error(ErrorKind::InvalidArgument, cat("invalid condition: ", quoted(text)));
+}
+
+Lifecycle::Lifecycle(Rooms& rooms) : rooms_(rooms) {}
+
+void Lifecycle::stop(std::string_view reference, const StopOptions& options) {
+  trace::Span span("engine.stop");
+  auto container = rooms_.roster->get(reference);
+  span.set("container", container->id());
+  auto state = container->state();
+  if (!state.active()) throw Error(ErrorKind::NotModified, "");
+  stop_locked(*container, options);
+}
+
+// Needs no operation mutex: the exit comes through the monitor, and a kill or a forced removal may overtake a stop.
+void Lifecycle::stop_locked(Container& container, const StopOptions& options) {
+  auto definition = container.definition();
+  int signal = stop_signal_of(*definition, options.signal);
+  rooms_.roster->change_state(container, [](State& state) {
+    state.stopped_by_user = true;
+    if (state.status == Status::Restarting) state.status = Status::Exited;
+  });
+  if (!container.state().running()) {
+    container.count_exit(container.state().exit_code, "");
+    return;
+  }
+  auto before = container.epoch().exits;
+  auto ended = [&](const Container::Epoch& epoch, const Snapshot& snapshot) {
+    return epoch.exits > before || epoch.removed || !snapshot.state.running();
+  };
+  if (container.state().status == Status::Paused) {
+    try {
+      client_of(rooms_, container).resume();
+    } catch (const Error&) {
+      // what cannot be thawed is killed below
+    }
+  }
+  emit_container(*rooms_.events, *definition, "kill", {{"signal", std::to_string(signal)}});
+  try_signal(rooms_, container, signal);
+  int seconds = options.timeout.value_or(definition->config.stop_timeout.value_or(rooms_.config->default_stop_timeout));
+  bool gone = seconds < 0 ? container.wait(ended, {}) : container.wait_for(ended, seconds * kSecond);
+  if (!gone) rooms_.exits->kill_now(container);
+  emit_container(*rooms_.events, *definition, "stop");
+}
+
+void Lifecycle::restart(std::string_view reference, const StopOptions& options) {
+  trace::Span span("engine.restart");
+  auto container = rooms_.roster->get(reference);
+  // The exit must not remove it or start it again by itself: the operation mutex keeps the worker that would out.
+  std::lock_guard guard(container->operation);
+  if (container->epoch().removed) throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
+  if (container->state().active()) stop_locked(*container, options);
+  container->run.restart_delay = 0;
+  start_locked(*container);
+  emit_container(*rooms_.events, *container->definition(), "restart");
+}
+
+void Lifecycle::kill(std::string_view reference, std::string_view signal) {
+  auto container = rooms_.roster->get(reference);
+  int number = signal.empty() ? 9 : signal_number(signal);
+  auto state = container->state();
+  if (!state.running()) {
+    if (state.status == Status::Restarting) {
+      stop_locked(*container, {});
+      return;
+    }
+    throw Error(ErrorKind::Conflict, cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
+  }
+  auto definition = container->definition();
+  bool ends = number == 9 || number == 15 || number == stop_signal_of(*definition, "");
+  if (ends) rooms_.roster->change_state(*container, [](State& s) { s.stopped_by_user = true; });
+  if (number == 9) {
+    if (state.status == Status::Paused) {
+      try {
+        client_of(rooms_, *container).resume();
+      } catch (const Error&) {
+        // SIGKILL reaches frozen processes too
+      }
+    }
+    rooms_.exits->kill_now(*container);
+    return;
+  }
+  emit_container(*rooms_.events, *definition, "kill", {{"signal", std::to_string(number)}});
+  if (!try_signal(rooms_, *container, number)) {
+    throw Error(ErrorKind::Conflict, cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
+  }
+}
+
+void Lifecycle::pause(std::string_view reference) {
+  auto container = rooms_.roster->get(reference);
+  std::lock_guard guard(container->operation);
+  auto state = container->state();
+  if (state.status == Status::Paused) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is already paused"));
+  if (state.status == Status::Restarting) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is restarting"));
+  if (!state.running()) not_running(*container);
+  client_of(rooms_, *container).pause();
+  rooms_.roster->change_state(*container, [](State& s) {
+    if (s.status == Status::Running) s.status = Status::Paused;
+  });
+  emit_container(*rooms_.events, *container->definition(), "pause");
+}
+
+void Lifecycle::unpause(std::string_view reference) {
+  auto container = rooms_.roster->get(reference);
+  std::lock_guard guard(container->operation);
+  if (container->state().status != Status::Paused) {
+    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not paused"));
+  }
+  client_of(rooms_, *container).resume();
+  rooms_.roster->change_state(*container, [](State& s) {
+    if (s.status == Status::Paused) s.status = Status::Running;
+  });
+  emit_container(*rooms_.events, *container->definition(), "unpause");
+}
+
+void Lifecycle::resize(std::string_view reference, int height, int width) {
+  auto container = rooms_.roster->get(reference);
+  if (!container->state().running()) not_running(*container);
+  client_of(rooms_, *container).resize(static_cast<std::uint16_t>(height), static_cast<std::uint16_t>(width));
+  emit_container(*rooms_.events, *container->definition(), "resize",
+                 {{"height", std::to_string(height)}, {"width", std::to_string(width)}});
+}
+
+std::vector<std::string> Lifecycle::update(std::string_view reference, const api::UpdateConfig& request) {
+  auto container = rooms_.roster->get(reference);
+  std::lock_guard guard(container->operation);
+  auto definition = container->definition();
+  check_resources(request, rooms_.host);
+  if (!request.restart_policy.name.empty()) {
+    check_restart_policy(request.restart_policy, false);
+    if (definition->host_config.auto_remove && request.restart_policy.name != "no") {
+      throw Error(ErrorKind::Conflict, "Restart policy cannot be updated because AutoRemove is enabled for the container");
+    }
+  }
+  api::Resources next = definition->host_config;
+  auto take = [](auto& to, const auto& from) {
+    if (from != std::remove_cvref_t<decltype(from)>{}) to = from;
+  };
+  take(next.cpu_shares, request.cpu_shares);
+  take(next.blkio_weight, request.blkio_weight);
+  take(next.cpu_period, request.cpu_period);
+  take(next.cpu_quota, request.cpu_quota);
+  take(next.cpu_realtime_period, request.cpu_realtime_period);
+  take(next.cpu_realtime_runtime, request.cpu_realtime_runtime);
+  take(next.cpuset_cpus, request.cpuset_cpus);
+  take(next.cpuset_mems, request.cpuset_mems);
+  take(next.memory_swap, request.memory_swap);
+  take(next.memory_reservation, request.memory_reservation);
+  take(next.pids_limit, request.pids_limit);
+  take(next.nano_cpus, request.nano_cpus);
+  if (request.memory != 0) {
+    if (request.memory_swap == 0 && next.memory_swap > 0 && request.memory > next.memory_swap) {
+      throw Error(ErrorKind::InvalidArgument, "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time");
+    }
+    next.memory = request.memory;
+  }
+  check_resources(next, rooms_.host);
+  if (container->state().running()) client_of(rooms_, *container).update(build_resources(next));
+  rooms_.roster->change_definition(*container, [&](Definition& d) {
+    static_cast<api::Resources&>(d.host_config) = next;
+    if (!request.restart_policy.name.empty()) d.host_config.restart_policy = request.restart_policy;
+  });
+  emit_container(*rooms_.events, *container->definition(), "update");
+  return {};
+}
+
+api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condition, const std::function<void()>& on_registered,
+                                std::stop_token stop) {
+  trace::Span span("engine.wait");
+  auto container = rooms_.roster->get(reference);
+  span.set("container", container->id());
+  rooms_.explain->join(container->id(), RequestTrace::id());
+  auto before = container->epoch().exits;
+  on_registered();
+  bool done = container->wait(
+      [&](const Container::Epoch& epoch, const Snapshot& snapshot) {
+        if (epoch.removed) return true;
+        switch (condition) {
+          case WaitCondition::NotRunning: return !snapshot.state.active() && !snapshot.state.starting;
+          case WaitCondition::NextExit: return epoch.exits > before;
+          case WaitCondition::Removed: return false;
+        }
+        return false;
+      },
+      stop);
+  if (!done) throw Error(ErrorKind::Cancelled, "wait was cancelled");
+  api::WaitResult result;
+  auto epoch = container->epoch();
+  result.status_code = epoch.exits > before ? epoch.last_exit : container->state().exit_code;
+  if (!epoch.last_error.empty()) result.error = api::WaitError{epoch.last_error};
+  return result;
+}
+
+}  // namespace proa::engine
