@@ -1,0 +1,199 @@
+#include "engine/images.h"
+
+#include <set>
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "engine/events.h"
+#include "engine/explain.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "image/images.h"
+#include "image/pull.h"
+
+namespace proa::engine {
+namespace {
+
+image::ImageUses uses_of(const Rooms& rooms) {
+  return [&rooms](const oci::Digest& id) {
+    std::vector<image::ImageUse> out;
+    for (const auto& container : rooms.roster->all()) {
+      auto snapshot = container->snapshot();
+      if (snapshot->definition->image_id == id.text()) out.push_back({container->id(), snapshot->state.active()});
+    }
+    return out;
+  };
+}
+
+std::vector<api::ImageDeleteItem> items_view(const Rooms& rooms, const std::vector<image::RemovedItem>& items) {
+  std::vector<api::ImageDeleteItem> out;
+  for (const auto& item : items) {
+    bool untagged = item.kind == image::RemovedItem::Kind::Untagged;
+    api::ImageDeleteItem view;
+    (untagged ? view.untagged : view.deleted) = item.name;
+    out.push_back(std::move(view));
+    rooms.events->emit("image", untagged ? "untag" : "delete", item.name, {{"name", item.name}});
+  }
+  return out;
+}
+
+api::ImageSummary summary(const image::ImageRecord& record) {
+  api::ImageSummary out;
+  out.id = record.id.text();
+  out.repo_tags = record.references;
+  out.repo_digests = record.repo_digests;
+  out.created = record.created == kZeroTime ? 0 : record.created / kSecond;
+  out.size = static_cast<std::int64_t>(record.size);
+  out.labels = record.config.config.labels;
+  return out;
+}
+
+bool reference_matches(const image::ImageRecord& record, const std::string& pattern) {
+  // "busybox", "busybox:1.*", "*:latest": matched against the name alone, too
+  auto glob = [](std::string_view text, std::string_view p) {
+    std::size_t t = 0, i = 0, star = std::string_view::npos, mark = 0;
+    while (t < text.size()) {
+      if (i < p.size() && (p[i] == '?' || p[i] == text[t])) {
+        ++t, ++i;
+      } else if (i < p.size() && p[i] == '*') {
+        star = i++;
+        mark = t;
+      } else if (star != std::string_view::npos) {
+        i = star + 1;
+        t = ++mark;
+      } else {
+        return false;
+      }
+    }
+    while (i < p.size() && p[i] == '*') ++i;
+    return i == p.size();
+  };
+  for (const auto& name : record.references) {
+    auto colon = name.rfind(':');
+    if (glob(name, pattern) || glob(std::string_view(name).substr(0, colon), pattern)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<api::ImageSummary> Images::list(const ListOptions& options, const api::Filters& filters) const {
+  filters.check({"dangling", "label", "label!", "before", "since", "reference", "until"});
+  std::optional<UnixNanos> before, since;
+  for (const auto& name : filters.get("before")) before = rooms_.images->get(name).created;
+  for (const auto& name : filters.get("since")) since = rooms_.images->get(name).created;
+  for (const auto& text : filters.get("until")) before = parse_timestamp(text, now());
+  std::map<std::string, std::int64_t> containers;
+  for (const auto& container : rooms_.roster->all()) ++containers[container->definition()->image_id];
+  std::vector<api::ImageSummary> out;
+  for (const auto& record : rooms_.images->list()) {
+    if (before && record.created >= *before) continue;
+    if (since && record.created <= *since) continue;
+    if (filters.has("dangling") && filters.boolean("dangling", false) != record.references.empty()) continue;
+    if (!filters.matches_labels(record.config.config.labels)) continue;
+    if (!filters.any("reference", [&](const std::string& pattern) { return reference_matches(record, pattern); })) continue;
+    auto row = summary(record);
+    row.containers = containers.contains(row.id) ? containers[row.id] : 0;
+    if (options.shared_size) row.shared_size = 0;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+api::ImageInspect Images::inspect(std::string_view name) const {
+  auto record = rooms_.images->get(name);
+  api::ImageInspect out;
+  out.id = record.id.text();
+  out.repo_tags = record.references;
+  out.repo_digests = record.repo_digests;
+  out.comment = record.config.comment;
+  out.created = record.config.created.empty() ? "0001-01-01T00:00:00Z" : record.config.created;
+  out.docker_version = record.config.docker_version;
+  out.author = record.config.author;
+  out.config = api::image_config_from_json(oci::to_json(record.config.config));
+  out.architecture = record.config.platform.architecture;
+  out.variant = record.config.platform.variant;
+  out.os = record.config.platform.os;
+  out.os_version = record.config.platform.os_version;
+  out.size = static_cast<std::int64_t>(record.size);
+  out.graph_driver.name = "overlay2";
+  for (const auto& diff_id : record.diff_ids) out.root_fs.layers.push_back(diff_id.text());
+  if (record.last_tagged != kZeroTime) out.metadata.last_tag_time = format_rfc3339(record.last_tagged);
+  return out;
+}
+
+std::vector<api::ImageHistoryItem> Images::history(std::string_view name) const {
+  std::vector<api::ImageHistoryItem> out;
+  for (const auto& item : rooms_.images->history(name)) {
+    api::ImageHistoryItem view;
+    view.id = item.id;
+    view.created = item.created == kZeroTime ? 0 : item.created / kSecond;
+    view.created_by = item.created_by;
+    if (!item.tags.empty()) view.tags = item.tags;
+    view.size = static_cast<std::int64_t>(item.size);
+    view.comment = item.comment;
+    out.push_back(std::move(view));
+  }
+  return out;
+}
+
+void Images::pull(const PullRequest& request, const std::function<void(const api::ProgressMessage&)>& progress,
+                  std::stop_token stop) {
+  trace::Span span("engine.pull");
+  auto reference = oci::Reference::parse(request.from_image, request.tag);
+  span.set("reference", reference.familiar());
+  image::PullOptions options;
+  if (!request.platform.empty()) options.platform = oci::Platform::parse(request.platform);
+  options.credentials.username = request.auth.username;
+  options.credentials.password = request.auth.password;
+  options.credentials.identity_token = request.auth.identity_token;
+  options.credentials.registry_token = request.auth.registry_token;
+  auto forward = [&](const image::ProgressMessage& message) {
+    api::ProgressMessage out;
+    out.status = message.status;
+    out.id = message.id;
+    if (message.current != 0 || message.total != 0) out.progress_detail = api::ProgressDetail{message.current, message.total};
+    progress(out);
+  };
+  if (request.all_tags) {
+    rooms_.puller->pull_all(reference, options, forward, stop);
+  } else {
+    auto result = rooms_.puller->pull(reference, options, forward, stop);
+    span.set("id", result.id.text());
+    span.set("digest", result.digest.text());
+  }
+  rooms_.events->emit("image", "pull", reference.familiar(), {{"name", reference.familiar_name()}});
+}
+
+void Images::tag(std::string_view source, std::string_view repository, std::string_view tag) {
+  auto record = rooms_.images->get(source);
+  auto target = oci::Reference::parse(repository, tag).with_default_tag();
+  rooms_.images->tag(source, target);
+  rooms_.events->emit("image", "tag", record.id.text(), {{"name", target.familiar()}});
+}
+
+std::vector<api::ImageDeleteItem> Images::remove(std::string_view name, bool force, bool) {
+  auto items = rooms_.images->remove(name, force ? image::Removal::Forced : image::Removal::Normal, uses_of(rooms_));
+  return items_view(rooms_, items);
+}
+
+api::ImagesPruneReport Images::prune(const api::Filters& filters) {
+  filters.check({"dangling", "until", "label", "label!"});
+  std::optional<UnixNanos> until;
+  for (const auto& text : filters.get("until")) {
+    until = parse_timestamp(text, now());
+    if (!until) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'until=[", text, "]'"));
+  }
+  bool all = filters.has("dangling") && !filters.boolean("dangling", true);
+  auto pruned = rooms_.images->prune(all, [&](const image::ImageRecord& record) {
+    if (until && record.created >= *until) return true;
+    return !filters.matches_labels(record.config.config.labels);
+  }, uses_of(rooms_));
+  api::ImagesPruneReport report;
+  report.images_deleted = items_view(rooms_, pruned.items);
+  report.space_reclaimed = pruned.reclaimed;
+  rooms_.events->emit("image", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
+  return report;
+}
+
+}  // namespace proa::engine
