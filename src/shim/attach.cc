@@ -64,6 +64,7 @@ void AttachedClient::read_input() {
     return;
   }
   take_input(std::string_view(buffer, static_cast<std::size_t>(got)));
+  update_interest();  // the process may have had enough
 }
 
 void AttachedClient::take_input(std::string_view bytes) {

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "shim/footprint.h"
+
 namespace proa::shim {
 
 Loop::Loop() : epoll_(os::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
@@ -23,9 +25,10 @@ void Loop::retire(std::unique_ptr<Source> source) {
   retired_.push_back(std::move(source));
 }
 
-bool Loop::turn(int timeout_ms) {
+bool Loop::turn(int timeout_ms, Wait wait) {
   epoll_event events[16];
-  int count = ::epoll_wait(epoll_.get(), events, 16, timeout_ms);
+  int count = wait == Wait::Small ? wait_small(epoll_.get(), events, 16, timeout_ms)
+                                  : ::epoll_wait(epoll_.get(), events, 16, timeout_ms);
   if (count < 0 && errno != EINTR) os::fail("epoll_wait");
   for (int i = 0; i < count; ++i) {
     auto* source = static_cast<Source*>(events[i].data.ptr);

@@ -23,8 +23,10 @@ class Loop {
   void watch(int fd, std::uint32_t events, std::uint32_t& current, Source* source);
   // Takes ownership of a source that is no longer used.
   void retire(std::unique_ptr<Source> source);
-  // One epoll_wait and the calls it asks for. False: nothing was ready within the timeout.
-  bool turn(int timeout_ms);
+  // One epoll_wait and the calls it asks for. False: nothing was ready within the timeout. Small: gives memory back
+  // before it waits.
+  enum class Wait { Ready, Small };
+  bool turn(int timeout_ms, Wait wait = Wait::Ready);
 
  private:
   os::Fd epoll_;

@@ -12,7 +12,6 @@
 #include "os/process.h"
 #include "os/syscalls.h"
 #include "shim/connection.h"
-#include "shim/footprint.h"
 
 namespace proa::shim {
 namespace {
@@ -60,14 +59,16 @@ int Shim::run() {
   if (!start()) return 1;
   settle();
   while (!may_leave()) {
-    bool served = loop_.turn(next_timeout());
+    int timeout = next_timeout();
+    bool quiet = trim_at_ != 0 && monotonic_now() >= trim_at_;
+    if (quiet) {
+      trim_at_ = 0;
+      timeout = next_timeout();
+    }
+    bool served = loop_.turn(timeout, quiet ? Loop::Wait::Small : Loop::Wait::Ready);
     if (served) trim_at_ = monotonic_now() + kTrimDelay;
     if (exited_ && !cleaned_) clean_up();
     std::erase_if(ending_, [](const auto& io) { return io->finished(); });
-    if (trim_at_ != 0 && monotonic_now() >= trim_at_) {
-      shed_memory();
-      trim_at_ = 0;
-    }
   }
   return 0;
 }
