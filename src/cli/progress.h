@@ -1,0 +1,29 @@
+// What a pull says while it runs, as docker shows it: bars on a terminal, lines elsewhere.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/json.h"
+
+namespace proa::cli {
+
+// "[====>   ]  12.3MB/96MB"; "" where there is nothing to tell. `width`: columns of the terminal.
+std::string progress_bar(std::int64_t current, std::int64_t total, int width);
+
+class ProgressView {
+ public:
+  // Writes to `fd`.
+  ProgressView(int fd, bool terminal, int width) : fd_(fd), terminal_(terminal), width_(width) {}
+  explicit ProgressView(int fd);
+  // One message of the stream. Throws Error where it is the operation's failure.
+  void show(const Json& message);
+
+ private:
+  int fd_;
+  bool terminal_;
+  int width_;
+  std::map<std::string, std::size_t> lines_;
+};
+
+}  // namespace proa::cli
