@@ -34,6 +34,7 @@ struct ExtractOptions {
 struct ExtractResult {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;  // of file content written
+  std::uint64_t disk = 0;   // the same and directories, in whole blocks
 };
 
 // Unpacks all of `from` into `root`. Entries that would leave it are contained or refused by the verdicts of security.md

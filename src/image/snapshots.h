@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "image/changes.h"
 #include "image/layers.h"
 #include "os/fd.h"
 #include "os/rooted_dir.h"
@@ -14,12 +14,6 @@
 namespace proa::image {
 
 enum class Volatile { No, Yes };  // Yes: the upper is thrown away with the container, nothing in it is ever synced
-
-struct Change {
-  enum class Kind { Modified = 0, Added = 1, Deleted = 2 };
-  Kind kind = Kind::Modified;
-  std::string path;  // absolute
-};
 
 class Snapshots {
  public:
@@ -47,6 +41,7 @@ class Snapshots {
  private:
   std::string dir(std::string_view container_id) const;
   std::vector<oci::Digest> lowers(std::string_view container_id) const;
+  std::vector<std::string> lower_dirs(std::string_view container_id) const;  // topmost first
 
   std::string data_root_;
   Layers& layers_;

@@ -1,0 +1,307 @@
+#include "image/layers.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "archive/compress.h"
+#include "archive/hash.h"
+#include "archive/tar_writer.h"
+#include "base/id.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "image/snapshots.h"
+#include "os/file.h"
+#include "os/overlay.h"
+
+namespace proa::image {
+namespace {
+
+struct TextSink : ByteSink {
+  std::string text;
+  void write(std::span<const std::byte> bytes) override { text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
+};
+
+struct TextSource : ByteSource {
+  explicit TextSource(std::string content) : text(std::move(content)) {}
+  std::string text;
+  std::size_t at = 0;
+  std::size_t read(std::span<std::byte> buffer) override {
+    std::size_t size = std::min(buffer.size(), text.size() - at);
+    std::memcpy(buffer.data(), text.data() + at, size);
+    at += size;
+    return size;
+  }
+};
+
+struct FileSource : ByteSource {
+  explicit FileSource(const std::string& path) : fd(os::open_file(path, O_RDONLY)) {}
+  os::Fd fd;
+  std::size_t read(std::span<std::byte> buffer) override {
+    return static_cast<std::size_t>(os::check(::read(fd.get(), buffer.data(), buffer.size()), "read"));
+  }
+};
+
+oci::Digest digest_of(std::string_view text) {
+  archive::Sha256 hash;
+  hash.update(std::as_bytes(std::span(text.data(), text.size())));
+  return oci::Digest::from_hex(hash.hex());
+}
+
+std::string gzip(std::string_view text) {
+  TextSink out;
+  archive::GzipSink sink(out);
+  sink.write(std::as_bytes(std::span(text.data(), text.size())));
+  sink.finish();
+  return out.text;
+}
+
+class Tar {
+ public:
+  Tar& file(const std::string& path, const std::string& content) {
+    writer_.add({.path = path, .mode = 0644, .size = content.size()}, content);
+    return *this;
+  }
+  Tar& directory(const std::string& path, std::uint32_t mode = 0755) {
+    writer_.add({.path = path, .type = archive::EntryType::Directory, .mode = mode});
+    return *this;
+  }
+  std::string text() {
+    writer_.finish();
+    return out_.text;
+  }
+
+ private:
+  TextSink out_;
+  archive::TarWriter writer_{out_};
+};
+
+class LayersTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root: layers hold other users' files, overlays are mounted";
+    root = cat("/tmp/layers-test-", random_u64());
+    os::make_dir(root, 0700);
+  }
+  void TearDown() override { os::remove_tree(root); }
+
+  oci::Digest apply(Layers& layers, const std::string& tar) {
+    TextSource source(gzip(tar));
+    return layers.apply(source, digest_of(tar)).diff_id;
+  }
+  std::string in(const os::Fd& mount, const std::string& path) { return os::read_file(cat(os::fd_path(mount.get()), "/", path)); }
+  std::string root;
+};
+
+TEST_F(LayersTest, PublishesAVerifiedLayerThatOutlivesTheObject) {
+  std::string tar = Tar().directory("etc/").file("etc/name", "proa\n").text();
+  {
+    Layers layers(root);
+    std::uint64_t seen = 0;
+    TextSource source(gzip(tar));
+    LayerInfo info = layers.apply(source, digest_of(tar), [&](std::uint64_t bytes) { seen = bytes; });
+    EXPECT_EQ(info.size, tar.size());
+    EXPECT_EQ(seen, source.text.size());
+    EXPECT_EQ(os::read_file(layers.lower_dir(info.diff_id) + "/etc/name"), "proa\n");
+  }
+  Layers again(root);
+  ASSERT_TRUE(again.has(digest_of(tar)));
+  EXPECT_EQ(again.get(digest_of(tar)).size, tar.size());
+  again.remove(digest_of(tar));
+  EXPECT_FALSE(again.has(digest_of(tar)));
+  EXPECT_TRUE(Layers(root).list().empty());
+}
+
+TEST_F(LayersTest, LeavesNothingOfALayerWithAnotherHash) {
+  Layers layers(root);
+  TextSource source(gzip(Tar().file("a", "a").text()));
+  try {
+    layers.apply(source, digest_of("another"));
+    FAIL() << "it was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::DataLoss);
+  }
+  EXPECT_TRUE(os::list_dir(root + "/layers").empty());
+}
+
+TEST_F(LayersTest, LeavesNothingOfATruncatedLayer) {
+  Layers layers(root);
+  std::string tar = Tar().file("a", std::string(1 << 20, 'x')).text();
+  std::string compressed = gzip(tar);
+  for (std::size_t size : {std::size_t{1}, std::size_t{20}, compressed.size() / 2, compressed.size() - 1}) {
+    TextSource source(compressed.substr(0, size));
+    EXPECT_THROW(layers.apply(source, digest_of(tar)), Error) << size;
+  }
+  EXPECT_TRUE(os::list_dir(root + "/layers").empty());
+}
+
+TEST_F(LayersTest, HashesWhatFollowsTheArchiveToo) {
+  Layers layers(root);
+  std::string tar = Tar().file("a", "a").text() + std::string(100'000, '\0');
+  EXPECT_EQ(apply(layers, tar), digest_of(tar));
+}
+
+TEST_F(LayersTest, RemovesUnfinishedLayersAtStart) {
+  os::make_dirs(root + "/layers/.staging-1/fs", 0700);
+  os::make_dirs(cat(root, "/layers/", std::string(64, 'a'), "/fs"), 0700);  // no record: never complete
+  Layers layers(root);
+  EXPECT_TRUE(layers.list().empty());
+  EXPECT_TRUE(os::list_dir(root + "/layers").empty());
+}
+
+TEST_F(LayersTest, UnpacksOnceForManyAtATime) {
+  Layers layers(root);
+  std::string tar = Tar().file("a", std::string(4 << 20, 'x')).text(), compressed = gzip(tar);
+  std::vector<std::size_t> read(4);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& bytes : read) {
+      threads.emplace_back([&] {
+        TextSource source(compressed);
+        layers.apply(source, digest_of(tar));
+        bytes = source.at;
+      });
+    }
+  }
+  EXPECT_EQ(std::count(read.begin(), read.end(), compressed.size()), 1);
+  EXPECT_EQ(std::count(read.begin(), read.end(), 0U), 3);
+}
+
+TEST_F(LayersTest, StopsWhenCancelled) {
+  Layers layers(root);
+  struct Endless : ByteSource {
+    std::stop_source& stop;
+    explicit Endless(std::stop_source& s) : stop(s) {}
+    std::size_t sent = 0;
+    std::string head = Tar().file("a", std::string(16 << 20, 'x')).text();
+    std::size_t read(std::span<std::byte> buffer) override {
+      if (sent > 1 << 20) stop.request_stop();
+      std::size_t size = std::min<std::size_t>(buffer.size(), 4096);
+      std::memcpy(buffer.data(), head.data() + sent, size);
+      sent += size;
+      return size;
+    }
+  };
+  std::stop_source stop;
+  Endless source(stop);
+  try {
+    layers.apply(source, digest_of("x"), {}, stop.get_token());
+    FAIL() << "it went on";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::Cancelled);
+  }
+  EXPECT_TRUE(os::list_dir(root + "/layers").empty());
+}
+
+TEST_F(LayersTest, StacksLayersWithWhiteoutsUnderAContainer) {
+  Layers layers(root);
+  Snapshots snapshots(root, layers);
+  std::vector<oci::Digest> ids{
+      apply(layers, Tar().directory("d/").file("d/old", "1").file("gone", "1").file("kept", "1").directory("t/", 01777).text()),
+      apply(layers, Tar().directory("d/").file("d/.wh..wh..opq", "").file("d/new", "2").file(".wh.gone", "").text())};
+  snapshots.prepare("c1", ids);
+  for (Volatile durability : {Volatile::Yes, Volatile::No, Volatile::Yes}) {
+    os::Fd mount = snapshots.mount("c1", durability);
+    std::string top = os::fd_path(mount.get());
+    EXPECT_EQ(os::list_dir(top), (std::vector<std::string>{"d", "kept", "t"}));
+    EXPECT_EQ(os::list_dir(top + "/d"), (std::vector<std::string>{"new"}));
+    struct stat info {};
+    ASSERT_EQ(::stat((top + "/t").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 01777U);
+  }
+  EXPECT_EQ(os::read_file("/proc/self/mountinfo").find(root), std::string::npos);
+  EXPECT_TRUE(snapshots.changes("c1").empty());
+  snapshots.remove("c1");
+  EXPECT_FALSE(snapshots.exists("c1"));
+  snapshots.empty_trash();
+  EXPECT_TRUE(os::list_dir(root + "/trash").empty());
+}
+
+TEST_F(LayersTest, TellsWhatAContainerChanged) {
+  Layers layers(root);
+  Snapshots snapshots(root, layers);
+  std::vector<oci::Digest> ids{apply(layers, Tar().directory("d/").file("d/a", "1").file("d/b", "1").directory("e/").file("e/x", "1")
+                                                 .directory("keep/").file("keep/y", "1").text())};
+  snapshots.prepare("c1", ids);
+  {
+    os::RootedDir view = snapshots.view("c1");
+    std::string top = os::fd_path(view.fd());
+    os::write_file(top + "/d/a", "changed");
+    os::remove_file(top + "/d/b");
+    os::make_dir(top + "/new", 0755);
+    os::write_file(top + "/new/file", "");
+    os::remove_tree(top + "/e");
+    os::make_dir(top + "/e", 0755);
+    os::write_file(top + "/e/z", "");
+  }
+  std::string text;
+  for (const auto& change : snapshots.changes("c1")) text += cat("CAD"[static_cast<int>(change.kind)], " ", change.path, "\n");
+  EXPECT_EQ(text, "C /d\nC /d/a\nD /d/b\nC /e\nD /e/x\nA /e/z\nA /new\nA /new/file\n");
+  EXPECT_GT(snapshots.size("c1"), 0U);
+}
+
+TEST_F(LayersTest, MountsAnImageWithoutLayers) {
+  Layers layers(root);
+  Snapshots snapshots(root, layers);
+  snapshots.prepare("c1", {});
+  os::Fd mount = snapshots.mount("c1", Volatile::No);
+  os::write_file(os::fd_path(mount.get()) + "/x", "x");
+  EXPECT_EQ(in(mount, "x"), "x");
+}
+
+TEST_F(LayersTest, MountsAHundredLayers) {
+  Layers layers(root);
+  Snapshots snapshots(root, layers);
+  std::vector<oci::Digest> ids;
+  for (int i = 0; i < 100; ++i) ids.push_back(apply(layers, Tar().file(cat("f", i), cat(i)).file("top", cat(i)).text()));
+  snapshots.prepare("c1", ids);
+  os::Fd mount = snapshots.mount("c1", Volatile::Yes);
+  EXPECT_EQ(in(mount, "top"), "99");
+  EXPECT_EQ(in(mount, "f0"), "0");
+}
+
+TEST_F(LayersTest, MountsByEachGenerationOfTheKernelsInterface) {
+  Layers layers(root);
+  Snapshots snapshots(root, layers);
+  auto a = apply(layers, Tar().file("a", "a").text()), b = apply(layers, Tar().file("b", "b").text());
+  for (auto api : {os::OverlayApi::Descriptors, os::OverlayApi::PerLayer, os::OverlayApi::Classic}) {
+    std::string id = cat("c", static_cast<int>(api));
+    snapshots.prepare(id, std::vector{a, b});
+    std::string home = cat(root, "/containers/", id);
+    os::Fd mount = os::mount_overlay({.lowers = {layers.lower_dir(b), layers.lower_dir(a)}, .upper = home + "/upper", .work = home + "/work"}, api);
+    EXPECT_EQ(in(mount, "a") + in(mount, "b"), "ab");
+  }
+}
+
+// PROA_LAYER_BENCH=rootfs.tar.gz image_test --gtest_filter=*TakesNoLonger*
+TEST_F(LayersTest, TakesNoLongerThanItShould) {
+  const char* path = std::getenv("PROA_LAYER_BENCH");
+  if (!path) GTEST_SKIP() << "PROA_LAYER_BENCH names no layer to measure with";
+  oci::Digest id;
+  for (int i = 0; i < 6; ++i) {
+    Layers layers(root);
+    trace::Recorder recorder("test");
+    trace::Scope scope(recorder);
+    FileSource source(path);
+    auto start = std::chrono::steady_clock::now();
+    id = layers.add(source).diff_id;
+    auto took = std::chrono::steady_clock::now() - start;
+    std::printf("%.3f s", std::chrono::duration<double>(took).count());
+    for (const auto& event : recorder.events()) {
+      std::printf("  %s %.3f", event.name.c_str(), static_cast<double>(event.duration) / 1e9);
+      for (const auto& [key, value] : event.attributes) std::printf(" %s=%s", key.c_str(), value.substr(0, 19).c_str());
+    }
+    std::printf("\n");
+    if (i < 5) layers.remove(id);
+  }
+}
+
+}  // namespace
+}  // namespace proa::image

@@ -1,0 +1,138 @@
+#include "image/snapshots.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "archive/layer_entries.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "image/changes.h"
+#include "os/file.h"
+#include "os/overlay.h"
+
+namespace proa::image {
+namespace {
+
+bool is_opaque(const std::string& path) {
+  char value[2];
+  return ::lgetxattr(path.c_str(), std::string(archive::kOpaqueXattr).c_str(), value, sizeof value) == 1 && value[0] == 'y';
+}
+
+void check_id(std::string_view id) {
+  if (id.empty() || id.starts_with('.') || id.find('/') != id.npos) {
+    throw Error(ErrorKind::InvalidArgument, cat("invalid container ID ", quoted(id)));
+  }
+}
+
+}  // namespace
+
+Snapshots::Snapshots(std::string data_root, Layers& layers) : data_root_(std::move(data_root)), layers_(layers) {
+  os::make_dirs(cat(data_root_, "/containers"), 0710);
+  os::make_dir(cat(data_root_, "/trash"), 0700);
+  os::make_dirs(cat(data_root_, "/layers/empty/fs"), 0755);  // what an image from scratch stands on
+}
+
+std::string Snapshots::dir(std::string_view container_id) const {
+  check_id(container_id);
+  return cat(data_root_, "/containers/", container_id);
+}
+
+void Snapshots::prepare(std::string_view container_id, std::span<const oci::Digest> diff_ids) {
+  trace::Span span("snapshot.prepare");
+  for (const auto& id : diff_ids) layers_.get(id);
+  std::string home = dir(container_id), upper = cat(home, "/upper");
+  os::make_dir(home, 0710);
+  os::make_dir(cat(home, "/work"), 0700);
+  os::make_dir(upper, 0755);
+  // The merged root has the upper's attributes: those of the image.
+  struct stat top {};
+  std::string lower = diff_ids.empty() ? cat(data_root_, "/layers/empty/fs") : layers_.lower_dir(diff_ids.back());
+  os::check(::stat(lower.c_str(), &top), cat("stat ", lower));
+  os::check(::chown(upper.c_str(), top.st_uid, top.st_gid), cat("chown ", upper));
+  os::check(::chmod(upper.c_str(), top.st_mode & 07777), cat("chmod ", upper));
+  JsonArray list;
+  for (const auto& id : diff_ids) list.push_back(Json(id.text()));
+  os::replace_file(cat(home, "/lowers.json"), json::text(list), 0600);
+  span.set("upper", upper);
+  span.set("layers", static_cast<std::int64_t>(diff_ids.size()));
+}
+
+bool Snapshots::exists(std::string_view container_id) const { return os::exists(cat(dir(container_id), "/upper")); }
+
+std::vector<oci::Digest> Snapshots::lowers(std::string_view container_id) const {
+  auto text = os::try_read_file(cat(dir(container_id), "/lowers.json"), 1 << 20);
+  if (!text) throw Error(ErrorKind::NotFound, cat("container ", container_id, " has no root file system"));
+  std::vector<oci::Digest> found;
+  Json list = json::parse(*text);
+  if (!list.is_array()) throw Error(ErrorKind::DataLoss, cat("container ", container_id, ": lowers.json is damaged"));
+  for (const Json& id : list.get_array()) {
+    if (id.is_string()) found.push_back(oci::Digest::parse(std::string_view(id.get_string())));
+  }
+  return found;
+}
+
+std::vector<std::string> Snapshots::lower_dirs(std::string_view container_id) const {
+  std::vector<std::string> dirs;
+  auto ids = lowers(container_id);
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+    dirs.push_back(layers_.lower_dir(*id));
+    // The kernel takes no notice of an opaque root: what lies below it is left out here.
+    if (is_opaque(dirs.back())) break;
+  }
+  if (dirs.empty()) dirs.push_back(cat(data_root_, "/layers/empty/fs"));
+  return dirs;
+}
+
+os::Fd Snapshots::mount(std::string_view container_id, Volatile durability) const {
+  trace::Span span("snapshot.mount");
+  std::string home = dir(container_id);
+  os::Overlay overlay{.lowers = lower_dirs(container_id), .upper = cat(home, "/upper"), .work = cat(home, "/work"),
+                      .is_volatile = durability == Volatile::Yes};
+  // A volatile mount that was cut by a crash leaves this mark, and the kernel then refuses (overlayfs.rst, "Volatile mount").
+  std::string mark = cat(overlay.work, "/work/incompat");
+  if (os::exists(mark)) os::remove_tree(mark);
+  span.set("lowerdir", join(overlay.lowers, ":"));
+  span.set("upperdir", overlay.upper);
+  span.set("workdir", overlay.work);
+  span.set("options", overlay.is_volatile ? "index=off,redirect_dir=off,metacopy=off,volatile" : "index=off,redirect_dir=off,metacopy=off");
+  return os::mount_overlay(overlay);
+}
+
+os::RootedDir Snapshots::view(std::string_view container_id) const {
+  os::Fd mounted = mount(container_id, Volatile::No);
+  return os::RootedDir(os::open_at(mounted.get(), ".", O_PATH | O_DIRECTORY));
+}
+
+std::vector<Change> Snapshots::changes(std::string_view container_id) const {
+  return find_changes(cat(dir(container_id), "/upper"), lower_dirs(container_id));
+}
+
+std::uint64_t Snapshots::size(std::string_view container_id) const { return os::disk_usage(cat(dir(container_id), "/upper")); }
+
+void Snapshots::remove(std::string_view container_id) {
+  std::string home = dir(container_id);
+  for (std::string_view part : {"upper", "work"}) {
+    std::string path = cat(home, "/", part);
+    if (os::exists(path)) os::rename_path(path, cat(data_root_, "/trash/", part, "-", random_u64()));
+  }
+  os::remove_file(cat(home, "/lowers.json"));
+}
+
+void Snapshots::empty_trash() {
+  std::string trash = cat(data_root_, "/trash");
+  for (const auto& name : os::list_dir(trash)) {
+    try {
+      os::remove_tree(cat(trash, "/", name));
+    } catch (const Error& error) {
+      log::warn("cannot delete from the trash", {{"name", name}, {"error", error.message()}});
+    }
+  }
+}
+
+}  // namespace proa::image
