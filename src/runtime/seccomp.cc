@@ -1,17 +1,474 @@
 #include "runtime/seccomp.h"
 
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstddef>
+#include <map>
+#include <optional>
+
+#include "base/text.h"
 #include "os/fd.h"
+#include "runtime/syscall_table.h"
 
 namespace proa::runtime {
+namespace {
 
-SeccompProgram compile_seccomp(const oci::Seccomp&, std::string_view) { return {}; }
+struct ArchInfo {
+  std::string_view name;
+  std::uint32_t audit;
+  bool wide;        // arguments are 64 bits
+  bool big_endian;
+};
+constexpr std::array<ArchInfo, kArchCount> kArchs = {{{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, true, false},
+                                                     {"SCMP_ARCH_X86", AUDIT_ARCH_I386, false, false},
+                                                     {"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, false, false},
+                                                     {"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, true, false},
+                                                     {"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, false, false},
+                                                     {"SCMP_ARCH_RISCV64", AUDIT_ARCH_RISCV64, true, false},
+                                                     {"SCMP_ARCH_S390X", AUDIT_ARCH_S390X, true, true},
+                                                     {"SCMP_ARCH_S390", AUDIT_ARCH_S390, false, true},
+                                                     {"SCMP_ARCH_PPC64LE", AUDIT_ARCH_PPC64LE, true, false}}};
+
+constexpr std::string_view native_name() {
+#if defined(__x86_64__)
+  return "SCMP_ARCH_X86_64";
+#elif defined(__aarch64__)
+  return "SCMP_ARCH_AARCH64";
+#elif defined(__riscv)
+  return "SCMP_ARCH_RISCV64";
+#elif defined(__s390x__)
+  return "SCMP_ARCH_S390X";
+#else
+  return "SCMP_ARCH_PPC64LE";
+#endif
+}
+
+[[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, cat("seccomp: ", message)); }
+
+const ArchInfo& info_of(Arch arch) { return kArchs[static_cast<std::size_t>(arch)]; }
+
+Arch parse_arch(std::string_view name) {
+  for (std::size_t i = 0; i < kArchs.size(); ++i) {
+    if (kArchs[i].name == name) return static_cast<Arch>(i);
+  }
+  refuse(cat("architecture ", quoted(name), " is unknown"));
+}
+
+std::uint32_t parse_action(std::string_view name, const std::optional<std::uint32_t>& errno_ret) {
+  std::uint32_t value = errno_ret.value_or(EPERM) & SECCOMP_RET_DATA;
+  if (name == "SCMP_ACT_ALLOW") return SECCOMP_RET_ALLOW;
+  if (name == "SCMP_ACT_ERRNO") return SECCOMP_RET_ERRNO | value;
+  if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return SECCOMP_RET_KILL_THREAD;
+  if (name == "SCMP_ACT_KILL_PROCESS") return SECCOMP_RET_KILL_PROCESS;
+  if (name == "SCMP_ACT_TRAP") return SECCOMP_RET_TRAP;
+  if (name == "SCMP_ACT_TRACE") return SECCOMP_RET_TRACE | value;
+  if (name == "SCMP_ACT_LOG") return SECCOMP_RET_LOG;
+  if (name == "SCMP_ACT_NOTIFY") refuse("SCMP_ACT_NOTIFY is not supported");
+  refuse(cat("action ", quoted(name), " is unknown"));
+}
+
+// --- Conditions on arguments -----------------------------------------------------------------------------------
+
+enum class Op { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, MaskedEqual };
+
+struct Condition {
+  std::uint32_t index;
+  Op op;
+  std::uint64_t value, mask;
+};
+struct Rule {  // all conditions hold: action
+  std::vector<Condition> conditions;
+  std::uint32_t action;
+};
+
+Condition parse_condition(const oci::SeccompArg& arg) {
+  constexpr std::array<std::pair<std::string_view, Op>, 7> kOps = {{{"SCMP_CMP_EQ", Op::Equal},
+                                                                   {"SCMP_CMP_NE", Op::NotEqual},
+                                                                   {"SCMP_CMP_LT", Op::Less},
+                                                                   {"SCMP_CMP_LE", Op::LessEqual},
+                                                                   {"SCMP_CMP_GT", Op::Greater},
+                                                                   {"SCMP_CMP_GE", Op::GreaterEqual},
+                                                                   {"SCMP_CMP_MASKED_EQ", Op::MaskedEqual}}};
+  if (arg.index > 5) refuse(cat("argument index ", arg.index, " is above 5"));
+  for (const auto& [name, op] : kOps) {
+    if (arg.op != name) continue;
+    if (op == Op::MaskedEqual) return {arg.index, op, arg.value_two, arg.value};
+    return {arg.index, op, arg.value, ~std::uint64_t{0}};
+  }
+  refuse(cat("operator ", quoted(arg.op), " is unknown"));
+}
+
+// runc's reading of `args`: all must hold, unless one argument is named twice, then any of them suffices.
+std::vector<Rule> parse_rules(const oci::SeccompRule& from, std::uint32_t action) {
+  std::array<int, 6> seen{};
+  bool repeated = false;
+  Rule all{{}, action};
+  for (const auto& arg : from.args) {
+    all.conditions.push_back(parse_condition(arg));
+    repeated |= ++seen[arg.index] > 1;
+  }
+  if (!repeated) return {all};
+  std::vector<Rule> out;
+  for (const auto& condition : all.conditions) out.push_back({{condition}, action});
+  return out;
+}
+
+// --- Code ------------------------------------------------------------------------------------------------------
+
+using Code = std::vector<sock_filter>;
+
+sock_filter statement(unsigned code, std::uint32_t k) { return {static_cast<__u16>(code), 0, 0, k}; }
+sock_filter jump(unsigned code, std::uint32_t k, std::size_t if_true, std::size_t if_false) {
+  return {static_cast<__u16>(BPF_JMP | code), static_cast<__u8>(if_true), static_cast<__u8>(if_false), k};
+}
+sock_filter load(std::size_t offset) { return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
+sock_filter answer(std::uint32_t action) { return statement(BPF_RET | BPF_K, action); }
+
+void append(Code& code, const Code& more) { code.insert(code.end(), more.begin(), more.end()); }
+
+// "if A >= k goto right": right follows left, however long left is.
+void branch(Code& code, unsigned op, std::uint32_t k, const Code& if_false, const Code& if_true) {
+  if (if_false.size() <= 255) {
+    code.push_back(jump(op | BPF_K, k, if_false.size(), 0));
+  } else {
+    code.push_back(jump(op | BPF_K, k, 0, 1));
+    code.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(if_false.size())));
+  }
+  append(code, if_false);
+  append(code, if_true);
+}
+
+// Falls through where the condition holds; the jumps to where it does not are noted in `misses` (instruction, side).
+class ConditionCode {
+ public:
+  ConditionCode(Code& code, const ArchInfo& arch) : code_(code), arch_(arch) {}
+
+  void add(const Condition& condition) {
+    auto high = static_cast<std::uint32_t>(condition.value >> 32);
+    auto low = static_cast<std::uint32_t>(condition.value);
+    auto mask_high = static_cast<std::uint32_t>(condition.mask >> 32);
+    auto mask_low = static_cast<std::uint32_t>(condition.mask);
+    std::size_t base = offsetof(seccomp_data, args) + 8 * condition.index;
+    std::size_t low_at = base + (arch_.big_endian ? 4 : 0);
+    std::size_t high_at = base + (arch_.big_endian ? 0 : 4);
+    if (arch_.wide) {
+      code_.push_back(load(high_at));
+      high_word(condition.op, high, mask_high);
+    }
+    code_.push_back(load(low_at));
+    low_word(condition.op, low, mask_low);
+    for (auto at : hits_) patch(at, code_.size());
+    hits_.clear();
+  }
+
+  void finish() {  // a condition that does not hold goes behind the rule
+    for (auto at : misses_) patch(at, code_.size());
+    misses_.clear();
+  }
+
+ private:
+  struct At {
+    std::size_t instruction;
+    bool if_true;
+  };
+
+  void patch(At at, std::size_t target) {
+    auto distance = static_cast<__u8>(target - at.instruction - 1);
+    (at.if_true ? code_[at.instruction].jt : code_[at.instruction].jf) = distance;
+  }
+  void test(unsigned op, std::uint32_t k) { code_.push_back(jump(op | BPF_K, k, 0, 0)); }
+  void hit(bool if_true) { hits_.push_back({code_.size() - 1, if_true}); }
+  void miss(bool if_true) { misses_.push_back({code_.size() - 1, if_true}); }
+
+  void high_word(Op op, std::uint32_t high, std::uint32_t mask) {
+    switch (op) {
+      case Op::MaskedEqual:
+        code_.push_back(statement(BPF_ALU | BPF_AND | BPF_K, mask));
+        [[fallthrough]];
+      case Op::Equal:
+        test(BPF_JEQ, high);
+        return miss(false);
+      case Op::NotEqual:
+        test(BPF_JEQ, high);
+        return hit(false);
+      case Op::Less:
+      case Op::LessEqual:
+        test(BPF_JGT, high);
+        miss(true);
+        test(BPF_JEQ, high);
+        return hit(false);
+      case Op::Greater:
+      case Op::GreaterEqual:
+        test(BPF_JGT, high);
+        hit(true);
+        test(BPF_JEQ, high);
+        return miss(false);
+    }
+  }
+
+  void low_word(Op op, std::uint32_t low, std::uint32_t mask) {
+    switch (op) {
+      case Op::MaskedEqual:
+        code_.push_back(statement(BPF_ALU | BPF_AND | BPF_K, mask));
+        [[fallthrough]];
+      case Op::Equal:
+        test(BPF_JEQ, low);
+        return miss(false);
+      case Op::NotEqual:
+        test(BPF_JEQ, low);
+        return miss(true);
+      case Op::Less:
+        test(BPF_JGE, low);
+        return miss(true);
+      case Op::LessEqual:
+        test(BPF_JGT, low);
+        return miss(true);
+      case Op::Greater:
+        test(BPF_JGT, low);
+        return miss(false);
+      case Op::GreaterEqual:
+        test(BPF_JGE, low);
+        return miss(false);
+    }
+  }
+
+  Code& code_;
+  const ArchInfo& arch_;
+  std::vector<At> hits_, misses_;
+};
+
+// --- One architecture ------------------------------------------------------------------------------------------
+
+class ArchFilter {
+ public:
+  ArchFilter(Arch arch, std::uint32_t default_action) : arch_(arch), default_(default_action) {}
+
+  void add(const SyscallNumbers& syscall, const std::vector<Rule>& rules) {
+    add_number(syscall.numbers[static_cast<std::size_t>(arch_)], rules);
+    // On x86 and s390 the same calls can be made through a multiplexer, whose first argument says which.
+    if (int call = socketcall_number(syscall.name)) add_multiplexed("socketcall", call, rules);
+    if (int call = ipc_number(syscall.name)) add_multiplexed("ipc", call, rules);
+  }
+  // Counts for the newest number known, though its action is the default's.
+  void mention(const SyscallNumbers& syscall) {
+    last_ = std::max(last_, syscall.numbers[static_cast<std::size_t>(arch_)]);
+  }
+
+  // The number is in A. `newer`: the answer to numbers above all mentioned ones.
+  Code compile(std::optional<std::uint32_t> newer) {
+    std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.number < b.number; });
+    leaves_ = {{0, answer_code(default_)}};
+    for (std::size_t i = 0; i < entries_.size();) {
+      std::size_t end = i;
+      while (end < entries_.size() && entries_[end].number == entries_[i].number) ++end;
+      auto number = static_cast<std::uint32_t>(entries_[i].number);
+      put(number, rules_code(i, end));
+      put(number + 1, answer_code(default_));
+      i = end;
+    }
+    if (newer && last_ >= 0) {
+      auto first_newer = static_cast<std::uint32_t>(last_) + 1;
+      while (!leaves_.empty() && leaves_.back().first >= first_newer) leaves_.pop_back();
+      put(first_newer, answer_code(*newer));
+    }
+    Code code;
+    search(code, 0, leaves_.size());
+    return code;
+  }
+
+ private:
+  struct Entry {
+    std::int32_t number;
+    Rule rule;
+  };
+  struct Leaf {
+    std::uint32_t first;  // from this number up to the next leaf's
+    Code code;
+  };
+
+  static Code answer_code(std::uint32_t action) { return {answer(action)}; }
+
+  void add_number(std::int32_t number, const std::vector<Rule>& rules) {
+    if (number < 0) return;
+    last_ = std::max(last_, number);
+    for (const auto& rule : rules) entries_.push_back({number, rule});
+  }
+
+  void add_multiplexed(std::string_view name, int call, const std::vector<Rule>& rules) {
+    if (arch_ != Arch::X86 && arch_ != Arch::S390 && arch_ != Arch::S390x) return;
+    std::int32_t number = find_syscall(name)->numbers[static_cast<std::size_t>(arch_)];
+    Condition which{0, Op::Equal, static_cast<std::uint64_t>(call), ~std::uint64_t{0}};
+    // The other arguments lie in memory, out of a filter's sight: only rules without conditions carry over.
+    for (const auto& rule : rules) {
+      if (rule.conditions.empty()) entries_.push_back({number, {{which}, rule.action}});
+    }
+  }
+
+  static int socketcall_number(std::string_view name) {
+    constexpr std::array<std::string_view, 20> kCalls = {
+        "socket",     "bind",     "connect", "listen", "accept",   "getsockname", "getpeername",
+        "socketpair", "send",     "recv",    "sendto", "recvfrom", "shutdown",    "setsockopt",
+        "getsockopt", "sendmsg",  "recvmsg", "accept4", "recvmmsg", "sendmmsg"};
+    auto found = std::find(kCalls.begin(), kCalls.end(), name);
+    return found == kCalls.end() ? 0 : static_cast<int>(found - kCalls.begin()) + 1;
+  }
+
+  static int ipc_number(std::string_view name) {
+    constexpr std::array<std::pair<std::string_view, int>, 12> kCalls = {
+        {{"semop", 1}, {"semget", 2}, {"semctl", 3}, {"semtimedop", 4}, {"msgsnd", 11}, {"msgrcv", 12},
+         {"msgget", 13}, {"msgctl", 14}, {"shmat", 21}, {"shmdt", 22}, {"shmget", 23}, {"shmctl", 24}}};
+    for (const auto& [call, number] : kCalls) {
+      if (call == name) return number;
+    }
+    return 0;
+  }
+
+  // The rules of one system call: an unconditional one decides alone, else the first whose conditions hold.
+  Code rules_code(std::size_t first, std::size_t end) {
+    for (std::size_t i = first; i < end; ++i) {
+      if (entries_[i].rule.conditions.empty()) return answer_code(entries_[i].rule.action);
+    }
+    Code code;
+    for (std::size_t i = first; i < end; ++i) {
+      ConditionCode conditions(code, info_of(arch_));
+      for (const auto& condition : entries_[i].rule.conditions) conditions.add(condition);
+      code.push_back(answer(entries_[i].rule.action));
+      conditions.finish();
+    }
+    code.push_back(answer(default_));
+    return code;
+  }
+
+  void put(std::uint32_t first, Code code) {
+    if (leaves_.back().first == first) leaves_.pop_back();
+    if (!leaves_.empty() && same(leaves_.back().code, code)) return;
+    leaves_.push_back({first, std::move(code)});
+  }
+
+  static bool same(const Code& a, const Code& b) {
+    return a.size() == 1 && b.size() == 1 && a[0].k == b[0].k;
+  }
+
+  void search(Code& code, std::size_t first, std::size_t end) const {
+    if (end - first == 1) return append(code, leaves_[first].code);
+    std::size_t middle = first + (end - first) / 2;
+    Code below, above;
+    search(below, first, middle);
+    search(above, middle, end);
+    branch(code, BPF_JGE, leaves_[middle].first | (arch_ == Arch::X32 ? kX32Bit : 0), below, above);
+  }
+
+  Arch arch_;
+  std::uint32_t default_;
+  std::int32_t last_ = -1;
+  std::vector<Entry> entries_;
+  std::vector<Leaf> leaves_;
+};
+
+std::uint32_t parse_flags(const std::vector<std::string>& names) {
+  // What runc does where nothing is said: do not slow the process down for the sake of speculation.
+  if (names.empty()) return SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+  std::uint32_t flags = 0;
+  for (const auto& name : names) {
+    if (name == "SECCOMP_FILTER_FLAG_TSYNC") {
+      flags |= SECCOMP_FILTER_FLAG_TSYNC;
+    } else if (name == "SECCOMP_FILTER_FLAG_LOG") {
+      flags |= SECCOMP_FILTER_FLAG_LOG;
+    } else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
+      flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    } else {
+      refuse(cat("flag ", quoted(name), " is not supported"));
+    }
+  }
+  return flags;
+}
+
+std::vector<Arch> wanted_archs(const oci::Seccomp& profile, std::string_view native) {
+  std::vector<Arch> archs{parse_arch(native.empty() ? native_name() : native)};
+  for (const auto& name : profile.architectures) {
+    Arch arch = parse_arch(name);
+    if (std::find(archs.begin(), archs.end(), arch) == archs.end()) archs.push_back(arch);
+  }
+  return archs;
+}
+
+}  // namespace
+
+SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view native) {
+  std::uint32_t default_action = parse_action(profile.default_action, profile.default_errno_ret);
+  auto archs = wanted_archs(profile, native);
+  std::vector<ArchFilter> filters;
+  for (Arch arch : archs) filters.emplace_back(arch, default_action);
+  for (const auto& from : profile.syscalls) {
+    std::uint32_t action = parse_action(from.action, from.errno_ret);
+    auto rules = parse_rules(from, action);
+    for (const auto& name : from.names) {
+      const auto* syscall = find_syscall(name);
+      if (!syscall) continue;
+      for (auto& filter : filters) {
+        filter.mention(*syscall);
+        if (action != default_action) filter.add(*syscall, rules);
+      }
+    }
+  }
+
+  // A program newer than the profile must find a system call missing, not forbidden, or it will not fall back.
+  std::uint32_t kind = default_action & SECCOMP_RET_ACTION_FULL;
+  bool permissive = kind == SECCOMP_RET_ALLOW || kind == SECCOMP_RET_LOG || kind == SECCOMP_RET_TRACE;
+  std::optional<std::uint32_t> newer;
+  if (!permissive) newer = SECCOMP_RET_ERRNO | ENOSYS;
+
+  // Sections by the kernel's idea of the architecture; x32 is x86_64 with a bit in the number.
+  std::map<std::uint32_t, Code> sections;
+  std::optional<Code> x32;
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    Code code = filters[i].compile(newer);
+    if (archs[i] == Arch::X32) {
+      x32 = std::move(code);
+    } else {
+      sections[info_of(archs[i]).audit] = std::move(code);
+    }
+  }
+  for (auto& [audit, code] : sections) {
+    Code full{load(offsetof(seccomp_data, nr))};
+    if (audit == AUDIT_ARCH_X86_64) {
+      // Without x32 its numbers are an architecture that is not in the profile, but newer ones still are just that.
+      branch(full, BPF_JGE, kX32Bit, code, x32 ? *x32 : Code{answer(newer.value_or(SECCOMP_RET_KILL_THREAD))});
+    } else {
+      append(full, code);
+    }
+    code = std::move(full);
+  }
+
+  SeccompProgram program;
+  program.flags = parse_flags(profile.flags);
+  Code& code = program.instructions;
+  code.push_back(load(offsetof(seccomp_data, arch)));
+  Code rest{answer(SECCOMP_RET_KILL_THREAD)};
+  // The native architecture is asked for first: it comes last here, nearest to the start.
+  std::uint32_t first = info_of(archs[0]).audit;
+  auto test_for = [&rest](std::uint32_t audit, const Code& section) {
+    Code with;
+    branch(with, BPF_JEQ, audit, rest, section);
+    rest = std::move(with);
+  };
+  for (const auto& [audit, section] : sections) {
+    if (audit != first) test_for(audit, section);
+  }
+  test_for(first, sections[first]);
+  append(code, rest);
+  if (code.size() > BPF_MAXINSNS) refuse("the profile is too long for the kernel");
+  return program;
+}
 
 void load_seccomp(const SeccompProgram& program) {
-  if (program.instructions.empty()) return;
   sock_fprog filter{static_cast<unsigned short>(program.instructions.size()),
                     const_cast<sock_filter*>(program.instructions.data())};
   os::check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program.flags, &filter), "load the seccomp filter");
