@@ -1,0 +1,66 @@
+#include "api/system.h"
+
+#include "base/text.h"
+#include "engine/events.h"
+#include "engine/explain.h"
+#include "engine/system.h"
+#include "server/call.h"
+
+namespace proa::server {
+namespace {
+
+void ping(Call& call) {
+  http::Headers& headers = call.response.headers;
+  headers.set("Builder-Version", "1");
+  headers.set("Cache-Control", "no-cache, no-store, must-revalidate");
+  headers.set("Pragma", "no-cache");
+  headers.set("Swarm", "inactive");
+  call.reply_text(200, call.request.method == "HEAD" ? "" : "OK");
+}
+
+void version(Call& call) { call.reply(200, api::to_json(call.engine.system().version())); }
+
+void info(Call& call) {
+  Json value = api::to_json(call.engine.system().info());
+  api::shape_info(value, call.version);
+  call.reply(200, value);
+}
+
+void disk_usage(Call& call) {
+  Json value = api::to_json(call.engine.system().disk_usage());
+  api::shape_disk_usage(value, call.version);
+  call.reply(200, value);
+}
+
+void events(Call& call) {
+  engine::Events::Window window{.since = call.timestamp("since"), .until = call.timestamp("until")};
+  if (window.since && window.until && *window.since > *window.until) {
+    throw Error(ErrorKind::InvalidArgument, cat("`since` time (", call.query().get("since"), ") cannot be after `until` time (", call.query().get("until"), ")"));
+  }
+  engine::Sink sink;
+  auto send = [&](const api::Event& event) {
+    Json value = api::to_json(event);
+    api::shape_event(value, call.version);
+    sink(json::text(value) + "\n");
+  };
+  call.response.watch_client();
+  call.engine.events().read(window, call.filters(), [&] { sink = call.begin("application/json"); }, send, call.request.client_gone);
+}
+
+void explain(Call& call) { call.reply(200, call.engine.explain().get(call.part())); }
+
+constexpr Route kRoutes[] = {
+    {"GET", "/_ping", ping},
+    {"HEAD", "/_ping", ping},
+    {"GET", "/version", version},
+    {"GET", "/info", info},
+    {"GET", "/events", events},
+    {"GET", "/system/df", disk_usage},
+    {"GET", "/proa/explain/{}", explain},
+};
+
+}  // namespace
+
+std::span<const Route> system_routes() { return kRoutes; }
+
+}  // namespace proa::server
