@@ -1,8 +1,10 @@
-// HEALTHCHECK: probes on a timer.
+// HEALTHCHECK: one thread per checked container runs its probes as execs.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -17,22 +19,24 @@ class Container;
 class Health {
  public:
   explicit Health(Rooms& rooms) : rooms_(rooms) {}
+  ~Health();  // waits for the probes that run
 
   // The container runs: probes begin, if it has a health check.
   void begin(Container& container);
+  // Does not wait.
   void stop(const std::string& container_id);
   std::optional<api::Health> of(const std::string& container_id) const;
-  // A probe's process ended (its exec id); false: it is none of ours.
-  bool probe_exited(const std::string& exec_id, int exit_code);
 
  private:
   struct Probe;
-  void schedule(const std::string& container_id, std::shared_ptr<Probe> probe, std::int64_t delay);
-  void run(const std::string& container_id, const std::shared_ptr<Probe>& probe);
-  void finish(const std::string& container_id, const std::shared_ptr<Probe>& probe, int exit_code, std::string output);
+  void loop(const std::shared_ptr<Probe>& probe);
+  void run_once(Probe& probe);
 
   Rooms& rooms_;
   mutable Sync<std::map<std::string, std::shared_ptr<Probe>>> probes_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  int threads_ = 0;
 };
 
 }  // namespace proa::engine

@@ -1,0 +1,150 @@
+#include "engine/archive.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archive/compress.h"
+#include "archive/layer_entries.h"
+#include "archive/tar_reader.h"
+#include "archive/tar_writer.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "engine/event_attributes.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "image/snapshots.h"
+#include "os/file.h"
+#include "os/rooted_dir.h"
+
+namespace proa::engine {
+namespace {
+
+// The root as its processes see it, mounts included, or the snapshot's where nothing runs. Every path is then resolved
+// inside it by the kernel (security.md row 31).
+os::RootedDir root_of(const Rooms& rooms, const Container& container) {
+  auto state = container.state();
+  if (state.running()) return os::RootedDir::open(cat("/proc/", std::to_string(state.pid), "/root"));
+  return rooms.snapshots->view(container.id());
+}
+
+[[noreturn]] void not_found(const Container& container, std::string_view path) {
+  throw Error(ErrorKind::NotFound, cat("Could not find the file ", path, " in container ", container.id()));
+}
+
+std::string absolute(std::string_view path) {
+  if (path.empty()) throw Error(ErrorKind::InvalidArgument, "missing parameter in request: path");
+  return path.starts_with('/') ? std::string(path) : cat("/", path);
+}
+
+api::PathStat stat_in(const os::RootedDir& root, const Container& container, const std::string& path) {
+  auto clean = os::clean_path(path);
+  bool into = path.size() > 1 && (path.ends_with('/') || path.ends_with("/."));
+  auto info = clean == "/" || into ? root.try_stat_followed(clean) : root.try_stat(clean);
+  if (!info) not_found(container, path);
+  if (into && !S_ISDIR(info->st_mode)) {
+    throw Error(ErrorKind::InvalidArgument, cat("lstat ", path, ": not a directory"));
+  }
+  api::PathStat out;
+  out.name = clean == "/" ? "/" : std::string(os::base_name(clean));
+  out.size = info->st_size;
+  out.mode = api::go_file_mode(info->st_mode);
+  out.mtime = info->st_mtim.tv_sec * kSecond + info->st_mtim.tv_nsec;
+  if (S_ISLNK(info->st_mode)) {
+    auto place = root.place(clean);
+    std::string link(4096, '\0');
+    auto length = os::check(::readlinkat(place.parent.get(), place.name.c_str(), link.data(), link.size()), path);
+    link.resize(static_cast<std::size_t>(length));
+    // docker resolves it in the container's scope, for the client to ask again
+    out.link_target = link.starts_with('/') ? os::clean_path(link) : os::clean_path(cat(os::dir_name(clean), "/", link));
+  }
+  return out;
+}
+
+class SinkAdapter : public ByteSink {
+ public:
+  explicit SinkAdapter(Sink sink) : sink_(std::move(sink)) {}
+  void write(std::span<const std::byte> bytes) override {
+    buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (buffer_.size() >= (64 << 10)) flush();
+  }
+  void flush() {
+    if (!buffer_.empty()) sink_(buffer_);
+    buffer_.clear();
+  }
+
+ private:
+  Sink sink_;
+  std::string buffer_;
+};
+
+}  // namespace
+
+api::PathStat Archive::stat(std::string_view reference, std::string_view path) const {
+  auto container = rooms_.roster->get(reference);
+  return stat_in(root_of(rooms_, *container), *container, absolute(path));
+}
+
+void Archive::get(std::string_view reference, std::string_view path,
+                  const std::function<Sink(const api::PathStat&)>& begin) const {
+  trace::Span span("engine.archive_get");
+  auto container = rooms_.roster->get(reference);
+  auto root = root_of(rooms_, *container);
+  auto wanted = absolute(path);
+  auto info = stat_in(root, *container, wanted);
+  emit_container(*rooms_.events, *container->definition(), "archive-path");
+  archive::PackOptions options;
+  options.path = os::clean_path(wanted);
+  options.name = info.name == "/" ? "" : info.name;
+  if (wanted.ends_with("/.")) options.name = ".";
+  SinkAdapter out(begin(info));
+  archive::TarWriter tar(out);
+  archive::pack(root, options, tar);
+  tar.finish();
+  out.flush();
+}
+
+void Archive::put(std::string_view reference, std::string_view path, const PutArchiveOptions& options, ByteSource& tar) const {
+  trace::Span span("engine.archive_put");
+  auto container = rooms_.roster->get(reference);
+  auto definition = container->definition();
+  auto root = root_of(rooms_, *container);
+  auto wanted = os::clean_path(absolute(path));
+  auto info = root.try_stat_followed(wanted);
+  if (!info) not_found(*container, path);
+  if (!S_ISDIR(info->st_mode)) throw Error(ErrorKind::InvalidArgument, "extraction point is not a directory");
+  bool on_root = true;
+  for (const auto& point : definition->mounts) {
+    if (wanted != point.destination && !wanted.starts_with(point.destination + "/")) continue;
+    on_root = false;
+    if (!point.read_write) throw Error(ErrorKind::Forbidden, "mounted volume is marked read-only");
+  }
+  if (on_root && definition->host_config.readonly_rootfs) throw Error(ErrorKind::Forbidden, "container rootfs is marked read-only");
+  archive::Decompressor plain(tar);
+  archive::TarReader reader(plain);
+  archive::ExtractOptions extract;
+  extract.whiteouts = archive::Whiteouts::Keep;
+  extract.base = wanted;
+  extract.no_overwrite_dir_non_dir = options.no_overwrite_dir_non_dir;
+  if (!options.copy_uid_gid) extract.owner = archive::Owner{0, 0};
+  archive::extract(reader, root, extract);
+  emit_container(*rooms_.events, *definition, "extract-to-dir");
+}
+
+void Archive::export_root(std::string_view reference, const Begin& begin) const {
+  auto container = rooms_.roster->get(reference);
+  // Without what is mounted in it: the snapshot, also of a running container.
+  auto state = container->state();
+  os::RootedDir root = state.running() && container->run.root ? os::RootedDir(container->run.root.duplicate())
+                                                              : root_of(rooms_, *container);
+  SinkAdapter out(begin());
+  archive::TarWriter tar(out);
+  archive::PackOptions options;
+  options.cross_devices = false;
+  archive::pack(root, options, tar);
+  tar.finish();
+  out.flush();
+  emit_container(*rooms_.events, *container->definition(), "export");
+}
+
+}  // namespace proa::engine

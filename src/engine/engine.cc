@@ -1,0 +1,217 @@
+#include "engine/engine.h"
+
+#include <set>
+
+#include "base/log.h"
+#include "engine/archive.h"
+#include "engine/attach.h"
+#include "engine/containers.h"
+#include "engine/event_attributes.h"
+#include "engine/events.h"
+#include "engine/execs.h"
+#include "engine/exits.h"
+#include "engine/explain.h"
+#include "engine/health.h"
+#include "engine/images.h"
+#include "engine/launcher.h"
+#include "engine/lifecycle.h"
+#include "engine/logs.h"
+#include "engine/monitor.h"
+#include "engine/networks.h"
+#include "engine/recover.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "engine/stats.h"
+#include "engine/system.h"
+#include "engine/volumes.h"
+#include "engine/workers.h"
+#include "image/images.h"
+#include "image/layers.h"
+#include "image/pull.h"
+#include "image/snapshots.h"
+#include "network/networks.h"
+#include "os/file.h"
+#include "store/blobs.h"
+#include "store/database.h"
+#include "store/lease.h"
+#include "volume/volumes.h"
+
+namespace proa::engine {
+namespace {
+
+const Config& prepared(const Config& config) {
+  os::make_dirs(config.data_root, 0710);
+  for (const char* name : {"containers", "trash", "tmp", "volumes"}) os::make_dir(os::path_join(config.data_root, name), 0711);
+  os::make_dirs(config.exec_root, 0711);
+  os::make_dir(os::path_join(config.exec_root, "shims"), 0700);
+  return config;
+}
+
+network::NetworkConfig network_config(const Config& config) {
+  network::NetworkConfig out;
+  out.bridge = config.bridge;
+  out.bip = config.bip;
+  out.state_dir = os::path_join(config.exec_root, "network");
+  out.default_host_ip = config.default_host_ip;
+  out.pools = config.default_address_pools;
+  out.mtu = config.mtu;
+  out.ip_forward = config.ip_forward;
+  out.inter_container = config.icc;
+  out.ip_masquerade = config.ip_masquerade;
+  out.dns = config.dns;
+  return out;
+}
+
+registry::Options registry_options(const Config& config) {
+  registry::Options out;
+  out.insecure_registries = config.insecure_registries;
+  out.registry_mirrors = config.registry_mirrors;
+  return out;
+}
+
+}  // namespace
+
+// In the order of dependence; torn down in reverse.
+struct Engine::House {
+  Config config;
+  store::Database database;
+  store::Blobs blobs;
+  store::Leases leases;
+  image::Layers layers;
+  image::Snapshots snapshots;
+  image::Images images;
+  image::Puller puller;
+  network::Networks networks;
+  volume::Volumes volumes;
+  Rooms rooms;
+  Events events;
+  Explain explain;
+  Roster roster;
+  ShimLauncher launcher;
+  Attach attach;
+  Execs execs;
+  Logs logs;
+  Stats stats;
+  engine::Archive archive;
+  engine::Images image_room;
+  engine::Networks network_room;
+  engine::Volumes volume_room;
+  Containers containers;
+  Lifecycle lifecycle;
+  Exits exits;
+  System system;
+  Workers workers;
+  Health health;
+  Monitor monitor;
+
+  explicit House(Config given)
+      : config(std::move(given)),
+        database(os::path_join(prepared(config).data_root, "proa.db")),
+        blobs(os::path_join(config.data_root, "content")),
+        leases(database),
+        layers(config.data_root),
+        snapshots(config.data_root, layers),
+        images(database, blobs, layers),
+        puller(images, blobs, layers, registry_options(config), config.max_concurrent_downloads),
+        networks(database, network_config(config)),
+        volumes(database, config.data_root),
+        explain(os::path_join(config.data_root, "containers")),
+        roster(database),
+        attach(rooms),
+        execs(rooms),
+        logs(rooms),
+        stats(rooms),
+        archive(rooms),
+        image_room(rooms),
+        network_room(rooms),
+        volume_room(rooms),
+        containers(rooms),
+        lifecycle(rooms),
+        exits(rooms),
+        system(fill_rooms()),
+        workers(4),
+        health(rooms),
+        monitor(os::path_join(config.exec_root, "shims"), callbacks()) {
+    rooms.monitor = &monitor;
+    roster.load();
+    images.set_layers_in_use([this] { return layers_in_use(); });
+    recover(rooms);
+  }
+
+  Rooms& fill_rooms() {
+    rooms.config = &config;
+    rooms.host = read_host_facts();
+    rooms.containers_dir = os::path_join(config.data_root, "containers");
+    rooms.trash_dir = os::path_join(config.data_root, "trash");
+    rooms.database = &database;
+    rooms.blobs = &blobs;
+    rooms.layers = &layers;
+    rooms.snapshots = &snapshots;
+    rooms.images = &images;
+    rooms.puller = &puller;
+    rooms.networks = &networks;
+    rooms.volumes = &volumes;
+    rooms.events = &events;
+    rooms.explain = &explain;
+    rooms.workers = &workers;
+    rooms.roster = &roster;
+    rooms.launcher = &launcher;
+    rooms.attach = &attach;
+    rooms.execs = &execs;
+    rooms.containers = &containers;
+    rooms.lifecycle = &lifecycle;
+    rooms.exits = &exits;
+    rooms.health = &health;
+    return rooms;
+  }
+
+  Monitor::Callbacks callbacks() {
+    return {
+        .on_exit = [this](const std::string& id, const shim::ExitRecord& record) { exits.exited(id, record); },
+        .on_exec_exit = [this](const std::string&, const shim::ExitRecord& record) { execs.exited(record.exec_id, record.exit_code); },
+        .on_detach =
+            [this](const std::string& id, const std::string& exec_id, const std::string&) {
+              if (auto container = roster.by_id(id)) {
+                emit_container(events, *container->definition(), exec_id.empty() ? "detach" : "exec_detach");
+              }
+            },
+        .on_oom =
+            [this](const std::string& id) {
+              if (auto container = roster.by_id(id)) emit_container(events, *container->definition(), "oom");
+            },
+    };
+  }
+
+  std::vector<oci::Digest> layers_in_use() const {
+    std::set<oci::Digest> out;
+    for (const auto& container : roster.all()) {
+      for (const auto& diff_id : container->definition()->diff_ids) out.insert(oci::Digest::parse(diff_id));
+    }
+    return {out.begin(), out.end()};
+  }
+};
+
+Engine::Engine(Config config) : house_(std::make_unique<House>(std::move(config))) {}
+Engine::~Engine() { shutdown(); }
+
+Containers& Engine::containers() { return house_->containers; }
+Lifecycle& Engine::lifecycle() { return house_->lifecycle; }
+Attach& Engine::attach() { return house_->attach; }
+Execs& Engine::execs() { return house_->execs; }
+Logs& Engine::logs() { return house_->logs; }
+Stats& Engine::stats() { return house_->stats; }
+Archive& Engine::archive() { return house_->archive; }
+Images& Engine::images() { return house_->image_room; }
+Networks& Engine::networks() { return house_->network_room; }
+Volumes& Engine::volumes() { return house_->volume_room; }
+Events& Engine::events() { return house_->events; }
+System& Engine::system() { return house_->system; }
+Explain& Engine::explain() { return house_->explain; }
+const Config& Engine::config() const { return house_->config; }
+
+void Engine::shutdown() {
+  if (!house_ || house_->rooms.stopping.exchange(true)) return;
+  house_->workers.stop();
+}
+
+}  // namespace proa::engine

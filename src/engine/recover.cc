@@ -1,0 +1,150 @@
+#include "engine/recover.h"
+
+#include <set>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/containers.h"
+#include "engine/exits.h"
+#include "engine/explain.h"
+#include "engine/health.h"
+#include "engine/lifecycle.h"
+#include "engine/monitor.h"
+#include "engine/restart_policy.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "engine/workers.h"
+#include "image/snapshots.h"
+#include "network/networks.h"
+#include "os/file.h"
+#include "os/process.h"
+#include "shim/client.h"
+#include "volume/volumes.h"
+
+namespace proa::engine {
+namespace {
+
+ExitReport report_of(const shim::ExitRecord& record) {
+  return {.exit_code = record.exit_code, .signal = record.signal, .oom_killed = record.oom_killed,
+          .finished_at = record.finished_at > 0 ? record.finished_at : now()};
+}
+
+void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::LiveContainer>& live,
+                std::vector<std::pair<ContainerPtr, ExitReport>>& ended) {
+  for (auto& found : rooms.monitor->recover()) {
+    auto container = rooms.roster->by_id(found.container_id);
+    if (!container) {
+      // Its create or removal was cut: nobody owns it.
+      log::warn("ending a container that no record owns", {{"container", found.container_id}});
+      if (found.running) {
+        try {
+          shim::Client(rooms.monitor->run_dir(found.container_id)).signal(9, "", true);
+        } catch (const Error& error) {
+          log::warn("it could not be signalled", {{"container", found.container_id}, {"error", error.message()}});
+        }
+      } else {
+        rooms.monitor->acknowledge(found.container_id);
+      }
+      continue;
+    }
+    seen.insert(found.container_id);
+    container->run.needs_cleanup = true;
+    auto state = container->state();
+    if (!found.running) {
+      // The start may have been cut before its commit: the exit belongs to it all the same.
+      if (state.active() || found.exited.started_at > state.started_at) {
+        ended.emplace_back(container, report_of(found.exited));
+      } else {
+        rooms.monitor->acknowledge(found.container_id);
+      }
+      continue;
+    }
+    live.push_back({found.container_id, found.state.pid});
+    if (state.pid == found.state.pid && state.start_ticks == found.state.start_time_ticks && state.running()) continue;
+    rooms.roster->change_state(*container, [&](State& s) {
+      s.status = found.state.paused ? Status::Paused : Status::Running;
+      s.pid = found.state.pid;
+      s.start_ticks = found.state.start_time_ticks;
+      s.started_at = found.state.started_at;
+      s.starting = false;
+      s.error.clear();
+      s.exit_code = 0;
+    });
+  }
+}
+
+void remove_unowned_directories(Rooms& rooms) {
+  for (const auto& name : os::list_dir(rooms.containers_dir)) {
+    if (rooms.roster->by_id(name)) continue;
+    rooms.snapshots->remove(name);
+    auto directory = os::path_join(rooms.containers_dir, name);
+    if (os::exists(directory)) os::rename_path(directory, os::path_join(rooms.trash_dir, cat("container-", name, "-", std::to_string(now()))));
+  }
+}
+
+void start_again(Rooms& rooms) {
+  for (const auto& container : rooms.roster->all()) {
+    auto snapshot = container->snapshot();
+    const auto& state = snapshot->state;
+    if (state.running() || state.started_at == kZeroTime) continue;
+    EndOfRun end{.exit_code = state.exit_code, .restarts = state.restart_count, .stopped_by_user = state.stopped_by_user,
+                 .daemon_restarted = true};
+    if (!restart_delay(snapshot->definition->host_config.restart_policy, end)) {
+      if (state.status == Status::Restarting) {
+        rooms.roster->change_state(*container, [](State& s) { s.status = Status::Exited; });
+      }
+      continue;
+    }
+    rooms.workers->run("starting a container again", [&rooms, container] {
+      std::lock_guard guard(container->operation);
+      if (container->state().running() || container->epoch().removed || rooms.stopping) return;
+      rooms.lifecycle->start_locked(*container);
+    });
+  }
+}
+
+}  // namespace
+
+void recover(Rooms& rooms) {
+  for (const auto& container : rooms.roster->all()) {
+    auto definition = container->definition();
+    rooms.explain->container_created(definition->id, definition->name, definition->config.image);
+    for (const auto& point : definition->mounts) {
+      if (point.type == volume::Type::Volume) rooms.volumes->hold(point.name, definition->id);
+    }
+  }
+  std::set<std::string> seen;
+  std::vector<network::LiveContainer> live;
+  std::vector<std::pair<ContainerPtr, ExitReport>> ended;
+  take_shims(rooms, seen, live, ended);
+  rooms.networks->recover(live);
+  rooms.volumes->recover();
+  for (auto& [container, report] : ended) rooms.exits->apply(*container, report);
+  for (const auto& container : rooms.roster->all()) {
+    auto state = container->state();
+    if (seen.contains(container->id())) {
+      if (state.running() && rooms.health) rooms.health->begin(*container);
+      continue;
+    }
+    if (!state.running()) {
+      if (container->definition()->host_config.auto_remove && state.status == Status::Exited) {
+        rooms.workers->run("removing", [&rooms, container] {
+          std::lock_guard guard(container->operation);
+          if (!container->epoch().removed) rooms.containers->remove_stopped(*container, true);
+        });
+      }
+      continue;
+    }
+    // It ran, and nothing is known of its end (the machine went down, or its shim with it): never 0.
+    container->run.needs_cleanup = true;
+    rooms.exits->apply(*container, {.exit_code = 255, .signal = 0, .oom_killed = false, .finished_at = now()});
+  }
+  remove_unowned_directories(rooms);
+  rooms.workers->run("emptying the trash", [&rooms] {
+    rooms.snapshots->empty_trash();
+    for (const auto& name : os::list_dir(rooms.trash_dir)) os::remove_tree(os::path_join(rooms.trash_dir, name));
+  });
+  start_again(rooms);
+}
+
+}  // namespace proa::engine

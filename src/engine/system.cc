@@ -1,0 +1,126 @@
+#include "engine/system.h"
+
+#include <sys/utsname.h>
+
+#include "api/versions.h"
+#include "base/id.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/containers.h"
+#include "engine/images.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "engine/volumes.h"
+#include "image/images.h"
+#include "image/layers.h"
+#include "network/networks.h"
+#include "os/file.h"
+#include "os/host_info.h"
+#include "store/database.h"
+#include "volume/volumes.h"
+
+namespace proa::engine {
+
+System::System(Rooms& rooms) : rooms_(rooms) {
+  if (auto kept = rooms_.database->get("meta", "id"); kept && kept->is_string()) {
+    id_ = std::string_view(kept->get_string());
+  } else {
+    id_ = new_id();
+    rooms_.database->put("meta", "id", Json(id_));
+  }
+}
+
+api::SystemInfo System::info() const {
+  api::SystemInfo out;
+  out.id = id_;
+  for (const auto& container : rooms_.roster->all()) {
+    ++out.containers;
+    auto state = container->state();
+    if (state.status == Status::Paused) ++out.containers_paused;
+    else if (state.active()) ++out.containers_running;
+    else ++out.containers_stopped;
+  }
+  out.images = static_cast<int>(rooms_.images->count());
+  auto host = os::host_info();
+  out.driver_status = {{"Backing Filesystem", "extfs"}, {"Supports d_type", "true"}, {"Native Overlay Diff", "true"}};
+  out.ipv4_forwarding = trim(os::try_read_file("/proc/sys/net/ipv4/ip_forward").value_or("0")) == "1";
+  out.debug = rooms_.config->debug;
+  out.nfd = static_cast<int>(os::list_dir("/proc/self/fd").size());
+  out.ngoroutines = static_cast<int>(os::list_dir("/proc/self/task").size());
+  out.oom_kill_disable = !host.cgroup_unified;
+  out.system_time = format_rfc3339(now());
+  out.logging_driver = rooms_.config->log_driver;
+  out.cgroup_version = host.cgroup_unified ? "2" : "1";
+  out.kernel_version = host.kernel;
+  out.operating_system = host.os_name;
+  out.os_version = host.os_version;
+  out.architecture = host.architecture;
+  out.ncpu = host.cpus;
+  out.mem_total = host.memory;
+  out.docker_root_dir = rooms_.config->data_root;
+  out.name = host.hostname;
+  out.labels = rooms_.config->labels;
+  out.server_version = PROA_VERSION;
+  out.runtimes[rooms_.config->default_runtime] = {};
+  for (const auto& [name, runtime] : rooms_.config->runtimes) {
+    api::RuntimeInfo view;
+    view.path = runtime.path;
+    view.runtime_args = runtime.arguments;
+    out.runtimes[name] = std::move(view);
+  }
+  out.default_runtime = rooms_.config->default_runtime;
+  out.init_binary = "proa-init";
+  out.security_options = {"name=seccomp,profile=builtin"};
+  if (host.cgroup_unified) out.security_options.push_back("name=cgroupns");
+  api::IndexInfo hub;
+  hub.name = "docker.io";
+  hub.mirrors = rooms_.config->registry_mirrors;
+  hub.official = true;
+  out.registry_config.index_configs["docker.io"] = hub;
+  out.registry_config.insecure_registry_cidrs = {"127.0.0.0/8"};
+  out.registry_config.mirrors = rooms_.config->registry_mirrors;
+  out.firewall_backend = api::FirewallInfo{.driver = "nftables", .info = {}};
+  return out;
+}
+
+api::Version System::version() const {
+  auto host = os::host_info();
+  api::Version out;
+  out.platform.name = "Proa";
+  out.version = PROA_VERSION;
+  out.api_version = api::kNewest.text();
+  out.min_api_version = api::kOldest.text();
+  out.git_commit = "";
+  out.go_version = "none (C++20)";
+  out.os = "linux";
+  out.arch = os::go_architecture(host.architecture);
+  out.kernel_version = host.kernel;
+  out.build_time = "";
+  api::VersionComponent engine;
+  engine.name = "Engine";
+  engine.version = PROA_VERSION;
+  engine.details = {{"ApiVersion", out.api_version}, {"Arch", out.arch}, {"BuildTime", ""}, {"Experimental", "false"},
+                    {"GitCommit", ""}, {"GoVersion", out.go_version}, {"KernelVersion", host.kernel},
+                    {"MinAPIVersion", out.min_api_version}, {"Os", "linux"}};
+  api::VersionComponent runtime;
+  runtime.name = "proa-runtime";
+  runtime.version = PROA_VERSION;
+  runtime.details = {{"GitCommit", ""}};
+  out.components = {engine, runtime};
+  return out;
+}
+
+api::DiskUsage System::disk_usage() const {
+  api::DiskUsage out;
+  for (const auto& layer : rooms_.layers->list()) out.layers_size += static_cast<std::int64_t>(layer.size);
+  out.images = Images(rooms_).list({.all = true, .shared_size = true}, {});
+  out.containers = rooms_.containers->list({.all = true, .limit = 0, .size = true}, {});
+  for (auto volume : Volumes(rooms_).list({})) {
+    volume.usage_data = api::VolumeUsage{static_cast<std::int64_t>(rooms_.volumes->disk_usage(volume.name)),
+                                         static_cast<std::int64_t>(rooms_.volumes->users(volume.name).size())};
+    out.volumes.push_back(std::move(volume));
+  }
+  return out;
+}
+
+}  // namespace proa::engine
