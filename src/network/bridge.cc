@@ -35,12 +35,19 @@ void write_sysctl(std::string_view path, std::string_view value) {
   in_context(cat("set net/", path, " to ", value), [&] { os::write_all(file->get(), value); });
 }
 
-bool enable_forwarding(os::Family family) {
-  std::string path = family == os::Family::V4 ? "/proc/sys/net/ipv4/ip_forward" : "/proc/sys/net/ipv6/conf/all/forwarding";
-  std::optional<std::string> value = os::try_read_file(path);
-  if (!value || trim(*value) != "0") return false;
-  os::write_file(path, "1");
-  return true;
+namespace {
+std::string_view forwarding_path(os::Family family) {
+  return family == os::Family::V4 ? "/proc/sys/net/ipv4/ip_forward" : "/proc/sys/net/ipv6/conf/all/forwarding";
+}
+}  // namespace
+
+bool forwarding_is_on(os::Family family) {
+  std::optional<std::string> value = os::try_read_file(forwarding_path(family));
+  return !value || trim(*value) != "0";
+}
+
+void enable_forwarding(os::Family family) {
+  if (!forwarding_is_on(family)) os::write_file(forwarding_path(family), "1");
 }
 
 int ensure_bridge(os::NetlinkSocket& socket, const BridgePlan& plan) {

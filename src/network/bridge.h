@@ -24,8 +24,9 @@ void remove_bridge(os::NetlinkSocket& socket, std::string_view device);  // a mi
 // 1 to 15 of the characters that devices and nftables chains may have.
 bool is_device_name(std::string_view name);
 
-// Turns net.ipv4.ip_forward (and IPv6's) on; true if it was off.
-bool enable_forwarding(os::Family family);
+// net.ipv4.ip_forward, and IPv6's.
+bool forwarding_is_on(os::Family family);
+void enable_forwarding(os::Family family);
 
 // Writes /proc/sys/net/..., of the calling thread's namespace; a kernel without that setting is no error.
 void write_sysctl(std::string_view path, std::string_view value);

@@ -83,7 +83,7 @@ void render_raw(std::string& out, const Words& words) {
              "\t\tiifname != \"lo\" ", words.table, " saddr ", words.loopback, " drop\n\t}\n");
 }
 
-void render_forward(std::string& out, const FirewallInput& input, const std::vector<FirewallBridge>& bridges) {
+void render_forward(std::string& out, const FirewallInput& input, const std::vector<FirewallBridge>& bridges, const Words& words) {
   std::vector<std::string> names, jumps;
   for (const FirewallBridge& bridge : bridges) {
     names.push_back(cat("\"", bridge.device, "\""));
@@ -100,7 +100,7 @@ void render_forward(std::string& out, const FirewallInput& input, const std::vec
   }
   out += "\t\tct state established,related accept\n";
   if (!jumps.empty()) out += cat("\t\toifname vmap { ", join(jumps, ", "), " }\n");
-  if (input.drop_foreign_forwarding) {
+  if (words.family == os::Family::V4 ? input.drop_foreign_forwarding : input.drop_foreign_forwarding6) {
     out += names.empty() ? "\t\tdrop\n" : cat("\t\tiifname != { ", join(names, ", "), " } oifname != { ", join(names, ", "), " } drop\n");
   }
   out += "\t}\n";
@@ -116,7 +116,7 @@ void render_table(std::string& out, const FirewallInput& input, const Words& wor
   render_ports(out, input, words);
   render_raw(out, words);
   render_nat(out, bridges, words);
-  render_forward(out, input, bridges);
+  render_forward(out, input, bridges, words);
   out += "}\n";
 }
 

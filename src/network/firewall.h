@@ -25,7 +25,8 @@ struct FirewallInput {
   std::string table = "proa";
   std::vector<FirewallBridge> bridges{};
   std::vector<FirewallPort> ports{};
-  bool drop_foreign_forwarding = false;  // we turned ip_forward on: the host does not become everybody's router
+  // We turned forwarding on (per family): the host does not become everybody's router.
+  bool drop_foreign_forwarding = false, drop_foreign_forwarding6 = false;
 };
 // "table ip NAME { }; delete table ip NAME; table ip NAME { ... }", and the same for ip6 if a bridge has IPv6.
 std::string render_firewall(const FirewallInput& input);

@@ -19,8 +19,12 @@ bool same_port(const FirewallPort& a, const FirewallPort& b) {
 }  // namespace
 
 // Kept beside the sandboxes: it holds for as long as the kernel does.
-bool Networks::State::forwarding_is_ours() const {
-  return !config.state_dir.empty() && os::exists(os::path_join(config.state_dir, "ip_forward"));
+bool Networks::State::forwarding_is_ours(os::Family family) const {
+  return !config.state_dir.empty() && os::exists(forwarding_mark(family));
+}
+
+std::string Networks::State::forwarding_mark(os::Family family) const {
+  return os::path_join(config.state_dir, family == os::Family::V4 ? "ip_forward" : "ip6_forward");
 }
 
 void Networks::State::apply_firewall_locked() {
@@ -28,7 +32,8 @@ void Networks::State::apply_firewall_locked() {
   FirewallInput input;
   input.table = config.table;
   input.ports = published;
-  input.drop_foreign_forwarding = forwarding_is_ours();
+  input.drop_foreign_forwarding = forwarding_is_ours(os::Family::V4);
+  input.drop_foreign_forwarding6 = forwarding_is_ours(os::Family::V6);
   {
     auto locked = tables.lock();
     for (auto& [id, network] : locked->networks) {

@@ -39,8 +39,13 @@ int Networks::State::ensure_network(const std::string& id) {
   os::NetlinkSocket socket(NETLINK_ROUTE);
   int index = ensure_bridge(socket, plan);
   if (config.ip_forward) {
-    if (enable_forwarding(os::Family::V4) && !config.state_dir.empty()) os::write_file(os::path_join(config.state_dir, "ip_forward"), "1");
-    if (plan.address6) enable_forwarding(os::Family::V6);
+    for (os::Family family : {os::Family::V4, os::Family::V6}) {
+      if (family == os::Family::V6 && !plan.address6) continue;
+      // The mark first: to have turned it on without the rules that go with it is the worse half.
+      bool marked = config.state_dir.empty() || forwarding_is_ours(family) || forwarding_is_on(family);
+      if (!marked) os::write_file(forwarding_mark(family), "1");
+      enable_forwarding(family);
+    }
   }
   auto locked = tables.lock();
   locked->get(id).bridge_index = index;

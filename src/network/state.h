@@ -97,7 +97,8 @@ struct Networks::State {
   void unpublish(const std::vector<FirewallPort>& ports);
   void apply_firewall_locked();
   void change_ports_locked(os::NftChange change, const std::vector<FirewallPort>& ports);
-  bool forwarding_is_ours() const;
+  bool forwarding_is_ours(os::Family family) const;
+  std::string forwarding_mark(os::Family family) const;
 };
 
 bool is_user_defined(const NetworkRecord& record);
