@@ -63,8 +63,9 @@ struct HistoryItem {
 
 class Images {
  public:
-  // Loads the catalogue; drops rows whose layers are gone (logged) and collects what no row and no lease owns.
+  // Loads the catalogue; drops rows whose layers are gone (logged) and forgets leases that have lapsed; collect() does the rest.
   Images(store::Database& database, store::Blobs& blobs, Layers& layers);
+  ~Images();
 
   // A name, an ID, a unique prefix of an ID, or a digest. `platform`: nullopt also where the image is for another one.
   std::optional<ImageRecord> find(std::string_view name, const std::optional<oci::Platform>& platform = {}) const;
@@ -90,15 +91,20 @@ class Images {
   bool record(ImageRecord image, const std::optional<oci::Reference>& reference, const oci::Digest& repo_digest,
               const std::string& lease);
 
+  // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then stays.
+  void hold(const std::string& lease, const std::vector<oci::Digest>& digests);
+  // Ends a lease and deletes what only it held: for a full disk.
+  void give_up(const std::string& lease);
+
   // Layers that containers stand on, asked before anything is collected. To be set before the first removal.
   void set_layers_in_use(std::function<std::vector<oci::Digest>()> in_use);
   // Deletes blobs, ingest files and layers that neither an image, nor a lease, nor a container holds.
   void collect();
 
+  struct State;  // images_state.h
+
  private:
-  struct Index;
-  struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 // Docker's chain ID of the topmost of `diff_ids`.

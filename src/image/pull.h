@@ -37,7 +37,7 @@ struct PullResult {
 
 class Puller {
  public:
-  Puller(Images& images, store::Blobs& blobs, Layers& layers, store::Leases& leases, registry::Options options,
+  Puller(Images& images, store::Blobs& blobs, Layers& layers, registry::Options options,
          int max_concurrent_downloads = 3);
   ~Puller();
 

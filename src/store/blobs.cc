@@ -188,9 +188,13 @@ void Ingest::verify() {
   throw Error(ErrorKind::DataLoss, std::move(problem));
 }
 
+void Ingest::sync() { os::fsync_fd(state_->file.get(), state_->path); }
+
+void Ingest::drop() { os::remove_file(state_->path); }
+
 void Ingest::commit() {
   State& s = *state_;
-  os::fsync_fd(s.file.get(), s.path);
+  sync();
   FAILPOINT("blob.commit.before_rename");
   os::rename_path(s.path, s.published);
   os::fsync_dir(os::dir_name(s.published));

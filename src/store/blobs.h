@@ -63,8 +63,11 @@ class Ingest {
   void restart();
   // Throws DataLoss unless size and digest are as expected (the file is dropped then).
   void verify();
-  // After verify(): fsync, rename, fsync of the directory.
+  // Puts the bytes on the disk, still unpublished.
+  void sync();
+  // After verify(): sync(), rename, fsync of the directory.
   void commit();
+  void drop();
 
  private:
   friend class Blobs;

@@ -1,0 +1,45 @@
+// What Images keeps, for its two source files.
+#pragma once
+
+#include <mutex>
+
+#include "image/catalogue.h"
+
+namespace proa::image {
+
+struct Images::State {
+  State(store::Database& d, store::Blobs& b, Layers& l) : database(d), blobs(b), layers(l), leases(d) {}
+
+  store::Database& database;
+  store::Blobs& blobs;
+  Layers& layers;
+  store::Leases leases;
+
+  std::mutex changing;         // one change of the catalogue at a time; taken before `reading`
+  mutable std::mutex reading;  // guards `catalogue`; held for moments only
+  Catalogue catalogue;
+  std::mutex collecting;  // between what is held and what is deleted
+  std::function<std::vector<oci::Digest>()> in_use;
+
+  RecordPtr find(std::string_view name) const {
+    std::lock_guard guard(reading);
+    return catalogue.find(name);
+  }
+  std::vector<RecordPtr> all() const {
+    std::lock_guard guard(reading);
+    std::vector<RecordPtr> out;
+    for (const auto& [id, record] : catalogue.by_id) out.push_back(record);
+    return out;
+  }
+  // Throws NotFound as docker words it.
+  RecordPtr get(std::string_view name) const;
+  // With `changing` held: writes the rows in one transaction (an empty pointer's ID is erased), then the index.
+  struct Change {
+    oci::Digest id;
+    RecordPtr record;
+  };
+  void commit(const std::vector<Change>& changes, const std::string& lease);
+  void load();
+};
+
+}  // namespace proa::image
