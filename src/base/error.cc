@@ -39,7 +39,8 @@ ErrorKind error_kind_from(std::string_view name) {
 }
 
 std::string error_to_line(const Error& error) {
-  Json line = JsonObject{{"kind", to_string(error.kind())}, {"errno", error.errno_code()}, {"message", error.message()}};
+  Json line =
+      JsonObject{{"kind", to_string(error.kind())}, {"errno", error.errno_code()}, {"message", error.message()}};
   return json::text(line) + "\n";
 }
 

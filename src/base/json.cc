@@ -104,12 +104,23 @@ void append_string(std::string& out, std::string_view text, Escape escape) {
   for (char c : text) {
     auto byte = static_cast<std::uint8_t>(c);
     switch (c) {
-      case '"': out += "\\\""; continue;
-      case '\\': out += "\\\\"; continue;
-      case '\n': out += "\\n"; continue;
-      case '\r': out += "\\r"; continue;
-      case '\t': out += "\\t"; continue;
-      default: break;
+      case '"':
+        out += "\\\"";
+        continue;
+      case '\\':
+        out += "\\\\";
+        continue;
+      case '\n':
+        out += "\\n";
+        continue;
+      case '\r':
+        out += "\\r";
+        continue;
+      case '\t':
+        out += "\\t";
+        continue;
+      default:
+        break;
     }
     bool html = escape == Escape::Html && (c == '<' || c == '>' || c == '&');
     if (byte < 0x20 || html) {

@@ -15,8 +15,8 @@
 #include <optional>
 #include <string>
 #include <tuple>
-#include <utility>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -54,7 +54,9 @@ template <class Struct>
 struct Fields;
 
 template <class T>
-concept Described = requires { Fields<T>::list; };
+concept Described = requires {
+  Fields<T>::list;
+};
 
 template <class T>
 Json encode(const T& value);
@@ -209,7 +211,8 @@ void decode_into(const Json& from, T& to, std::string_view where) {
             for (auto it = object.begin(); !member && it != object.end(); ++it) {
               if (iequals(it->key(), f.name)) member = &it->value();
             }
-            if (member) decode_into(*member, to.*(f.member), where.empty() ? std::string(f.name) : cat(where, ".", f.name));
+            if (member)
+              decode_into(*member, to.*(f.member), where.empty() ? std::string(f.name) : cat(where, ".", f.name));
           };
           (one(field), ...);
         },

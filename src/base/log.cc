@@ -17,10 +17,14 @@ std::atomic<Format> current_format = Format::Text;
 
 std::string_view name(Level level) {
   switch (level) {
-    case Level::Debug: return "debug";
-    case Level::Info: return "info";
-    case Level::Warning: return "warning";
-    default: return "error";
+    case Level::Debug:
+      return "debug";
+    case Level::Info:
+      return "info";
+    case Level::Warning:
+      return "warning";
+    default:
+      return "error";
   }
 }
 
@@ -47,7 +51,8 @@ void set_format(Format format) { current_format = format; }
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   if (level < current_level) return;
-  std::string line = current_format == Format::Json ? json_line(level, message, fields) : text_line(level, message, fields);
+  std::string line =
+      current_format == Format::Json ? json_line(level, message, fields) : text_line(level, message, fields);
   line += '\n';
   // One write(2), so that lines of several threads and processes do not mix; there is nowhere to report a failure.
   [[maybe_unused]] ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());

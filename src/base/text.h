@@ -16,13 +16,11 @@ namespace text_detail {
 inline void append(std::string& out, std::string_view piece) { out += piece; }
 inline void append(std::string& out, char piece) { out += piece; }
 template <class B>
-  requires std::is_same_v<B, bool>
-void append(std::string& out, B piece) {
-  out += piece ? "true" : "false";
-}
+requires std::is_same_v<B, bool>
+void append(std::string& out, B piece) { out += piece ? "true" : "false"; }
 template <class N>
-  requires(std::is_integral_v<N> && !std::is_same_v<N, char> && !std::is_same_v<N, bool>)
-void append(std::string& out, N number) {
+requires(std::is_integral_v<N> && !std::is_same_v<N, char> && !std::is_same_v<N, bool>) void append(std::string& out,
+                                                                                                    N number) {
   char digits[24];
   auto [end, error] = std::to_chars(digits, digits + sizeof digits, number);
   out.append(digits, end);
@@ -60,7 +58,8 @@ std::optional<Int> parse_int(std::string_view text) {
 std::optional<double> parse_double(std::string_view text);
 
 std::string to_hex(std::span<const std::uint8_t> bytes);
-// RFC 4648 section 4 (standard alphabet, padded) and section 5 (URL-safe). Decoding takes both alphabets, padded or not.
+// RFC 4648 section 4 (standard alphabet, padded) and section 5 (URL-safe). Decoding takes both alphabets, padded or
+// not.
 std::string base64_encode(std::string_view bytes);
 std::string base64url_encode(std::string_view bytes);
 std::optional<std::string> base64_decode(std::string_view text);

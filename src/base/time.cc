@@ -179,13 +179,13 @@ std::optional<UnixNanos> parse_timestamp(std::string_view text, UnixNanos now_) 
 
 std::optional<std::int64_t> parse_go_duration(std::string_view text) {
   static constexpr std::array<std::pair<std::string_view, std::int64_t>, 8> kUnits{{{"ns", 1},
-                                                                                     {"us", 1000},
-                                                                                     {"\xC2\xB5s", 1000},
-                                                                                     {"\xCE\xBCs", 1000},
-                                                                                     {"ms", kMillisecond},
-                                                                                     {"s", kSecond},
-                                                                                     {"m", 60 * kSecond},
-                                                                                     {"h", 3600 * kSecond}}};
+                                                                                    {"us", 1000},
+                                                                                    {"\xC2\xB5s", 1000},
+                                                                                    {"\xCE\xBCs", 1000},
+                                                                                    {"ms", kMillisecond},
+                                                                                    {"s", kSecond},
+                                                                                    {"m", 60 * kSecond},
+                                                                                    {"h", 3600 * kSecond}}};
   bool negative = take(text, '-');
   if (!negative) take(text, '+');
   if (text == "0") return 0;

@@ -14,8 +14,8 @@ inline constexpr UnixNanos kZeroTime = INT64_MIN;
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 inline constexpr std::int64_t kMillisecond = 1'000'000;
 
-UnixNanos now();                // CLOCK_REALTIME
-std::int64_t monotonic_now();   // CLOCK_MONOTONIC, ns; the same in every process of the host
+UnixNanos now();               // CLOCK_REALTIME
+std::int64_t monotonic_now();  // CLOCK_MONOTONIC, ns; the same in every process of the host
 
 // "2026-11-23T20:28:04.123456789Z": nine digits less trailing zeros (RFC3339Nano, UTC).
 std::string format_rfc3339(UnixNanos time);

@@ -21,8 +21,8 @@
 namespace proa::trace {
 
 struct Event {
-  std::string name;     // dotted, lower case: "runtime.mount"
-  std::string process;  // "proa", "proad", "shim", "init"
+  std::string name;           // dotted, lower case: "runtime.mount"
+  std::string process;        // "proa", "proad", "shim", "init"
   std::int64_t start = 0;     // ns, CLOCK_MONOTONIC
   std::int64_t duration = 0;  // ns; 0 for a point in time
   int parent = -1;            // index into the same list, -1 for a root
@@ -89,6 +89,7 @@ class Span {
 Recorder* current();
 int current_parent();
 // A finished child of the innermost open span that began at `start` (monotonic_now()) and ends now.
-void record(std::string_view name, std::int64_t start, std::vector<std::pair<std::string, std::string>> attributes = {});
+void record(std::string_view name, std::int64_t start,
+            std::vector<std::pair<std::string, std::string>> attributes = {});
 
 }  // namespace proa::trace

@@ -92,8 +92,12 @@ void publish(std::string_view path, std::string_view bytes, mode_t mode, Durable
 
 }  // namespace
 
-void write_file_atomic(std::string_view path, std::string_view bytes, mode_t mode) { publish(path, bytes, mode, Durable::Yes); }
-void replace_file(std::string_view path, std::string_view bytes, mode_t mode) { publish(path, bytes, mode, Durable::No); }
+void write_file_atomic(std::string_view path, std::string_view bytes, mode_t mode) {
+  publish(path, bytes, mode, Durable::Yes);
+}
+void replace_file(std::string_view path, std::string_view bytes, mode_t mode) {
+  publish(path, bytes, mode, Durable::No);
+}
 
 void fsync_fd(int fd, std::string_view name) { check(::fsync(fd), cat("fsync ", name)); }
 

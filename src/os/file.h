@@ -38,7 +38,7 @@ void replace_file(std::string_view path, std::string_view bytes, mode_t mode = 0
 void fsync_fd(int fd, std::string_view name);
 void fsync_dir(std::string_view path);
 
-bool exists(std::string_view path);  // follows links
+bool exists(std::string_view path);                  // follows links
 void make_dir(std::string_view path, mode_t mode);   // an existing directory is no error
 void make_dirs(std::string_view path, mode_t mode);  // parents too
 void rename_path(std::string_view from, std::string_view to);

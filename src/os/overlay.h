@@ -9,8 +9,8 @@
 namespace proa::os {
 
 struct Overlay {
-  std::vector<std::string> lowers;  // topmost first, at least one
-  std::string upper, work;          // "": read-only
+  std::vector<std::string> lowers = {};  // topmost first, at least one
+  std::string upper = {}, work = {};          // "": read-only
   bool is_volatile = false;         // nothing in the upper is ever synced; not to be mounted again after a crash
 };
 

@@ -27,7 +27,8 @@ struct Address {
       dir = open_file(dir_name(path), O_PATH | O_DIRECTORY);
       shown = cat(fd_path(dir.get()), "/", base_name(path));
     }
-    if (shown.size() >= sizeof name.sun_path) throw Error(ErrorKind::InvalidArgument, cat("socket path too long: ", path));
+    if (shown.size() >= sizeof name.sun_path)
+      throw Error(ErrorKind::InvalidArgument, cat("socket path too long: ", path));
     name.sun_family = AF_UNIX;
     std::memcpy(name.sun_path, shown.data(), shown.size());
   }
