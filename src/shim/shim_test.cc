@@ -68,6 +68,14 @@ class ShimTest : public ::testing::Test {
     }
   }
 
+  static void TearDownTestSuite() {  // the group that our containers' groups were in
+    if (!os::exists("/sys/fs/cgroup")) return;
+    for (const auto& hierarchy : os::list_dir("/sys/fs/cgroup")) {
+      ::rmdir(cat("/sys/fs/cgroup/", hierarchy, "/proa-shim-test").c_str());
+    }
+    ::rmdir("/sys/fs/cgroup/proa-shim-test");
+  }
+
   void TearDown() override {
     control_.reset();
     if (shim_.pidfd) {
