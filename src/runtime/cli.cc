@@ -1,0 +1,104 @@
+#include "runtime/cli.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "os/file.h"
+
+namespace proa::runtime {
+namespace {
+
+struct Command {
+  std::string_view name;
+  int (*run)(const GlobalOptions&, Words);
+  std::string_view help;
+};
+constexpr std::array<Command, 15> kCommands = {
+    {{"create", command_create, "create a container"},
+     {"delete", command_delete, "delete any resources held by the container"},
+     {"events", command_events, "display container statistics (--stats)"},
+     {"exec", command_exec, "execute new process inside the container"},
+     {"features", command_features, "show the enabled features"},
+     {"kill", command_kill, "send the specified signal (default: SIGTERM) to the container's init process"},
+     {"list", command_list, "list containers"},
+     {"pause", command_pause, "suspend all processes inside the container"},
+     {"ps", command_ps, "display the processes running inside a container"},
+     {"resume", command_resume, "resume all processes that have been paused"},
+     {"run", command_run, "create and run a container"},
+     {"spec", command_spec, "create a new specification file"},
+     {"start", command_start, "execute the user defined process in a created container"},
+     {"state", command_state, "output the state of a container"},
+     {"update", command_update, "update container resource constraints"}}};
+
+constexpr FlagSpec kGlobalFlags[] = {{"root", "", true},      {"log", "", true},         {"log-format", "", true},
+                                     {"debug", "", false},    {"criu", "", true},        {"rootless", "", true},
+                                     {"help", "h", false},    {"version", "v", false},   {"systemd-cgroup", "", false}};
+
+void print(std::string_view text) { os::write_all(STDOUT_FILENO, text); }
+
+void print_help() {
+  std::string text = "NAME:\n   proa-runtime - OCI runtime with runc's command line\n\nCOMMANDS:\n";
+  for (const auto& command : kCommands) {
+    text += cat("   ", command.name, std::string(10 - command.name.size(), ' '), command.help, "\n");
+  }
+  text += "\nGLOBAL OPTIONS:\n   --root value  --log value  --log-format text|json  --debug  --systemd-cgroup  --version\n";
+  print(text);
+}
+
+void append_log(const std::string& path, const std::string& format, const std::string& message) {
+  std::string time = format_rfc3339(now());
+  std::string line = cat("time=", quoted(time), " level=error msg=", quoted(message));
+  if (format == "json") line = json::text(JsonObject{{"level", "error"}, {"msg", message}, {"time", time}});
+  try {
+    os::Fd log = os::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    os::write_all(log.get(), line + "\n");
+  } catch (const Error&) {
+    // Standard error has the message too.
+  }
+}
+
+int dispatch(const Arguments& global, const GlobalOptions& options) {
+  if (global.has("version")) {
+    print(cat("proa-runtime version ", PROA_VERSION, "\nspec: 1.2.0\n"));
+    return 0;
+  }
+  if (global.has("help") || global.operands().empty()) {
+    print_help();
+    return 0;
+  }
+  if (global.has("systemd-cgroup")) {
+    throw Error(ErrorKind::NotImplemented, "--systemd-cgroup is not supported: use the cgroupfs driver");
+  }
+  for (const auto& command : kCommands) {
+    if (command.name != global.operands()[0]) continue;
+    return command.run(options, Words(global.operands()).subspan(1));
+  }
+  throw Error(ErrorKind::InvalidArgument, cat("No help topic for '", global.operands()[0], "'"));
+}
+
+}  // namespace
+
+int runtime_main(const std::vector<std::string>& words) {
+  std::string log_path, log_format;
+  try {
+    Arguments global(kGlobalFlags, words);
+    log_path = global.value("log");
+    log_format = global.value("log-format", "text");
+    if (global.has("debug")) log::set_level(log::Level::Debug);
+    GlobalOptions options;
+    options.root = global.value("root", options.root);
+    return dispatch(global, options);
+  } catch (const Error& error) {
+    if (!log_path.empty()) append_log(log_path, log_format, error.message());
+    log::error(error.message());
+    return 1;
+  }
+}
+
+}  // namespace proa::runtime

@@ -1,0 +1,108 @@
+// proa-runtime spec, features.
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "os/file.h"
+#include "runtime/capabilities.h"
+#include "runtime/cli.h"
+
+namespace proa::runtime {
+namespace {
+
+constexpr FlagSpec kSpecFlags[] = {{"bundle", "b", true}, {"rootless", "", false}};
+
+oci::Mount mount(std::string destination, std::string type, std::string source, std::vector<std::string> options) {
+  oci::Mount out;
+  out.destination = std::move(destination);
+  out.type = std::move(type);
+  out.source = std::move(source);
+  out.options = std::move(options);
+  return out;
+}
+
+oci::Spec example() {
+  oci::Spec spec;
+  spec.oci_version = "1.2.0";
+  auto& process = spec.process;
+  process.terminal = true;
+  process.args = {"sh"};
+  process.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"};
+  process.cwd = "/";
+  std::vector<std::string> usual = {"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"};
+  process.capabilities = oci::Capabilities{usual, usual, {}, usual, {}};
+  process.rlimits = {{"RLIMIT_NOFILE", 1024, 1024}};
+  process.no_new_privileges = true;
+  spec.root = {"rootfs", true};
+  spec.hostname = "proa";
+  spec.mounts = {
+      mount("/proc", "proc", "proc", {}),
+      mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
+      mount("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
+      mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}),
+      mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}),
+      mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}),
+      mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"})};
+  auto& linux = spec.linux;
+  for (const char* type : {"pid", "network", "ipc", "uts", "mount", "cgroup"}) linux.namespaces.push_back({type, ""});
+  oci::DeviceRule nothing;
+  nothing.access = "rwm";
+  linux.resources.emplace();
+  linux.resources->devices = {nothing};
+  linux.masked_paths = {"/proc/acpi",        "/proc/asound",      "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+                        "/proc/timer_list",  "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
+  linux.readonly_paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+  return spec;
+}
+
+JsonArray strings(std::initializer_list<std::string_view> list) {
+  JsonArray out;
+  for (auto text : list) out.push_back(Json(text));
+  return out;
+}
+
+}  // namespace
+
+int command_spec(const GlobalOptions&, Words words) {
+  Arguments arguments(kSpecFlags, words);
+  std::string path = os::path_join(arguments.value("bundle", "."), "config.json");
+  if (os::exists(path)) {
+    throw Error(ErrorKind::Conflict, "File config.json exists. Remove it first");
+  }
+  os::write_file(path, json::pretty(oci::to_json(example()), "\t") + "\n", 0644);
+  return 0;
+}
+
+int command_features(const GlobalOptions&, Words) {
+  JsonArray capabilities;
+  for (const auto& name : all_capability_names()) capabilities.push_back(Json(name));
+  JsonObject seccomp{
+      {"enabled", true},
+      {"actions", strings({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+                           "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"})},
+      {"operators", strings({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
+                             "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
+      {"archs", strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
+                         "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
+      {"knownFlags", strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"})}};
+  JsonObject linux{
+      {"namespaces", strings({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})},
+      {"capabilities", std::move(capabilities)},
+      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+      {"seccomp", std::move(seccomp)},
+      {"apparmor", JsonObject{{"enabled", true}}},
+      {"selinux", JsonObject{{"enabled", false}}},
+      {"intelRdt", JsonObject{{"enabled", false}}}};
+  JsonObject out{{"ociVersionMin", "1.0.0"},
+                 {"ociVersionMax", "1.2.0"},
+                 {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart",
+                                    "poststop"})},
+                 {"mountOptions", strings({"bind", "rbind", "ro", "rw", "rro", "nosuid", "suid", "nodev", "dev", "noexec",
+                                           "exec", "relatime", "noatime", "strictatime", "private", "rprivate", "slave",
+                                           "rslave", "shared", "rshared", "unbindable", "runbindable", "nosymfollow"})},
+                 {"linux", std::move(linux)}};
+  os::write_all(STDOUT_FILENO, json::pretty(out, "  ") + "\n");
+  return 0;
+}
+
+}  // namespace proa::runtime

@@ -1,0 +1,257 @@
+// proa-runtime create, start, run, exec.
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "os/file.h"
+#include "os/process.h"
+#include "os/user_db.h"
+#include "runtime/capabilities.h"
+#include "runtime/cli.h"
+#include "runtime/foreground.h"
+#include "runtime/state_dir.h"
+#include "runtime/verbs.h"
+
+namespace proa::runtime {
+namespace {
+
+constexpr FlagSpec kCreateFlags[] = {
+    {"bundle", "b", true},          {"console-socket", "", true}, {"pid-file", "", true}, {"no-pivot", "", false},
+    {"no-new-keyring", "", false},  {"preserve-fds", "", true},   {"detach", "d", false}, {"keep", "", false},
+    {"no-subreaper", "", false},    {"pidfd-socket", "", true}};
+constexpr FlagSpec kExecFlags[] = {
+    {"console-socket", "", true}, {"cwd", "", true},         {"env", "e", true},      {"tty", "t", false},
+    {"user", "u", true},          {"detach", "d", false},    {"process", "p", true},  {"pid-file", "", true},
+    {"no-new-privs", "", false},  {"cap", "c", true},        {"preserve-fds", "", true}, {"additional-gids", "g", true},
+    {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true}, {"cgroup", "", true}};
+
+oci::Spec read_spec(const std::string& bundle) {
+  std::string path = os::path_join(bundle, "config.json");
+  auto text = os::try_read_file(path, 8 << 20);
+  if (!text) throw Error(ErrorKind::NotFound, "JSON specification file config.json not found");
+  return in_context(path, [&] { return oci::spec_from_json(json::parse(*text)); });
+}
+
+std::string bundle_of(const Arguments& arguments) {
+  std::string bundle = arguments.value("bundle", ".");
+  if (bundle.starts_with('/')) return os::clean_path(bundle);
+  char here[4096];
+  if (!::getcwd(here, sizeof here)) os::fail("getcwd");
+  return os::clean_path(cat(here, "/", bundle));
+}
+
+std::vector<int> preserved(const Arguments& arguments) {
+  std::vector<int> fds;
+  for (std::int64_t i = 0; i < arguments.number("preserve-fds").value_or(0); ++i) fds.push_back(static_cast<int>(3 + i));
+  return fds;
+}
+
+void warn_all(const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) log::warn(warning);
+}
+
+void write_pid_file(const Arguments& arguments, pid_t pid) {
+  if (auto path = arguments.value("pid-file"); !path.empty()) os::replace_file(path, cat(pid), 0644);
+}
+
+template <class F>
+auto starting(F&& f) {
+  return in_context("unable to start container process", std::forward<F>(f));
+}
+
+struct Launch {
+  oci::Spec spec;
+  std::string bundle;
+  StateDir dir;
+  ContainerState state;
+};
+
+Launch prepare(const GlobalOptions& global, const Arguments& arguments) {
+  std::string bundle = bundle_of(arguments);
+  oci::Spec spec = read_spec(bundle);
+  if (spec.linux.cgroups_path.empty()) spec.linux.cgroups_path = cat("/", arguments.operand(0));
+  return {std::move(spec), std::move(bundle), StateDir(global.root, arguments.operand(0)), {}};
+}
+
+CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
+  CreateOptions options;
+  options.id = arguments.operand(0);
+  options.bundle = launch.bundle;
+  options.keep_fds = preserved(arguments);
+  options.no_pivot = arguments.has("no-pivot");
+  options.no_new_keyring = arguments.has("no-new-keyring");
+  return options;
+}
+
+void remember(Launch& launch, const std::string& id, const Created& created) {
+  ContainerState& state = launch.state;
+  state.id = id;
+  state.bundle = launch.bundle;
+  const std::string& root = launch.spec.root.path;
+  state.rootfs = root.starts_with('/') ? root : os::path_join(launch.bundle, root);
+  state.created = format_rfc3339(now());
+  state.pid = created.pid;
+  state.start_time = os::start_time_ticks(created.pid).value_or(0);
+  state.cgroup = created.cgroup;
+  state.spec = launch.spec;
+  launch.dir.save(state);
+}
+
+void check_console(const oci::Process& process, const Arguments& arguments, bool detached) {
+  bool socket = !arguments.value("console-socket").empty();
+  if (detached && process.terminal && !socket) {
+    throw Error(ErrorKind::InvalidArgument, "cannot allocate tty if runc will detach without setting console socket");
+  }
+  if (socket && (!detached || !process.terminal)) {
+    throw Error(ErrorKind::InvalidArgument,
+                "cannot use console socket if runc will not detach or allocate tty");
+  }
+}
+
+void hand_over_console(const Arguments& arguments, os::Fd& console) {
+  if (!console || arguments.value("console-socket").empty()) return;
+  send_console(arguments.value("console-socket"), console);
+  console.reset();
+}
+
+void poststart(const ContainerState& state) {
+  if (!state.spec.hooks) return;
+  try {
+    run_hooks(state.spec.hooks->poststart, state_document(state.spec, state.id, "running", state.pid, state.bundle));
+  } catch (const Error& error) {
+    log::warn(error.message());  // the specification: logged, and the container goes on
+  }
+}
+
+}  // namespace
+
+int command_create(const GlobalOptions& global, Words words) {
+  Arguments arguments(kCreateFlags, words);
+  Launch launch = prepare(global, arguments);
+  check_console(launch.spec.process, arguments, true);
+  launch.dir.reserve();
+  Rollback rollback;
+  rollback.add([&] { launch.dir.remove(); });
+  CreateOptions options = create_options(launch, arguments);
+  options.gate_path = launch.dir.gate_path();
+  Created created = starting([&] { return create(launch.spec, std::move(options)); });
+  rollback.add([&] {
+    kill_all(created.cgroup, SIGKILL);
+    destroy_cgroup(created.cgroup);
+  });
+  warn_all(created.warnings);
+  hand_over_console(arguments, created.console);
+  remember(launch, arguments.operand(0), created);
+  write_pid_file(arguments, created.pid);
+  rollback.commit();
+  return 0;
+}
+
+int command_start(const GlobalOptions& global, Words words) {
+  Arguments arguments({}, words);
+  StateDir dir(global.root, arguments.operand(0));
+  ContainerState state = dir.load();
+  std::string status = status_of(state, dir);
+  if (status == "stopped") throw Error(ErrorKind::Conflict, "cannot start a container that has stopped");
+  if (status != "created") throw Error(ErrorKind::Conflict, "cannot start an already running container");
+  starting([&] { start_remote(dir.gate_path()); });
+  os::remove_file(dir.gate_path());
+  poststart(state);
+  return 0;
+}
+
+int command_run(const GlobalOptions& global, Words words) {
+  Arguments arguments(kCreateFlags, words);
+  Launch launch = prepare(global, arguments);
+  bool detached = arguments.has("detach");
+  check_console(launch.spec.process, arguments, detached);
+  launch.dir.reserve();
+  Rollback rollback;
+  rollback.add([&] { launch.dir.remove(); });
+  Foreground foreground;
+  Created created = starting([&] { return run(launch.spec, create_options(launch, arguments)); });
+  rollback.add([&] {
+    kill_all(created.cgroup, SIGKILL);
+    destroy_cgroup(created.cgroup);
+  });
+  warn_all(created.warnings);
+  hand_over_console(arguments, created.console);
+  remember(launch, arguments.operand(0), created);
+  write_pid_file(arguments, created.pid);
+  poststart(launch.state);
+  if (detached) {
+    rollback.commit();
+    return 0;
+  }
+  int code = foreground.wait(created.pidfd.get(), std::move(created.console));
+  if (arguments.has("keep")) rollback.commit();
+  return code;
+}
+
+namespace {
+
+oci::Process exec_process(const ContainerState& state, const Arguments& arguments) {
+  if (auto path = arguments.value("process"); !path.empty()) {
+    return oci::process_from_json(json::parse(os::read_file(path)));
+  }
+  oci::Process process = state.spec.process;
+  process.args.assign(arguments.operands().begin() + 1, arguments.operands().end());
+  process.terminal = arguments.has("tty");
+  process.console_size.reset();
+  if (auto cwd = arguments.value("cwd"); !cwd.empty()) process.cwd = cwd;
+  for (const auto& entry : arguments.values("env")) process.env.push_back(entry);
+  if (arguments.has("no-new-privs")) process.no_new_privileges = true;
+  if (auto profile = arguments.value("apparmor"); !profile.empty()) process.apparmor_profile = profile;
+  for (const auto& name : arguments.values("cap")) {
+    if (!capability_number(name)) throw Error(ErrorKind::InvalidArgument, cat("unknown capability ", quoted(name)));
+    if (!process.capabilities) process.capabilities.emplace();
+    for (auto* set : {&process.capabilities->bounding, &process.capabilities->effective,
+                      &process.capabilities->permitted}) {
+      set->push_back(name);
+    }
+  }
+  if (auto user = arguments.value("user"); !user.empty()) {
+    // Numbers only, as in runc: names are the engine's business.
+    auto resolved = os::resolve_user(user, {}, "", "");
+    process.user.uid = resolved.uid;
+    process.user.gid = resolved.gid;
+  }
+  for (const auto& text : arguments.values("additional-gids")) {
+    auto gid = parse_int<std::uint32_t>(text);
+    if (!gid) throw Error(ErrorKind::InvalidArgument, cat("invalid gid ", quoted(text)));
+    process.user.additional_gids.push_back(*gid);
+  }
+  return process;
+}
+
+}  // namespace
+
+int command_exec(const GlobalOptions& global, Words words) {
+  Arguments arguments(kExecFlags, words);
+  StateDir dir(global.root, arguments.operand(0));
+  ContainerState state = dir.load();
+  std::string status = status_of(state, dir);
+  if (status == "stopped") throw Error(ErrorKind::Conflict, "cannot exec in a stopped container");
+  if (status == "paused" && !arguments.has("ignore-paused")) {
+    throw Error(ErrorKind::Conflict, "cannot exec in a paused container (use --ignore-paused to override)");
+  }
+  ExecOptions options;
+  options.process = exec_process(state, arguments);
+  bool detached = arguments.has("detach");
+  check_console(options.process, arguments, detached);
+  options.init_pid = state.pid;
+  options.cgroup = &state.cgroup;
+  options.spec = &state.spec;
+  options.keep_fds = preserved(arguments);
+  Foreground foreground;
+  Executed executed = in_context("exec failed", [&] { return starting([&] { return exec(std::move(options)); }); });
+  warn_all(executed.warnings);
+  hand_over_console(arguments, executed.console);
+  write_pid_file(arguments, executed.pid);
+  return detached ? 0 : foreground.wait(executed.pidfd.get(), std::move(executed.console));
+}
+
+}  // namespace proa::runtime

@@ -1,0 +1,44 @@
+// What proa-runtime remembers of a container between two commands: <root>/<id>/state.json, and the gate's socket.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci/runtime_spec.h"
+#include "runtime/cgroup.h"
+
+namespace proa::runtime {
+
+struct ContainerState {
+  std::string id, bundle, rootfs, created, owner;
+  int pid = -1;
+  std::uint64_t start_time = 0;  // of pid, in ticks: a later process with the same number is another one
+  CgroupHandle cgroup;
+  oci::Spec spec;
+};
+
+class StateDir {
+ public:
+  StateDir(std::string root, std::string id);
+
+  const std::string& path() const { return path_; }
+  std::string gate_path() const;
+  // Makes the directory: Conflict `container with id "x" already exists`.
+  void reserve();
+  void save(const ContainerState& state);
+  ContainerState load() const;  // NotFound "container does not exist"
+  void remove();
+
+ private:
+  std::string path_, id_;
+};
+
+// "created", "running", "paused" or "stopped", asked of the kernel.
+std::string status_of(const ContainerState& state, const StateDir& dir);
+bool is_alive(const ContainerState& state);
+std::vector<std::string> list_containers(const std::string& root);
+
+}  // namespace proa::runtime
