@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -210,7 +211,14 @@ void Monitor::Inside::lost(const std::string& id) {
   forget(id);
 }
 
+// True while the shim runs; collects its exit status if this process is its parent (after a restart it is not).
 bool Monitor::Inside::still_there(const std::string& id) {
+  auto text = os::try_read_file(os::path_join(dir(id), "shim.pid"), 64);
+  auto pid = text ? parse_int<pid_t>(trim(*text)) : std::nullopt;
+  if (pid) {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(*pid), &info, WEXITED | WNOHANG) == 0) return info.si_pid == 0;
+  }
   try {
     os::connect_unix(os::path_join(dir(id), "control.sock"), SOCK_SEQPACKET);
     return true;

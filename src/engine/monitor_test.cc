@@ -127,6 +127,7 @@ TEST_F(MonitorTest, TellsEachExitOnceAndRemovesTheDirectoryWhenAcknowledged) {
   for (int i = 0; i < 5; ++i) monitor.acknowledge(cat("c", i));
   EXPECT_TRUE(eventually([&] { return os::list_dir(root_).empty(); }));
   EXPECT_EQ(exits(), 5U);
+  for (pid_t pid : shims_) EXPECT_FALSE(os::exists(cat("/proc/", pid))) << "a shim was left as a zombie";
 }
 
 TEST_F(MonitorTest, FailedStartIsTheRuntimesErrorWithItsSpansAndLeavesNothing) {
