@@ -26,8 +26,8 @@ struct Owner {
 
 struct ExtractOptions {
   Whiteouts whiteouts = Whiteouts::Overlay;
-  std::string base;  // a directory in the root that entries are relative to; links are still resolved in the root
-  std::optional<Owner> owner;              // instead of the archive's
+  std::string base = {};  // a directory in the root that entries are relative to; links are still resolved in the root
+  std::optional<Owner> owner = {};              // instead of the archive's
   bool no_overwrite_dir_non_dir = false;   // a directory and a non-directory do not replace each other: Error(InvalidArgument)
 };
 
@@ -46,8 +46,8 @@ inline constexpr std::string_view kOpaqueXattr = "trusted.overlay.opaque";
 
 struct PackOptions {
   std::string path = "/";   // what is packed, resolved in the root (its last component is not followed)
-  std::string name;         // the top entry's name in the archive ("" : its children have relative names, it has none itself)
-  std::function<bool(std::string_view relative)> skip;  // not descended into
+  std::string name = {};         // the top entry's name in the archive ("" : its children have relative names, it has none itself)
+  std::function<bool(std::string_view relative)> skip = {};  // not descended into
   bool cross_devices = true;  // what is mounted below too
 };
 
