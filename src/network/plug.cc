@@ -55,6 +55,10 @@ void configure(os::NetlinkSocket& inside, const PlugPlan& plan, int index) {
 int plug(os::NetlinkSocket& host, int netns, os::NetlinkSocket& inside, const PlugPlan& plan) {
   int index = make_veth(host, netns, inside, plan);
   configure(inside, plan, index);
+  os::NetlinkBatch batch;
+  settle_link(batch, plan.host_link);
+  settle_link(batch, plan.bridge);  // its carrier came with this port, if it is the first
+  host.execute(batch);
   return index;
 }
 

@@ -19,8 +19,8 @@ struct PlugPlan {
   std::uint32_t mtu = 0;
 };
 
-// Two sendmsg: the pair, its peer born inside `netns` under its final name; then `lo` and the interface with its address
-// and route. Nothing in it waits for an RCU grace period. Returns the interface's index inside.
+// A few sendmsg: the pair, its peer born inside `netns` under its final name; `lo` and the interface with its address
+// and route; and a last one after which packets pass. Nothing in it waits for an RCU grace period. Returns the interface's index inside.
 int plug(os::NetlinkSocket& host, int netns, os::NetlinkSocket& inside, const PlugPlan& plan);
 
 // "vproa" and 8 hex digits: the names by which recover() knows its own.

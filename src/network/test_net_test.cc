@@ -122,6 +122,7 @@ os::NewNetns make_neighbour() {
   add_default_route(inner, *os::IpAddress::parse("192.0.2.1"), index);
   neighbour.route->execute(inner);
   os::NetlinkBatch outer;
+  settle_link(outer, name);
   add_address(outer, find_link(host, name)->index, *os::IpPrefix::parse("192.0.2.1/24"));
   host.execute(outer);
   return neighbour;

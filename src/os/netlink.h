@@ -99,6 +99,9 @@ struct BridgePort {
 void set_bridge_port_up(NetlinkBatch& batch, const BridgePort& port);
 void set_link_up(NetlinkBatch& batch, int index);
 void set_link_up(NetlinkBatch& batch, std::string_view name);
+// Makes the kernel finish a carrier change now: until its "linkwatch" work has run, an interface that was up before its
+// veth peer drops every packet, and a lost SYN costs its sender a second. (Linux 6.8 and later; no harm before.)
+void settle_link(NetlinkBatch& batch, std::string_view name);
 void rename_link(NetlinkBatch& batch, int index, std::string_view name);
 void set_link_alias(NetlinkBatch& batch, std::string_view name, std::string_view alias);
 void delete_link(NetlinkBatch& batch, std::string_view name);  // waits for an RCU grace period: never on a hot path

@@ -151,6 +151,14 @@ void set_link_up(NetlinkBatch& batch, std::string_view name) {
   batch.end();
 }
 
+void settle_link(NetlinkBatch& batch, std::string_view name) {
+  batch.begin(RTM_GETLINK, 0, cat("ask for ", name));  // rtnl_getlink() calls linkwatch_sync_dev()
+  batch.header(link_header(0, 0, 0));
+  batch.attribute(IFLA_IFNAME, name);
+  batch.attribute_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  batch.end();
+}
+
 void rename_link(NetlinkBatch& batch, int index, std::string_view name) {
   batch.begin(RTM_NEWLINK, 0, cat("rename link ", index, " to ", name));
   batch.header(link_header(index, 0, 0));
