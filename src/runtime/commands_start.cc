@@ -133,11 +133,12 @@ int command_create(const GlobalOptions& global, Words words) {
   Launch launch = prepare(global, arguments);
   check_console(launch.spec.process, arguments, true);
   launch.dir.reserve();
+  Created created;
   Rollback rollback;
   rollback.add([&] { launch.dir.remove(); });
   CreateOptions options = create_options(launch, arguments);
   options.gate_path = launch.dir.gate_path();
-  Created created = starting([&] { return create(launch.spec, std::move(options)); });
+  created = starting([&] { return create(launch.spec, std::move(options)); });
   rollback.add([&] {
     kill_all(created.cgroup, SIGKILL);
     destroy_cgroup(created.cgroup);
@@ -169,10 +170,11 @@ int command_run(const GlobalOptions& global, Words words) {
   bool detached = arguments.has("detach");
   check_console(launch.spec.process, arguments, detached);
   launch.dir.reserve();
+  Created created;
   Rollback rollback;
   rollback.add([&] { launch.dir.remove(); });
   Foreground foreground;
-  Created created = starting([&] { return run(launch.spec, create_options(launch, arguments)); });
+  created = starting([&] { return run(launch.spec, create_options(launch, arguments)); });
   rollback.add([&] {
     kill_all(created.cgroup, SIGKILL);
     destroy_cgroup(created.cgroup);
