@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -47,6 +48,28 @@ os::Spawned spawn_shim(const std::string& program, const std::string& id, const 
   return spawned;
 }
 
+// A container that is started again right after its end: the old shim still removes its cgroup, which has the same name
+// as the new one's. When it has, the monitor takes its directory away.
+void await_predecessor(const std::string& run_dir) {
+  if (!os::exists(run_dir)) return;
+  trace::Span span("launch.predecessor");
+  bool listens = false;
+  for (int i = 0; i < 3000 && os::exists(run_dir); ++i) {
+    timespec pause{0, kMillisecond};
+    ::nanosleep(&pause, nullptr);
+    if (i % 100 != 99) continue;
+    try {
+      os::connect_unix(os::path_join(run_dir, "control.sock"), SOCK_SEQPACKET);
+      listens = true;
+    } catch (const Error&) {
+      listens = false;
+      if (i > 500) break;  // dead, and nobody's to clear: left by an earlier daemon
+    }
+  }
+  if (listens && os::exists(run_dir)) throw Error(ErrorKind::Conflict, cat("a shim of this container still runs: ", run_dir));
+  os::remove_tree(run_dir);  // an old exit.json must not be taken for the new one
+}
+
 // Until the reply, the shim's end, or the deadline.
 shim::Started await(int socket, std::chrono::seconds limit, const std::string& id) {
   trace::Span span("launch.wait");
@@ -72,7 +95,7 @@ ShimLauncher::ShimLauncher(std::string program, std::chrono::seconds deadline)
 Launched ShimLauncher::launch(const shim::CreateRequest& request, const std::vector<int>& fds) {
   trace::Span span("launch");
   os::make_dirs(os::dir_name(request.run_dir), 0711);
-  os::remove_tree(request.run_dir);  // of an earlier life: an old exit.json must not be taken for the new one
+  await_predecessor(request.run_dir);
   os::make_dir(request.run_dir, 0700);
   FAILPOINT("launch.after_run_dir");
   auto [ours, its] = os::make_socket_pair(SOCK_SEQPACKET);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <csignal>
@@ -69,7 +70,7 @@ struct Monitor::Inside {
   void tell_exit(const std::string& id, const shim::ExitRecord& record);
   void forget(const std::string& id);
   void reap();
-  bool still_there(const std::string& id);
+  bool cleaning(const std::string& id) const;
 };
 
 void Monitor::Inside::watch(const std::string& id, os::Fd socket) {
@@ -211,14 +212,8 @@ void Monitor::Inside::lost(const std::string& id) {
   forget(id);
 }
 
-// True while the shim runs; collects its exit status if this process is its parent (after a restart it is not).
-bool Monitor::Inside::still_there(const std::string& id) {
-  auto text = os::try_read_file(os::path_join(dir(id), "shim.pid"), 64);
-  auto pid = text ? parse_int<pid_t>(trim(*text)) : std::nullopt;
-  if (pid) {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(*pid), &info, WEXITED | WNOHANG) == 0) return info.si_pid == 0;
-  }
+// True while the shim may still touch what a new start of its container needs: it stops listening when it has cleaned up.
+bool Monitor::Inside::cleaning(const std::string& id) const {
   try {
     os::connect_unix(os::path_join(dir(id), "control.sock"), SOCK_SEQPACKET);
     return true;
@@ -227,31 +222,48 @@ bool Monitor::Inside::still_there(const std::string& id) {
   }
 }
 
+// Takes the directories of acknowledged shims away as soon as these have cleaned up (a launch of the same container
+// waits for that), and collects the shims that are our children. (After a restart they are not.)
 void Monitor::Inside::reap() {
+  std::set<pid_t> shims;
+  int pause = 1;
   for (;;) {
     std::set<std::string> leaving;
     {
       auto locked = shared.lock();
-      locked.wait(reaper_work, [&] { return locked->stopping || !locked->leaving.empty(); });
+      auto ready = [&] { return locked->stopping || !locked->leaving.empty(); };
+      if (!shims.empty()) {
+        if (!locked.wait_for(reaper_work, std::chrono::milliseconds(50), ready) && locked->stopping) return;
+      } else {
+        locked.wait(reaper_work, ready);
+      }
       if (locked->stopping) return;
       leaving = locked->leaving;
     }
     bool waiting = false;
     for (const auto& id : leaving) {
-      if (still_there(id)) {
+      if (cleaning(id)) {
         waiting = true;
         continue;
       }
+      std::string gone = os::path_join(root, cat(".gone-", id));
       try {
-        if (!shared.lock()->tokens.contains(id)) {  // not started again meanwhile
-          shim::remove_leftover_cgroup(dir(id));
-          os::remove_tree(dir(id));
-        }
-      } catch (const Error&) {  // the next start finds it
+        os::remove_tree(gone);
+        // One step for who waits for the name.
+        if (os::exists(dir(id))) os::rename_path(dir(id), gone);
+        auto text = os::try_read_file(os::path_join(gone, "shim.pid"), 64);
+        if (auto pid = text ? parse_int<pid_t>(trim(*text)) : std::nullopt) shims.insert(*pid);
+        os::remove_tree(gone);
+      } catch (const Error&) {  // the next daemon finds it
       }
       shared.lock()->leaving.erase(id);
     }
-    if (waiting) sleep_ms(20);
+    std::erase_if(shims, [](pid_t pid) {
+      siginfo_t info{};
+      return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG) < 0 || info.si_pid != 0;
+    });
+    pause = waiting ? std::min(pause * 2, 50) : 1;
+    if (waiting) sleep_ms(pause);
   }
 }
 
@@ -312,6 +324,10 @@ std::vector<Monitor::Recovered> Monitor::recover() {
   std::vector<Recovered> out;
   if (!os::exists(in.root)) return out;
   for (const auto& id : os::list_dir(in.root)) {
+    if (id.starts_with(".gone-")) {
+      os::remove_tree(in.dir(id));
+      continue;
+    }
     Recovered one;
     one.container_id = id;
     for (int attempt = 0; attempt < 25; ++attempt) {

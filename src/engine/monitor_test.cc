@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 
@@ -127,7 +128,9 @@ TEST_F(MonitorTest, TellsEachExitOnceAndRemovesTheDirectoryWhenAcknowledged) {
   for (int i = 0; i < 5; ++i) monitor.acknowledge(cat("c", i));
   EXPECT_TRUE(eventually([&] { return os::list_dir(root_).empty(); }));
   EXPECT_EQ(exits(), 5U);
-  for (pid_t pid : shims_) EXPECT_FALSE(os::exists(cat("/proc/", pid))) << "a shim was left as a zombie";
+  EXPECT_TRUE(eventually([&] {
+    return std::ranges::none_of(shims_, [](pid_t pid) { return os::exists(cat("/proc/", pid)); });
+  })) << "a shim was left as a zombie";
 }
 
 TEST_F(MonitorTest, FailedStartIsTheRuntimesErrorWithItsSpansAndLeavesNothing) {
@@ -204,6 +207,18 @@ TEST_F(MonitorTest, RecoversLivingAndDeadContainersOfAnEarlierDaemon) {
   EXPECT_EQ(seen_.copy().exits.front().first, "alive");
   EXPECT_EQ(seen_.copy().exits.front().second.exit_code, 4);
   monitor.acknowledge("alive");
+  EXPECT_TRUE(eventually([&] { return os::list_dir(root_).empty(); }));
+}
+
+TEST_F(MonitorTest, ContainerMayBeStartedAgainTheMomentItsExitIsKnown) {
+  Monitor monitor(root_, callbacks());
+  for (std::size_t i = 0; i < 10; ++i) {
+    auto launched = launch("again", {"sh", "-c", "exit 0"});
+    monitor.watch("again", std::move(launched.socket));
+    for (int tries = 0; tries < 50'000 && exits() == i; ++tries) ::usleep(100);
+    ASSERT_EQ(exits(), i + 1);
+    monitor.acknowledge("again");
+  }
   EXPECT_TRUE(eventually([&] { return os::list_dir(root_).empty(); }));
 }
 

@@ -234,6 +234,9 @@ void Shim::clean_up() {
   } catch (const Error&) {  // the daemon removes what is left when it removes our directory
   }
   children_exited();  // what was killed just now
+  // A new shim may take this container's place from here on: see engine/launcher and engine/monitor.
+  listener_.reset();
+  os::remove_file(os::path_join(run_dir_, "control.sock"));
 }
 
 bool Shim::may_leave() const {
