@@ -100,6 +100,18 @@ void plan_storage(const Flags& flags, const Surroundings& around, api::Container
   }
 }
 
+// net_admin -> CAP_NET_ADMIN, sorted, each once.
+std::vector<std::string> capabilities(const std::vector<std::string>& given) {
+  std::vector<std::string> names;
+  for (const std::string& one : given) {
+    std::string name = to_upper(trim(one));
+    names.push_back(name == "ALL" || name == "RESET" || name.starts_with("CAP_") ? name : cat("CAP_", name));
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 void plan_security(const Flags& flags, const Surroundings& around, api::HostConfig& host) {
   for (const std::string& given : flags.list("security-opt")) {
     std::size_t at = given.find('=');
@@ -123,8 +135,8 @@ void plan_security(const Flags& flags, const Surroundings& around, api::HostConf
   }
   host.privileged = flags.on("privileged");
   host.readonly_rootfs = flags.on("read-only");
-  host.cap_add = flags.list("cap-add");
-  host.cap_drop = flags.list("cap-drop");
+  host.cap_add = capabilities(flags.list("cap-add"));
+  host.cap_drop = capabilities(flags.list("cap-drop"));
   host.group_add = flags.list("group-add");
 }
 

@@ -76,6 +76,7 @@ void plan_resources(const Flags& flags, api::Resources& resources) {
   for (const std::string& one : flags.list("device")) resources.devices.push_back(parse_device(one));
   resources.device_cgroup_rules = flags.list("device-cgroup-rule");
   for (const std::string& one : flags.list("ulimit")) resources.ulimits.push_back(parse_ulimit(one));
+  std::sort(resources.ulimits.begin(), resources.ulimits.end(), [](const api::Ulimit& a, const api::Ulimit& b) { return a.name < b.name; });
   if (flags.given("memory-swappiness")) {
     std::int64_t value = flags.number("memory-swappiness");
     if (value != -1 && (value < 0 || value > 100)) bad(cat("invalid value: ", value, ". Valid memory swappiness range is 0-100"));
@@ -123,15 +124,13 @@ api::NetworkingConfig plan_networks(const Flags& flags, std::string& network_mod
   if (networks.empty()) networks.push_back({.target = "default", .aliases = {}, .link_local_ips = {}, .ip = {}, .ip6 = {}, .mac_address = {}, .driver_opts = {}});
   add_container_options(flags, networks[0]);
   network_mode = networks[0].target;
-  bool container_mode = false;
   for (NetworkAttachment& network : networks) {
     if (networking.endpoints_config.contains(network.target)) bad(cat("network ", quoted(network.target), " is specified multiple times"));
-    container_mode = container_mode || network.target.starts_with("container:") || network.target == "host" || network.target == "none";
     networking.endpoints_config[network.target] = endpoint_of(network);
   }
   if (networks.size() > 1) {
     for (const NetworkAttachment& network : networks) {
-      if (!is_user_defined(network.target) && network.target != "bridge") {
+      if (!is_user_defined(network.target)) {
         bad(cat("conflicting options: cannot attach both user-defined and non-user-defined network-modes"));
       }
     }

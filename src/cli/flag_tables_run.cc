@@ -28,7 +28,7 @@ constexpr Flag kCreate[] = {
     {"cpus", 0, Kind::Decimal, "Number of CPUs"},
     {"cpuset-cpus", 0, Kind::String, "CPUs in which to allow execution (0-3, 0,1)"},
     {"cpuset-mems", 0, Kind::String, "MEMs in which to allow execution (0-3, 0,1)"},
-    {"device", 0, Kind::List, "Add a host device to the container", "", check_device},
+    {"device", 0, Kind::List, "Add a host device to the container"},
     {"device-cgroup-rule", 0, Kind::List, "Add a rule to the cgroup allowed devices list", "", check_device_rule},
     {"device-read-bps", 0, Kind::List, "Limit read rate (bytes per second) from a device (default [])", "", check_throttle_bps},
     {"device-read-iops", 0, Kind::List, "Limit read rate (IO per second) from a device (default [])", "", check_throttle_iops},

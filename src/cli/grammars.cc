@@ -181,6 +181,7 @@ api::DeviceMapping parse_device(std::string_view value) {
   auto is_mode = [](std::string_view mode) {
     return !mode.empty() && mode.size() <= 3 && mode.find_first_not_of("rwm") == std::string_view::npos;
   };
+  if (std::string wrong = check_device(value); !wrong.empty()) bad(wrong);
   api::DeviceMapping device{"", "", "rwm"};
   std::vector<std::string> parts = split(value, ':');
   switch (parts.size()) {

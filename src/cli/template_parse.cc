@@ -391,8 +391,6 @@ bool pipe_mentions(const Pipe& pipe, std::string_view field) {
     for (const Operand& operand : command.operands) {
       for (const std::string& name : operand.fields) if (name == field) return true;
       if (operand.pipe && pipe_mentions(*operand.pipe, field)) return true;
-      // {{json .}} shows them all
-      if (operand.kind == Operand::Kind::Dot) return true;
     }
   }
   return false;

@@ -1,0 +1,102 @@
+#include "cli/inspect.h"
+
+#include "base/text.h"
+#include "cli/console.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+
+namespace proa::cli {
+
+namespace {
+
+struct Source {
+  const char* type;
+  std::string (*path)(const std::string& name);
+};
+
+std::string container_json(const std::string& name) { return container_path(name, "json"); }
+// Slashes belong to the name of an image.
+std::string image_json(const std::string& name) { return cat("/images/", replace_all(path_escape(name), "%2F", "/"), "/json"); }
+std::string network_json(const std::string& name) { return cat("/networks/", path_escape(name)); }
+std::string volume_json(const std::string& name) { return cat("/volumes/", path_escape(name)); }
+
+constexpr Source kSources[] = {{"container", container_json}, {"image", image_json}, {"network", network_json}, {"volume", volume_json}};
+
+Finder finder_of(Call& call, const char* type) {
+  for (const Source& source : kSources) {
+    if (std::string_view(type) != source.type) continue;
+    bool size = std::string_view(type) == "container" && call.flags.on("size");
+    return [&call, source, size](const std::string& name) -> std::optional<Json> {
+      if (name.empty()) return std::nullopt;
+      return call.session.find(source.path(name), size ? Query{{"size", "1"}} : Query{});
+    };
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int inspect_each(Call& call, const Finder& find, const std::function<std::string(const std::string&)>& missing) {
+  std::string format = call.flags.text("format");
+  JsonArray found;
+  std::vector<std::string> errors;
+  std::string shown;
+  std::optional<Template> text;
+  if (!format.empty() && format != "json") {
+    try {
+      text.emplace(unescape_format(format));
+    } catch (const Error& error) {
+      throw ExitWith{64, cat("template parsing error: ", error.message())};
+    }
+  }
+  for (const std::string& name : call.arguments()) {
+    try {
+      std::optional<Json> object = find(name);
+      if (!object) {
+        errors.push_back(missing(name));
+        continue;
+      }
+      if (text) shown += text->execute(*object, {.strict = true}) + "\n";
+      else if (format == "json") shown += json::text(*object) + "\n";
+      else found.push_back(std::move(*object));
+    } catch (const Error& error) {
+      bool of_template = error.message().starts_with("template: ");
+      errors.push_back(of_template ? cat("template parsing error: ", error.message()) : error.message());
+    }
+  }
+  if (format.empty()) shown = found.empty() ? "[]\n" : json::pretty(Json(std::move(found)), "    ") + "\n";
+  if (!format.empty() && shown.empty() && !errors.empty()) shown = "\n";
+  out(shown);
+  if (!errors.empty()) err_line(join(errors, "\n"));
+  return errors.empty() ? 0 : 1;
+}
+
+int run_inspect(Call& call) {
+  std::string type = call.flags.text("type");
+  if (call.flags.given("type") && type.empty()) throw ExitWith{1, "type is empty: must be one of \"container\", \"image\", \"network\", \"volume\""};
+  if (!type.empty()) {
+    Finder find = finder_of(call, type.c_str());
+    if (!find) throw ExitWith{1, cat("unknown type: ", quoted(type), ": must be one of \"container\", \"image\", \"network\", \"volume\"")};
+    return inspect_each(call, find, [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
+  }
+  auto find_any = [&](const std::string& name) -> std::optional<Json> {
+    for (const Source& source : kSources) if (auto object = finder_of(call, source.type)(name)) return object;
+    return std::nullopt;
+  };
+  return inspect_each(call, find_any, [](const std::string& name) { return cat("error: no such object: ", name); });
+}
+
+int run_container_inspect(Call& call) {
+  return inspect_each(call, finder_of(call, "container"), [](const std::string& name) { return cat("Error response from daemon: No such container: ", name); });
+}
+int run_image_inspect(Call& call) {
+  return inspect_each(call, finder_of(call, "image"), [](const std::string& name) { return cat("Error response from daemon: No such image: ", name); });
+}
+int run_network_inspect(Call& call) {
+  return inspect_each(call, finder_of(call, "network"), [](const std::string& name) { return cat("Error response from daemon: network ", name, " not found"); });
+}
+int run_volume_inspect(Call& call) {
+  return inspect_each(call, finder_of(call, "volume"), [](const std::string& name) { return cat("Error response from daemon: get ", name, ": no such volume"); });
+}
+
+}  // namespace proa::cli
