@@ -70,20 +70,38 @@ std::vector<std::string> hosts_of(const engine::Config& config) {
   return config.hosts.empty() ? std::vector<std::string>{"unix:///run/proa.sock"} : config.hosts;
 }
 
-std::vector<os::Fd> open_sockets(const engine::Config& config) {
-  std::vector<os::Fd> listeners;
-  for (const std::string& host : hosts_of(config)) {
-    for (os::Fd& listener : http::open_listeners(host, config.group)) listeners.push_back(std::move(listener));
-    log::info("API listen on " + host);
+// The sockets' files live as long as this object.
+class Sockets {
+ public:
+  explicit Sockets(const engine::Config& config) : hosts_(hosts_of(config)) {
+    mode_t before = ::umask(0177);  // nobody else connects between bind and chmod
+    try {
+      for (const std::string& host : hosts_) {
+        for (os::Fd& listener : http::open_listeners(host, config.group)) listeners.push_back(std::move(listener));
+        opened_.push_back(host);
+        log::info("API listen on " + host);
+      }
+    } catch (...) {
+      ::umask(before);
+      remove_files();
+      throw;
+    }
+    ::umask(before);
   }
-  return listeners;
-}
+  ~Sockets() { remove_files(); }
+  Sockets(const Sockets&) = delete;
+  Sockets& operator=(const Sockets&) = delete;
 
-void remove_sockets(const engine::Config& config) {
-  for (const std::string& host : hosts_of(config)) {
-    if (host.starts_with("unix://")) os::remove_file(host.substr(7));
+  std::vector<os::Fd> listeners;
+
+ private:
+  void remove_files() {
+    for (const std::string& host : opened_) {
+      if (host.starts_with("unix://")) ::unlink(host.c_str() + 7);
+    }
   }
-}
+  std::vector<std::string> hosts_, opened_;
+};
 
 void reload(std::span<const std::string> arguments) {
   try {
@@ -99,7 +117,7 @@ void reload(std::span<const std::string> arguments) {
 void run_daemon(const engine::Config& config, std::span<const std::string> arguments) {
   apply_log_settings(config);
   ::mallopt(M_ARENA_MAX, 2);
-  ::umask(0027);
+  ::umask(0);  // modes are given in full: of layers, volumes, what containers see
   ::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -109,9 +127,10 @@ void run_daemon(const engine::Config& config, std::span<const std::string> argum
   os::make_dirs(config.data_root, 0710);
   os::make_dirs(config.exec_root, 0710);
   PidFile pid_file(config.pidfile.empty() ? os::path_join(config.exec_root, "proad.pid") : config.pidfile);
+  Sockets sockets(config);  // clients that connect now wait until the engine has recovered
   engine::Engine engine(config);
   http::Server server(make_handler(engine));
-  server.start(open_sockets(config));
+  server.start(std::move(sockets.listeners));
   ::malloc_trim(0);
   notify_systemd("READY=1");
   log::info("Daemon has completed initialization", {{"version", PROA_VERSION}});
@@ -122,7 +141,6 @@ void run_daemon(const engine::Config& config, std::span<const std::string> argum
   }
   notify_systemd("STOPPING=1");
   log::info("shutting down; containers run on");
-  remove_sockets(config);
   server.stop(config.shutdown_timeout > 0 && config.shutdown_timeout < 5 ? config.shutdown_timeout : 5);
   engine.shutdown();
 }
