@@ -407,5 +407,77 @@ TEST_F(ShimTest, IdleShimIsSmall) {
   next_notice();
 }
 
+TEST_F(ShimTest, DrivesAForeignRuntimeByItsCommandLine) {
+  if (!os::exists("/usr/sbin/runc")) GTEST_SKIP() << "needs /usr/sbin/runc (package runc)";
+  auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
+  auto wanted = request({"sh", "-c", "echo one; read line; echo got $line; exit 6"});
+  wanted.runtime = {"/usr/sbin/runc"};
+  wanted.spec.root.path = cat(dir_, "/rootfs");
+  wanted.open_stdin = true;
+  wanted.attach.push_back({.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
+                           .detach_keys = "", .early_stdin = "", .client_id = ""});
+  wanted.fds = {"attach:0"};
+  auto started = start(wanted, {its.get()});
+  its.reset();
+  EXPECT_EQ(read_until(ours.get(), "one\n"), "one\n");
+  EXPECT_EQ(client().pids(), std::vector<pid_t>{started.pid});
+  ExecRequest exec;
+  exec.exec_id = "e";
+  exec.process = request({"sh", "-c", "exit 5"}).spec.process;
+  client().exec(exec);
+  auto notice = next_notice();
+  EXPECT_EQ(notice.exit.exec_id, "e");
+  EXPECT_EQ(notice.exit.exit_code, 5);
+  client().pause();
+  client().resume();
+  os::write_all(ours.get(), "it\n");
+  EXPECT_EQ(read_until(ours.get(), ""), "got it\n");
+  notice = next_notice();
+  EXPECT_EQ(notice.exit.exec_id, "");
+  EXPECT_EQ(notice.exit.exit_code, 6);
+  EXPECT_TRUE(eventually([&] { return !os::exists(cat(run_dir_, "/runtime/", id_)); }));
+  EXPECT_TRUE(eventually([&] { return !os::exists(cat("/sys/fs/cgroup/memory/proa-shim-test/", id_)); }));
+}
+
+TEST_F(ShimTest, ForeignRuntimesErrorIsItsOwn) {
+  if (!os::exists("/usr/sbin/runc")) GTEST_SKIP() << "needs /usr/sbin/runc (package runc)";
+  auto wanted = request({"nothing"});
+  wanted.runtime = {"/usr/sbin/runc"};
+  wanted.spec.root.path = cat(dir_, "/rootfs");
+  try {
+    start(wanted);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("exec: \"nothing\": executable file not found in $PATH"), std::string::npos)
+        << error.message();
+  }
+  ASSERT_TRUE(os::wait_exit(shim_.pidfd.get(), 5000));
+  shim_.pidfd.reset();
+}
+
+TEST_F(ShimTest, FloodIsLoggedWholeThroughRotation) {
+  auto wanted = request({"sh", "-c", "seq 1 200000"});
+  wanted.log.max_size = 1 << 20;
+  wanted.log.max_file = 20;
+  start(wanted);
+  auto notice = next_notice();
+  std::uint64_t expected = 0;
+  for (int i = 1; i <= 200000; ++i) expected += std::to_string(i).size() + 1;
+  EXPECT_EQ(notice.exit.logged_bytes, expected);
+  // Oldest first, every number exactly once.
+  int next = 1;
+  for (int i = 19; i >= 0; --i) {
+    auto text = os::try_read_file(cat(dir_, "/", id_, "-json.log", i ? cat(".", i) : ""));
+    if (!text) continue;
+    EXPECT_LT(text->size(), (1U << 20) + 200);
+    for (const auto& entry : split(*text, '\n')) {
+      if (entry.empty()) continue;
+      ASSERT_TRUE(entry.starts_with(cat("{\"log\":\"", next, "\\n\",\"stream\":\"stdout\",\"time\":\""))) << entry;
+      ++next;
+    }
+  }
+  EXPECT_EQ(next, 200001);
+}
+
 }  // namespace
 }  // namespace proa::shim
