@@ -175,6 +175,9 @@ std::string plan_sysctl(std::string_view key, const NamespacePlan& namespaces) {
   }
   std::string path = name;
   for (char& c : path) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  for (const auto& part : split(path, '/')) {
+    if (part.empty() || part == "." || part == "..") refuse("has a name that cannot be");
+  }
   return path;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -31,20 +32,50 @@ long filesystem_magic(int fd) {
   return static_cast<long>(info.f_type);
 }
 
-// Where a mount goes: opened, or made first, as a directory or a file, on descriptors only (CVE-2024-45310).
+// Where a mount goes once it has been made: links on the way, dangling ones too (a link into a /run that the image lacks
+// is common), are followed inside the root. Whatever is swapped meanwhile, every step stays in it (CVE-2024-45310).
+os::Fd make_destination(const os::RootedDir& root, const std::string& path, bool directory) {
+  std::vector<std::string> left = split(path, '/');
+  std::string done;
+  int links = 0;
+  while (!left.empty()) {
+    std::string part = std::move(left.front());
+    left.erase(left.begin());
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      done = done.substr(0, done.rfind('/') == std::string::npos ? 0 : done.rfind('/'));
+      continue;
+    }
+    std::string next = cat(done, "/", part);
+    auto there = root.try_stat(next);
+    if (there && S_ISLNK(there->st_mode)) {
+      if (++links > 40) os::fail(cat("create ", path), ELOOP);
+      auto place = root.place(next);
+      char target[4096];
+      auto size = os::check(::readlinkat(place.parent.get(), place.name.c_str(), target, sizeof target), next);
+      auto parts = split(std::string_view(target, static_cast<std::size_t>(size)), '/');
+      if (target[0] == '/') done.clear();
+      left.insert(left.begin(), parts.begin(), parts.end());
+      continue;
+    }
+    bool last = std::all_of(left.begin(), left.end(), [](const std::string& more) { return more.empty(); });
+    if (!there) {
+      auto place = root.place(next);
+      int made = last && !directory
+                     ? ::openat(place.parent.get(), place.name.c_str(),
+                                O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755)
+                     : ::mkdirat(place.parent.get(), place.name.c_str(), 0755);
+      if (made < 0 && errno != EEXIST) os::fail(cat("create ", next));
+      if (made > 0) ::close(made);
+    }
+    done = next;
+  }
+  return root.open_at(done, O_PATH);
+}
+
 os::Fd open_destination(const os::RootedDir& root, const std::string& path, bool directory) {
   if (auto there = root.try_open_at(path, O_PATH)) return std::move(*there);
-  if (directory) return root.make_dirs(path);
-  std::string parent(os::dir_name(path));
-  std::string name(os::base_name(path));
-  os::Fd dir = root.make_dirs(parent);
-  int made = ::openat(dir.get(), name.c_str(), O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755);
-  if (made >= 0) {
-    ::close(made);
-  } else if (errno != EEXIST) {
-    os::fail(cat("create ", path));
-  }
-  return root.open_at(path, O_PATH);
+  return make_destination(root, path, directory);
 }
 
 // /proc and /sys must be real directories: through a link they would lie elsewhere and be left unmasked
