@@ -1,12 +1,15 @@
 #include "shim/connection.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
 
+#include "base/text.h"
 #include "os/file.h"
 #include "os/socket.h"
 
@@ -60,6 +63,31 @@ void Shim::Children::ready(std::uint32_t) {
   while (::read(signals_.get(), &info, sizeof info) > 0) {
   }
   shim_.children_exited();
+}
+
+Shim::OomWatch::OomWatch(Shim& shim) : shim_(shim) {
+  const auto& cgroup = shim_.payload_->cgroup();
+  auto directory = cgroup.layout.directory("memory", cgroup.path);
+  if (!directory || cgroup.path.size() <= 1) return;
+  if (cgroup.layout.unified) {
+    event_ = os::open_file(os::path_join(*directory, "memory.events"), O_RDONLY);
+  } else {
+    event_ = os::Fd(os::check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
+    control_ = os::open_file(os::path_join(*directory, "memory.oom_control"), O_RDONLY);
+    os::write_cgroup_file(os::path_join(*directory, "cgroup.event_control"), cat(event_.get(), " ", control_.get()));
+  }
+  shim_.loop_.watch(event_.get(), cgroup.layout.unified ? EPOLLPRI : EPOLLIN, interest_, this);
+}
+
+Shim::OomWatch::~OomWatch() {
+  if (event_) shim_.loop_.watch(event_.get(), 0, interest_, this);
+}
+
+void Shim::OomWatch::ready(std::uint32_t) {
+  // v1: one more when the group is removed. v2: every change of memory.events, to be read before the next is told.
+  char buffer[1024];
+  control_ ? ::read(event_.get(), buffer, sizeof buffer) : ::pread(event_.get(), buffer, sizeof buffer, 0);
+  shim_.check_oom(kills_);
 }
 
 }  // namespace proa::shim

@@ -46,4 +46,19 @@ class Shim::Children : public Source {
   std::uint32_t interest_ = 0;
 };
 
+// Tells when the kernel's OOM killer was at work in the container.
+class Shim::OomWatch : public Source {
+ public:
+  explicit OomWatch(Shim& shim);
+  ~OomWatch() override;
+  void ready(std::uint32_t events) override;
+
+ private:
+  Shim& shim_;
+  os::Fd event_;    // v1: an eventfd; v2: memory.events, which changes with EPOLLPRI
+  os::Fd control_;  // v1: memory.oom_control
+  std::uint64_t kills_ = 0;
+  std::uint32_t interest_ = 0;
+};
+
 }  // namespace proa::shim

@@ -44,7 +44,7 @@ class LibraryPayload : public Payload {
   void kill_all() override { runtime::kill_all(cgroup_, SIGKILL); }
   Json stats() override { return runtime::to_json(runtime::stats(cgroup_)); }
   bool oom_killed() override { return runtime::oom_kills(cgroup_) > 0; }
-  std::string cgroup() const override { return json::text(runtime::to_json(cgroup_)); }
+  const runtime::CgroupHandle& cgroup() const override { return cgroup_; }
 
   void remove() override {
     // Without a pid namespace of its own a container's processes outlive its init.

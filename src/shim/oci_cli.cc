@@ -35,7 +35,7 @@ class OciCli : public Payload {
   void kill_all() override { run({"kill", id_, "KILL"}); }
   Json stats() override { return runtime::to_json(runtime::stats(cgroup_)); }
   bool oom_killed() override { return runtime::oom_kills(cgroup_) > 0; }
-  std::string cgroup() const override { return json::text(runtime::to_json(cgroup_)); }
+  const runtime::CgroupHandle& cgroup() const override { return cgroup_; }
   void remove() override;
 
  private:

@@ -31,7 +31,7 @@ class Payload {
   virtual void kill_all() = 0;
   virtual Json stats() = 0;
   virtual bool oom_killed() = 0;
-  virtual std::string cgroup() const = 0;  // JSON of the handle
+  virtual const runtime::CgroupHandle& cgroup() const = 0;
   // After the exit: kills what is left and removes what the container had of the host.
   virtual void remove() = 0;
 };

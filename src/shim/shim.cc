@@ -159,7 +159,7 @@ Started Shim::launch(CreateRequest& request, std::map<std::string, os::Fd>& fds)
   started.start_time_ticks = os::start_time_ticks(init.pid).value_or(0);
   started.shim_pid = ::getpid();
   started.started_at = now();
-  started.cgroup = payload_->cgroup();
+  started.cgroup = json::text(runtime::to_json(payload_->cgroup()));
   return started;
 }
 
@@ -173,6 +173,10 @@ void Shim::settle() {
   try {
     os::write_file("/proc/self/oom_score_adj", "-999");
   } catch (const Error&) {  // not ours to lower in a user namespace
+  }
+  try {
+    oom_ = std::make_unique<OomWatch>(*this);
+  } catch (const Error&) {  // no such controller: the exit record cannot say it either
   }
   trim_at_ = monotonic_now() + kTrimDelay;
 }
@@ -206,8 +210,21 @@ void Shim::exec_exited(pid_t pid, ExitRecord record) {
   ending_.push_back(std::move(exec.io));
 }
 
+void Shim::check_oom(std::uint64_t& known) {
+  try {
+    auto kills = runtime::oom_kills(payload_->cgroup());
+    if (kills > known) notify({.kind = NoticeKind::OutOfMemory, .exit = {}, .exec_id = "", .client_id = ""});
+    known = kills;
+  } catch (const Error&) {  // the group is gone
+  }
+}
+
 void Shim::init_exited(ExitRecord record) {
   record.started_at = started_.started_at;
+  if (oom_) {
+    oom_->ready(0);  // told before the exit
+    oom_.reset();
+  }
   try {
     record.oom_killed = payload_->oom_killed();
   } catch (const Error&) {  // no such controller here

@@ -29,6 +29,7 @@ class Shim {
   class Connection;
   class Listener;
   class Children;
+  class OomWatch;
 
   struct Exec {
     std::string id;
@@ -45,6 +46,7 @@ class Shim {
   void children_exited();
   void exec_exited(pid_t pid, ExitRecord record);
   void init_exited(ExitRecord record);
+  void check_oom(std::uint64_t& known);
   void clean_up();
   bool may_leave() const;
   int next_timeout();
@@ -72,6 +74,7 @@ class Shim {
   std::unique_ptr<ProcessIo> io_;
   std::unique_ptr<Children> children_;
   std::unique_ptr<Listener> listener_;
+  std::unique_ptr<OomWatch> oom_;
   std::vector<std::unique_ptr<Connection>> connections_;
   Started started_;
   os::Fd init_pidfd_;

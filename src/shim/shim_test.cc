@@ -479,5 +479,24 @@ TEST_F(ShimTest, FloodIsLoggedWholeThroughRotation) {
   EXPECT_EQ(next, 200001);
 }
 
+TEST_F(ShimTest, SaysWhenTheContainerRanOutOfMemory) {
+  auto wanted = request({"sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?; exec dd if=/dev/zero of=/dev/null bs=100M"});
+  wanted.spec.mounts.push_back({"/dev/zero", "bind", "/dev/zero", {"bind"}, {}, {}});
+  wanted.spec.mounts.push_back({"/dev/null", "bind", "/dev/null", {"bind"}, {}, {}});
+  wanted.spec.linux.resources.emplace();
+  wanted.spec.linux.resources->memory.emplace();
+  wanted.spec.linux.resources->memory->limit = 20 << 20;
+  wanted.spec.linux.resources->memory->swap = 20 << 20;
+  wanted.spec.linux.resources->devices = {{true, "a", {}, {}, "rwm"}};
+  start(wanted);
+  EXPECT_EQ(next_notice().kind, NoticeKind::OutOfMemory);  // a child of init
+  Notice notice;
+  do notice = next_notice();
+  while (notice.kind != NoticeKind::Exited);
+  EXPECT_EQ(notice.exit.exit_code, 137);
+  EXPECT_TRUE(notice.exit.oom_killed);
+  EXPECT_EQ(logged(), "Killed\n137\n");
+}
+
 }  // namespace
 }  // namespace proa::shim
