@@ -1,5 +1,6 @@
 #include "network/dns.h"
 
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,11 +22,13 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "network/dns_message.h"
+#include "os/nftables.h"
 
 namespace proa::network {
 namespace {
 
 constexpr int kPort = 53;
+constexpr std::uint32_t kHome = 0x7f00000b;  // 127.0.0.11
 constexpr std::size_t kMaxForwards = 1024, kMaxConnections = 256;
 constexpr std::int64_t kTryTime = 3 * kSecond;        // one upstream server
 constexpr std::int64_t kConnectionTime = 10 * kSecond;  // a TCP client, between its messages
@@ -74,7 +77,7 @@ struct Client {
   std::string container_id;
   std::vector<Peer> upstream;
   bool forward = true;
-  Key udp = 0, tcp = 0;
+  std::unique_ptr<os::NetlinkSocket> rules;
 };
 
 enum class Role { UdpListener, TcpListener, Connection, UdpForward, TcpForward };
@@ -100,24 +103,30 @@ DnsSockets open_dns_sockets() {
   DnsSockets sockets;
   for (auto [socket, type] : {std::pair{&sockets.udp, SOCK_DGRAM}, std::pair{&sockets.tcp, SOCK_STREAM}}) {
     *socket = os::Fd(os::check(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-    int on = 1;
-    // A server of the container's own may take 0.0.0.0:53 beside us.
-    os::check(::setsockopt(socket->get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "setsockopt SO_REUSEADDR");
   }
+  sockets.rules = std::make_unique<os::NetlinkSocket>(NETLINK_NETFILTER);
   return sockets;
 }
 
 namespace {
 
-void listen_at_home(const DnsSockets& sockets) {
+// Binds to a port that the kernel chooses; returns it.
+std::uint16_t bind_at_home(const os::Fd& socket) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(kPort);
-  address.sin_addr.s_addr = htonl(0x7f00000b);  // 127.0.0.11
-  for (const os::Fd* socket : {&sockets.udp, &sockets.tcp}) {
-    os::check(::bind(socket->get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind 127.0.0.11:53");
-  }
-  os::check(::listen(sockets.tcp.get(), 64), "listen 127.0.0.11:53");
+  address.sin_addr.s_addr = htonl(kHome);
+  os::check(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind 127.0.0.11");
+  socklen_t size = sizeof address;
+  os::check(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
+  return ntohs(address.sin_port);
+}
+
+void listen_at_home(const DnsSockets& sockets) {
+  const os::IpAddress home = os::IpAddress::v4(kHome);
+  std::uint16_t udp = bind_at_home(sockets.udp), tcp = bind_at_home(sockets.tcp);
+  os::check(::listen(sockets.tcp.get(), 64), "listen on 127.0.0.11");
+  const os::NftPortShift shifts[] = {{IPPROTO_UDP, home, kPort, udp}, {IPPROTO_TCP, home, kPort, tcp}};
+  in_context("lead 127.0.0.11:53 to the embedded DNS", [&] { os::nft_shift_ports(*sockets.rules, "proa_dns", shifts); });
 }
 
 }  // namespace
@@ -503,8 +512,9 @@ void DnsServer::add(DnsClient client) {
   for (const std::string& server : client.upstream) {
     if (auto peer = to_peer(server); peer && kept.upstream.size() < kMaxServers) kept.upstream.push_back(*peer);
   }
-  kept.udp = state_->watch({Role::UdpListener, std::move(client.sockets.udp), client.container_id}, EPOLLIN);
-  kept.tcp = state_->watch({Role::TcpListener, std::move(client.sockets.tcp), client.container_id}, EPOLLIN);
+  state_->watch({Role::UdpListener, std::move(client.sockets.udp), client.container_id}, EPOLLIN);
+  state_->watch({Role::TcpListener, std::move(client.sockets.tcp), client.container_id}, EPOLLIN);
+  kept.rules = std::move(client.sockets.rules);
   state_->clients.insert_or_assign(client.container_id, std::move(kept));
 }
 
@@ -515,9 +525,11 @@ void DnsServer::set_forward(std::string_view container_id, bool forward) {
 }
 
 void DnsServer::remove(std::string_view container_id) {
+  std::unique_ptr<os::NetlinkSocket> rules;  // closed after the lock is released
   std::lock_guard guard(state_->mutex);
   auto client = state_->clients.find(container_id);
   if (client == state_->clients.end()) return;
+  rules = std::move(client->second.rules);
   state_->clients.erase(client);
   // Its listeners, and what is under way for it: these descriptors hold its namespace.
   std::vector<Key> keys;

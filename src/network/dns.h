@@ -9,11 +9,15 @@
 
 #include "network/names.h"
 #include "os/fd.h"
+#include "os/netlink.h"
 
 namespace proa::network {
 
 struct DnsSockets {
   os::Fd udp{}, tcp{};
+  // Port 53 belongs to the container, which may run a name server: ours have ports of their own, and rules inside the
+  // namespace lead 127.0.0.11:53 to them. Kept open, since closing it may wait for an RCU grace period.
+  std::unique_ptr<os::NetlinkSocket> rules{};
 };
 // For the network namespace of the calling thread. They are bound by add(), when its loopback device is up.
 DnsSockets open_dns_sockets();

@@ -209,6 +209,22 @@ TEST_F(Dns, AnswersByTcp) {
   });
 }
 
+TEST_F(Dns, LeavesPort53ToTheContainersOwnServer) {
+  add(false);
+  test::Server own(box_.netns.get(), 53, "own");
+  EXPECT_EQ(address_in(ask(make_query("web", 1))), "10.0.0.3");
+  EXPECT_EQ(test::udp_ask(box_.netns.get(), "127.0.0.1", 53), "own 127.0.0.1");
+  EXPECT_EQ(test::tcp_ask(box_.netns.get(), "127.0.0.1", 53), "own 127.0.0.1");
+}
+
+TEST_F(Dns, IsOpenedAgainInANamespaceItLeft) {
+  add(false);
+  server_.remove("me");
+  os::in_netns(box_.netns.get(), [&] { sockets_ = open_dns_sockets(); });
+  add(false);
+  EXPECT_EQ(address_in(ask(make_query("web", 1))), "10.0.0.3");
+}
+
 TEST_F(Dns, TellsNothingOutsideOnInternalNetworks) {
   std::atomic<int> asked = 0;
   os::Fd upstream(os::check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));

@@ -32,4 +32,14 @@ enum class NftChange { Add, Remove };
 void nft_change(NetlinkSocket& socket, Family family, std::string_view table, NftChange change,
                 std::span<const NftElement> elements);
 
+
+// In the namespace of `socket`: what its processes send to address:from goes to address:to, and answers come back as if
+// from address:from. Stateless, without connection tracking; a table of that name is replaced.
+struct NftPortShift {
+  std::uint8_t protocol;  // IPPROTO_TCP or IPPROTO_UDP
+  IpAddress address;      // IPv4
+  std::uint16_t from = 0, to = 0;
+};
+void nft_shift_ports(NetlinkSocket& socket, std::string_view table, std::span<const NftPortShift> shifts);
+
 }  // namespace proa::os
