@@ -1,7 +1,10 @@
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,20 +134,90 @@ TEST_F(Sandboxes, AreNotReachedByRoutingToTheirAddress) {
 
 TEST_F(Sandboxes, PublishedOnLoopbackAreNotReachedFromTheWire) {
   os::NewNetns attacker = test::make_neighbour();
-  Sandbox web = run("web", {{.network = "bridge"}}, {{.host_ip = "127.0.0.1", .host_port = 8080, .container_port = 80}, {.host_ip = "127.0.0.1", .host_port = 8080, .container_port = 80, .protocol = "udp"}});
+  Sandbox web = run("web", {{.network = "bridge"}}, {{.host_ip = "127.0.0.2", .host_port = 8080, .container_port = 80}, {.host_ip = "127.0.0.2", .host_port = 8080, .container_port = 80, .protocol = "udp"}});
   Server server(web.netns.get(), 80, "web");
-  EXPECT_TRUE(tcp_ask(host_.get(), "127.0.0.1", 8080));
+  EXPECT_TRUE(tcp_ask(host_.get(), "127.0.0.2", 8080));
+  EXPECT_TRUE(udp_ask(host_.get(), "127.0.0.2", 8080));
+  EXPECT_FALSE(tcp_ask(host_.get(), "127.0.0.1", 8080));
   EXPECT_FALSE(tcp_ask(attacker.netns.get(), "192.0.2.1", 8080));
-  // The attacker routes 127.0.0.1 over the wire.
-  os::in_netns(attacker.netns.get(), [] {
-    os::write_file("/proc/sys/net/ipv4/conf/wire/route_localnet", "1");
-    os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
-  });
+  // The attacker routes 127.0.0.2 over the wire to a host that, for somebody else's sake, lets such packets in.
+  os::in_netns(attacker.netns.get(), [] { os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "1"); });
+  os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
   os::NetlinkBatch batch;
-  add_route(batch, *os::IpPrefix::parse("127.1.0.0/16"), os::IpAddress::parse("192.0.2.1"), find_link(*attacker.route, "wire")->index);
+  delete_address(batch, 1, *os::IpPrefix::parse("127.0.0.1/8"));
+  add_route(batch, *os::IpPrefix::parse("127.0.0.2/32"), os::IpAddress::parse("192.0.2.1"), find_link(*attacker.route, "wire")->index);
   attacker.route->execute(batch);
-  EXPECT_FALSE(tcp_ask(attacker.netns.get(), "127.1.0.1", 8080));
-  EXPECT_FALSE(udp_ask(attacker.netns.get(), "127.1.0.1", 8080));
+  EXPECT_FALSE(tcp_ask(attacker.netns.get(), "127.0.0.2", 8080));
+  EXPECT_FALSE(udp_ask(attacker.netns.get(), "127.0.0.2", 8080));
+  // It is our rule that keeps it out: without it the attack works, so that this test means something.
+  os::nft_apply("flush chain ip proa_proatest0 raw_prerouting");
+  EXPECT_TRUE(tcp_ask(attacker.netns.get(), "127.0.0.2", 8080));
+  os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "0");
+}
+
+TEST_F(Sandboxes, DoNotReachTheHostsLoopback) {
+  Sandbox a = run("a");
+  Server server(host_.get(), 8000, "host", "127.0.0.1");
+  os::in_netns(a.netns.get(), [] { os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "1"); });
+  os::in_netns(a.netns.get(), [] {
+    os::NetlinkSocket socket(NETLINK_ROUTE);
+    os::NetlinkBatch batch;
+    delete_address(batch, 1, *os::IpPrefix::parse("127.0.0.1/8"));
+    add_route(batch, *os::IpPrefix::parse("127.0.0.1/32"), os::IpAddress::parse("172.17.0.1"), find_link(socket, "eth0")->index);
+    socket.execute(batch);
+  });
+  EXPECT_FALSE(tcp_ask(a.netns.get(), "127.0.0.1", 8000));
+  os::nft_apply("flush chain ip proa_proatest0 raw_prerouting");
+  EXPECT_TRUE(tcp_ask(a.netns.get(), "127.0.0.1", 8000)) << "route_localnet of the bridge lets it in but for our rule";
+}
+
+TEST_F(Sandboxes, FindEachOtherByNameAlsoAfterARestart) {
+  networks_->create({.name = "mynet"});
+  Sandbox a = run("a", {{.network = "mynet"}}), b = run("b", {{.network = "mynet", .aliases = {"db"}}});
+  EXPECT_TRUE(a.embedded_dns);
+  auto resolve = [&](const std::string& name) {
+    // id, RD, one question: name A IN
+    std::string query{"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12};
+    query += cat(static_cast<char>(name.size()), name) + std::string{"\0\0\1\0\1", 5};
+    std::string answer;
+    os::in_netns(a.netns.get(), [&] {
+      os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_port = htons(53);
+      to.sin_addr.s_addr = htonl(0x7f00000b);
+      timeval deadline{1, 0};
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
+      ::sendto(socket.get(), query.data(), query.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+      char buffer[512];
+      ssize_t size = ::recv(socket.get(), buffer, sizeof buffer, 0);
+      if (size > 16) answer = os::IpAddress::from_bytes(os::Family::V4, buffer + size - 4).text();
+    });
+    return answer;
+  };
+  EXPECT_EQ(resolve("b"), b.endpoints[0].ipv4);
+  EXPECT_EQ(resolve("DB"), b.endpoints[0].ipv4);
+  EXPECT_EQ(resolve(id("b").substr(0, 12)), b.endpoints[0].ipv4);
+  networks_->rename(id("b"), "c");
+  EXPECT_EQ(resolve("c"), b.endpoints[0].ipv4);
+  pid_t pids[2];
+  for (int i = 0; i < 2; ++i) {
+    pids[i] = ::fork();
+    if (pids[i] != 0) continue;
+    if (::setns((i == 0 ? a : b).netns.get(), CLONE_NEWNET) != 0) ::_exit(1);
+    ::pause();
+    ::_exit(0);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  restart();
+  EXPECT_EQ(resolve("c"), "") << "nobody answers while the daemon is away";
+  LiveContainer live[] = {{id("a"), pids[0]}, {id("b"), pids[1]}};
+  networks_->recover(live);
+  EXPECT_EQ(resolve("c"), b.endpoints[0].ipv4);
+  for (pid_t pid : pids) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
 }
 
 TEST_F(Sandboxes, OnDifferentNetworksAreKeptApart) {
