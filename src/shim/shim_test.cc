@@ -322,6 +322,45 @@ TEST_F(ShimTest, ExecRunsBesideTheContainerAndReportsItsOwnExit) {
   EXPECT_EQ(next_notice().exit.exec_id, "");
 }
 
+TEST_F(ShimTest, ExecHasOnlyItsStandardStreamsToo) {
+  start(request({"sleep", "100"}));
+  auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
+  ExecRequest exec;
+  exec.exec_id = "fds";
+  exec.process = request({"ls", "/proc/self/fd"}).spec.process;
+  exec.attach = AttachStream{.use_stdin = false, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
+                             .detach_keys = "", .early_stdin = "", .client_id = ""};
+  client().exec(exec, its.get());
+  its.reset();
+  EXPECT_EQ(read_until(ours.get(), ""), "0\n1\n2\n3\n");
+  client().signal(SIGKILL);
+  while (!next_notice().exit.exec_id.empty()) {
+  }
+}
+
+TEST_F(ShimTest, TerminalOfAnExecIsItsOwn) {
+  start(request({"sleep", "100"}));
+  auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
+  ExecRequest exec;
+  exec.exec_id = "tty";
+  exec.process = request({"sh", "-c", "stty size; read x; stty size; echo bye"}).spec.process;
+  exec.process.terminal = true;
+  exec.process.console_size = oci::ConsoleSize{30, 90};
+  exec.open_stdin = true;
+  exec.attach = AttachStream{.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
+                             .detach_keys = "", .early_stdin = "", .client_id = ""};
+  client().exec(exec, its.get());
+  its.reset();
+  EXPECT_EQ(read_until(ours.get(), "\n"), "30 90\r\n");
+  client().resize(31, 91, "tty");
+  os::write_all(ours.get(), "x\n");
+  std::string rest = read_until(ours.get(), "");
+  EXPECT_NE(rest.find("31 91\r\nbye\r\n"), std::string::npos) << rest;
+  client().signal(SIGKILL);
+  while (!next_notice().exit.exec_id.empty()) {
+  }
+}
+
 TEST_F(ShimTest, ClientThatNeverReadsHoldsUpNeitherLogNorExit) {
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
   auto wanted = request({"sh", "-c", "head -c 8388608 /dev/zero; echo end"});
