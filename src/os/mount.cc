@@ -91,6 +91,12 @@ void change_mount(int mount, const MountChange& change, Recursive recursive) {
   check(::syscall(SYS_mount_setattr, mount, "", flags, &attr, sizeof attr), "mount_setattr");
 }
 
+Fd read_only_file(std::string_view path) {
+  Fd mount = clone_mount(AT_FDCWD, path, Recursive::No);
+  change_mount(mount.get(), {.set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE}, Recursive::No);
+  return mount;
+}
+
 void set_propagation(const char* path, unsigned long flags) {
   check(::mount(nullptr, path, nullptr, flags, nullptr), cat("propagation of ", path));
 }

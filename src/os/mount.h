@@ -33,6 +33,10 @@ struct MountChange {
 };
 void change_mount(int mount, const MountChange& change, Recursive recursive);
 
+// A program file by a detached read-only mount: what is executed from it (by fd_path) cannot be written through
+// /proc/PID/exe by those it becomes visible to, root included (CVE-2019-5736). Needs CAP_SYS_ADMIN.
+Fd read_only_file(std::string_view path);
+
 // mount(2) with only a propagation flag, on a path of this mount namespace.
 void set_propagation(const char* path, unsigned long flags);
 void unmount_detach(const char* path);

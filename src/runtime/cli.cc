@@ -1,6 +1,7 @@
 #include "runtime/cli.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/mount.h"
 
 namespace proa::runtime {
 namespace {
@@ -51,6 +53,19 @@ void print_help() {
   print(text);
 }
 
+// Containers see our executable as /proc/self/exe for a moment: it must not be the host's file (security.md R4).
+// Executes this program again from a read-only mount, unless that has been done.
+void seal_self(const std::vector<std::string>& words) {
+  struct statvfs where {};
+  if (::statvfs("/proc/self/exe", &where) == 0 && (where.f_flag & ST_RDONLY)) return;
+  os::Fd program = os::read_only_file("/proc/self/exe");
+  std::vector<char*> argv{const_cast<char*>("proa-runtime")};
+  for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  ::execve(os::fd_path(program.get()).c_str(), argv.data(), environ);
+  os::fail("execute a read-only copy of this program");
+}
+
 void append_log(const std::string& path, const std::string& format, const std::string& message) {
   std::string time = format_rfc3339(now());
   std::string line = cat("time=", quoted(time), " level=error msg=", quoted(message));
@@ -63,7 +78,7 @@ void append_log(const std::string& path, const std::string& format, const std::s
   }
 }
 
-int dispatch(const Arguments& global, const GlobalOptions& options) {
+int dispatch(const Arguments& global, const GlobalOptions& options, const std::vector<std::string>& words) {
   if (global.has("version")) {
     print(cat("proa-runtime version ", PROA_VERSION, "\nspec: 1.2.0\n"));
     return 0;
@@ -77,6 +92,7 @@ int dispatch(const Arguments& global, const GlobalOptions& options) {
   }
   for (const auto& command : kCommands) {
     if (command.name != global.operands()[0]) continue;
+    if (command.run == command_create || command.run == command_run || command.run == command_exec) seal_self(words);
     return command.run(options, Words(global.operands()).subspan(1));
   }
   throw Error(ErrorKind::InvalidArgument, cat("No help topic for '", global.operands()[0], "'"));
@@ -93,7 +109,7 @@ int runtime_main(const std::vector<std::string>& words) {
     if (global.has("debug")) log::set_level(log::Level::Debug);
     GlobalOptions options;
     options.root = global.value("root", options.root);
-    return dispatch(global, options);
+    return dispatch(global, options, words);
   } catch (const Error& error) {
     if (!log_path.empty()) append_log(log_path, log_format, error.message());
     log::error(error.message());

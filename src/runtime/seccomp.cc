@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <optional>
 
@@ -261,44 +262,44 @@ class ArchFilter {
     last_ = std::max(last_, syscall.numbers[static_cast<std::size_t>(arch_)]);
   }
 
-  // The number is in A. `newer`: the answer to numbers above all mentioned ones.
+  // The number is in A. `newer`: the answer to numbers above all mentioned ones. The rules must still be there.
   Code compile(std::optional<std::uint32_t> newer) {
     std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.number < b.number; });
-    leaves_ = {{0, answer_code(default_)}};
+    leaves_.reserve(entries_.size() + 2);
+    leaves_.push_back({0, default_, {}});
     for (std::size_t i = 0; i < entries_.size();) {
       std::size_t end = i;
       while (end < entries_.size() && entries_[end].number == entries_[i].number) ++end;
       auto number = static_cast<std::uint32_t>(entries_[i].number);
-      put(number, rules_code(i, end));
-      put(number + 1, answer_code(default_));
+      put(rules_leaf(number, i, end));
+      put({number + 1, default_, {}});
       i = end;
     }
     if (newer && last_ >= 0) {
       auto first_newer = static_cast<std::uint32_t>(last_) + 1;
       while (!leaves_.empty() && leaves_.back().first >= first_newer) leaves_.pop_back();
-      put(first_newer, answer_code(*newer));
+      put({first_newer, *newer, {}});
     }
-    Code code;
-    search(code, 0, leaves_.size());
-    return code;
+    Code backwards;
+    search(backwards, 0, leaves_.size());
+    return {backwards.rbegin(), backwards.rend()};
   }
 
  private:
   struct Entry {
     std::int32_t number;
-    Rule rule;
+    const Rule* rule;
   };
   struct Leaf {
     std::uint32_t first;  // from this number up to the next leaf's
-    Code code;
+    std::uint32_t action;
+    Code code;  // instead of the action where arguments matter
   };
-
-  static Code answer_code(std::uint32_t action) { return {answer(action)}; }
 
   void add_number(std::int32_t number, const std::vector<Rule>& rules) {
     if (number < 0) return;
     last_ = std::max(last_, number);
-    for (const auto& rule : rules) entries_.push_back({number, rule});
+    for (const auto& rule : rules) entries_.push_back({number, &rule});
   }
 
   void add_multiplexed(std::string_view name, int call, const std::vector<Rule>& rules) {
@@ -307,7 +308,9 @@ class ArchFilter {
     Condition which{0, Op::Equal, static_cast<std::uint64_t>(call), ~std::uint64_t{0}};
     // The other arguments lie in memory, out of a filter's sight: only rules without conditions carry over.
     for (const auto& rule : rules) {
-      if (rule.conditions.empty()) entries_.push_back({number, {{which}, rule.action}});
+      if (!rule.conditions.empty()) continue;
+      multiplexed_.push_back({{which}, rule.action});
+      entries_.push_back({number, &multiplexed_.back()});
     }
   }
 
@@ -331,44 +334,56 @@ class ArchFilter {
   }
 
   // The rules of one system call: an unconditional one decides alone, else the first whose conditions hold.
-  Code rules_code(std::size_t first, std::size_t end) {
+  Leaf rules_leaf(std::uint32_t number, std::size_t first, std::size_t end) {
     for (std::size_t i = first; i < end; ++i) {
-      if (entries_[i].rule.conditions.empty()) return answer_code(entries_[i].rule.action);
+      if (entries_[i].rule->conditions.empty()) return {number, entries_[i].rule->action, {}};
     }
-    Code code;
+    Leaf leaf{number, default_, {}};
     for (std::size_t i = first; i < end; ++i) {
-      ConditionCode conditions(code, info_of(arch_));
-      for (const auto& condition : entries_[i].rule.conditions) conditions.add(condition);
-      code.push_back(answer(entries_[i].rule.action));
+      ConditionCode conditions(leaf.code, info_of(arch_));
+      for (const auto& condition : entries_[i].rule->conditions) conditions.add(condition);
+      leaf.code.push_back(answer(entries_[i].rule->action));
       conditions.finish();
     }
-    code.push_back(answer(default_));
-    return code;
+    leaf.code.push_back(answer(default_));
+    return leaf;
   }
 
-  void put(std::uint32_t first, Code code) {
-    if (leaves_.back().first == first) leaves_.pop_back();
-    if (!leaves_.empty() && same(leaves_.back().code, code)) return;
-    leaves_.push_back({first, std::move(code)});
+  void put(Leaf leaf) {
+    if (!leaves_.empty() && leaves_.back().first == leaf.first) leaves_.pop_back();
+    if (!leaves_.empty() && leaves_.back().code.empty() && leaf.code.empty() && leaves_.back().action == leaf.action) {
+      return;
+    }
+    leaves_.push_back(std::move(leaf));
   }
 
-  static bool same(const Code& a, const Code& b) {
-    return a.size() == 1 && b.size() == 1 && a[0].k == b[0].k;
-  }
-
-  void search(Code& code, std::size_t first, std::size_t end) const {
-    if (end - first == 1) return append(code, leaves_[first].code);
+  // Written from its end to its start, so that every distance is known when its jump is written.
+  void search(Code& backwards, std::size_t first, std::size_t end) const {
+    if (end - first == 1) {
+      const Leaf& leaf = leaves_[first];
+      if (leaf.code.empty()) return backwards.push_back(answer(leaf.action));
+      backwards.insert(backwards.end(), leaf.code.rbegin(), leaf.code.rend());
+      return;
+    }
     std::size_t middle = first + (end - first) / 2;
-    Code below, above;
-    search(below, first, middle);
-    search(above, middle, end);
-    branch(code, BPF_JGE, leaves_[middle].first | (arch_ == Arch::X32 ? kX32Bit : 0), below, above);
+    search(backwards, middle, end);
+    std::size_t before = backwards.size();
+    search(backwards, first, middle);
+    std::size_t below = backwards.size() - before;
+    std::uint32_t bound = leaves_[middle].first | (arch_ == Arch::X32 ? kX32Bit : 0);
+    if (below <= 255) {
+      backwards.push_back(jump(BPF_JGE | BPF_K, bound, below, 0));
+    } else {
+      backwards.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below)));
+      backwards.push_back(jump(BPF_JGE | BPF_K, bound, 0, 1));
+    }
   }
 
   Arch arch_;
   std::uint32_t default_;
   std::int32_t last_ = -1;
   std::vector<Entry> entries_;
+  std::deque<Rule> multiplexed_;
   std::vector<Leaf> leaves_;
 };
 
@@ -406,9 +421,10 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
   auto archs = wanted_archs(profile, native);
   std::vector<ArchFilter> filters;
   for (Arch arch : archs) filters.emplace_back(arch, default_action);
+  std::deque<std::vector<Rule>> all_rules;
   for (const auto& from : profile.syscalls) {
     std::uint32_t action = parse_action(from.action, from.errno_ret);
-    auto rules = parse_rules(from, action);
+    const auto& rules = all_rules.emplace_back(parse_rules(from, action));
     for (const auto& name : from.names) {
       const auto* syscall = find_syscall(name);
       if (!syscall) continue;
