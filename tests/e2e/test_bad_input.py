@@ -79,8 +79,12 @@ def test_bad_limits_and_options(engine, image, host, words):
 
 
 def test_oversized_body(engine):
-    reply = engine.api("POST", "/containers/create", raw=b'{"Image":"' + b"x" * (40 << 20) + b'"}', headers={"Content-Type": "application/json"})
-    assert reply.status in (400, 404, 413)
+    try:
+        reply = engine.api("POST", "/containers/create", raw=b'{"Image":"' + b"x" * (40 << 20) + b'"}', headers={"Content-Type": "application/json"})
+        assert reply.status in (400, 404, 413)
+    except BrokenPipeError:
+        pass  # refused before all of it was sent
+    assert engine.api("GET", "/_ping").status == 200
 
 
 def test_unknown_paths_and_methods(engine):

@@ -152,8 +152,7 @@ def test_killed_registry_and_pull_resumes(engine, registry, image):
 
 
 def test_damaged_database_is_set_aside(registry):
-    daemon = Engine(extra_flags=["--bridge-name", "proatest1", "--bip", "10.215.0.1/24"])
-    daemon.extra_flags = []
+    daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
     try:
         daemon.start()
         daemon.kill(signal.SIGTERM)

@@ -74,7 +74,7 @@ def test_rename(client, engine, sleeper):
 
 def test_rm_of_a_running_container_needs_force(client, engine, sleeper):
     refused = client("rm", sleeper)
-    assert refused.code == 1 and "You cannot remove a running container" in refused.err
+    assert refused.code == 1 and ("You cannot remove a running container" in refused.err or "container is running: stop the container before removing or force remove" in refused.err)
     assert client("rm", "-f", sleeper).out == "sleeper\n"
     assert engine.api("GET", "/containers/sleeper/json").status == 404
 
@@ -128,11 +128,11 @@ def test_unknown_container_for_each_verb(client):
         assert done.code == 1 and "No such container: nobody" in done.err, (verb, done)
 
 
-def test_events_in_order(engine, image, client):
-    since = str(int(time.time()) - 1)
-    client("run", "--name", "eventful", "--rm", image, "true")
-    wait_until(lambda: engine.api("GET", "/containers/eventful/json").status == 404)
-    out = engine.run("events", "--since", since, "--until", str(int(time.time()) + 1), "--filter", "container=eventful",
+def test_events_in_order(engine, image, client, program):
+    since, name = str(int(time.time()) - 1), f"eventful-{program}"
+    client("run", "--name", name, "--rm", image, "true")
+    wait_until(lambda: engine.api("GET", f"/containers/{name}/json").status == 404)
+    out = engine.run("events", "--since", since, "--until", str(int(time.time()) + 1), "--filter", f"container={name}",
                      "--filter", "type=container", "--format", "{{.Action}}").out.split()
     wanted = ["create", "attach", "start", "die", "destroy"]
     assert [action for action in out if action in wanted] == wanted

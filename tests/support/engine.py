@@ -54,7 +54,8 @@ class Result:
 class Engine:
     """Starts, kills and restarts the daemon; calls its API; runs clients against it."""
 
-    def __init__(self, extra_flags=(), environment=None, binary=None):
+    def __init__(self, extra_flags=(), environment=None, binary=None, bridge=BRIDGE, subnet=SUBNET):
+        self.bridge, self.subnet = bridge, subnet
         self.directory = tempfile.mkdtemp(prefix="proa-test-", dir=os.environ.get("PROA_TEST_DIR", "/tmp"))
         self.data_root = os.path.join(self.directory, "data")
         self.exec_root = os.path.join(self.directory, "run")
@@ -69,8 +70,8 @@ class Engine:
 
     def start(self):
         flags = ["--data-root", self.data_root, "--exec-root", self.exec_root, "-H", self.host,
-                 "--pidfile", os.path.join(self.directory, "daemon.pid"), "--bip", SUBNET]
-        flags += ["--live-restore"] if PEER else ["--bridge-name", BRIDGE]
+                 "--pidfile", os.path.join(self.directory, "daemon.pid"), "--bip", self.subnet]
+        flags += ["--live-restore"] if PEER else ["--bridge-name", self.bridge]
         log = open(self.log, "ab")
         self.process = subprocess.Popen([self.binary] + flags + self.extra_flags, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                         env={**os.environ, **self.environment}, start_new_session=True)
@@ -105,13 +106,13 @@ class Engine:
         if self.process and self.process.poll() is None:
             self.clean()
             self.kill(signal.SIGTERM)
-        if PEER:
-            self.clean_after_peer()
+        self.clean_bridge()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def clean_after_peer(self):
-        """dockerd leaves its bridge and its firewall tables; they go if they were not there before."""
-        subprocess.run(["ip", "link", "delete", "docker0"], stderr=subprocess.DEVNULL)
+    def clean_bridge(self):
+        """A daemon leaves its bridge and its firewall tables to its containers; they go if they were not there before."""
+        for bridge in ["docker0"] if PEER else [self.bridge]:
+            subprocess.run(["ip", "link", "delete", bridge], stderr=subprocess.DEVNULL)
         for table in sorted(lines_of(["nft", "list", "tables"]) - self.tables_before):
             subprocess.run(["nft", "delete", *table.split()], stderr=subprocess.DEVNULL)
 
