@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <thread>
@@ -133,6 +134,25 @@ LayerInfo LayerFetch::run(const oci::Descriptor& layer, const oci::Digest& diff_
   }
   progress.say("Pull complete", id);
   return info;
+}
+
+void LayerFetch::finish_blob(const oci::Descriptor& layer) {
+  const auto size = static_cast<std::uint64_t>(layer.size);
+  if (blobs.has(layer.digest)) return;
+  auto seat = flights.board(layer.digest, stop);
+  std::vector<oci::Digest> begun = blobs.ingests();
+  if (blobs.has(layer.digest) || std::find(begun.begin(), begun.end(), layer.digest) == begun.end()) return;
+  store::Ingest ingest = blobs.ingest(layer.digest, size);
+  if (ingest.kept() != size) return;
+  try {
+    std::vector<std::byte> buffer(256 << 10);
+    while (ingest.replay(buffer) > 0) {
+    }
+    ingest.verify();
+    ingest.commit();
+  } catch (const Error& error) {
+    if (!is_bad_data(error)) throw;  // bad bytes are gone by now, and nobody needs them to run the image
+  }
 }
 
 LayerInfo LayerFetch::from_store(const oci::Descriptor& layer, const oci::Digest& diff_id) {

@@ -49,6 +49,8 @@ struct LayerFetch {
 
   // Throws DataLoss, InvalidArgument (nothing of it is kept then), Unavailable, Cancelled (what came is kept).
   LayerInfo run(const oci::Descriptor& layer, const oci::Digest& diff_id);
+  // For a layer that is there already: publishes its blob too, if a death came between the two.
+  void finish_blob(const oci::Descriptor& layer);
 
  private:
   LayerInfo from_store(const oci::Descriptor& layer, const oci::Digest& diff_id);

@@ -118,7 +118,7 @@ bool Puller::State::is_current(registry::Client& client, const oci::Reference& r
   auto known = images.find(reference.familiar(), platform);
   if (!known) return false;
   auto now_there = client.resolve(reference.tag_or_digest());
-  if (!now_there || (now_there->digest != known->index && now_there->digest != known->manifest)) return false;
+  if (!now_there) return false;
   std::string name = cat(reference.familiar_name(), "@", now_there->digest.text());
   if (!std::binary_search(known->repo_digests.begin(), known->repo_digests.end(), name)) return false;
   digest = now_there->digest;
@@ -140,6 +140,7 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
     bool first = seen.insert(diff_id).second;
     if (layers.has(diff_id)) {
       if (first) progress.say("Already exists", id);
+      if (first) LayerFetch{layers, blobs, flights, client, progress, stop.get_token()}.finish_blob(layer);
     } else if (first) {
       progress.say("Pulling fs layer", id);
       jobs.push_back({&layer, &diff_id});

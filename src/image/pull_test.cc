@@ -335,6 +335,18 @@ TEST_F(Pull, BeginsAnewWhereTheKeptBytesAreBad) {
   EXPECT_TRUE(pull().downloaded);
 }
 
+TEST_F(Pull, PublishesTheBlobWhereADeathCameBetweenItAndItsLayer) {
+  std::string tar = tar_of("a", "x");
+  content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
+  content_.add_manifest("2", oci::media_type::kManifest, content_.image({tar, tar_of("b", "y")}));
+  pull("app:1");
+  oci::Digest digest = oci::Digest::parse(sha(tar));
+  os::rename_path(blobs_->path(digest), cat(root_, "/content/ingest/", digest.hex()));
+  pull("app:2");
+  EXPECT_TRUE(blobs_->has(digest));
+  EXPECT_EQ(count_requests(sha(tar)), 1);
+}
+
 TEST_F(Pull, GivesUpOnARegistryThatStalls) {
   std::string tar = tar_of("a", "x");
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
