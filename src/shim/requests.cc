@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
 
 #include "base/text.h"
 #include "os/process.h"
@@ -28,7 +31,9 @@ void Shim::accept() {
   try {
     socket = listener_->accept();
     if (os::peer_credentials(socket.get()).uid != ::geteuid()) return;
-  } catch (const Error&) {  // it has left again
+  } catch (const Error& error) {  // it has left again; or we have no descriptor for it, which may last
+    timespec pause{0, 10'000'000};
+    if (error.errno_code() == EMFILE || error.errno_code() == ENFILE) ::nanosleep(&pause, nullptr);
     return;
   }
   if (connections_.size() >= kMaxConnections) return;
@@ -166,6 +171,8 @@ Json Shim::signal(const Json& body) {
   auto number = static_cast<int>(json::int_at(body, "signal"));
   if (json::bool_at(body, "everybody")) {
     payload_->kill_all();
+    if (paused_) payload_->resume();  // SIGKILL waits for the thaw, too
+    paused_ = false;
     return done();
   }
   std::string exec_id = json::string_at(body, "exec_id");
@@ -176,6 +183,10 @@ Json Shim::signal(const Json& body) {
     pidfd = found->second.pidfd.get();
   }
   if (!os::try_signal_pidfd(pidfd, number)) throw Error(ErrorKind::Conflict, cat("container ", id_, " is not running"));
+  if (paused_ && number == SIGKILL) {  // it would wait for the thaw
+    payload_->resume();
+    paused_ = false;
+  }
   return done();
 }
 

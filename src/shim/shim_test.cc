@@ -431,6 +431,13 @@ TEST_F(ShimTest, PausesResumesAndListsProcesses) {
   next_notice();
 }
 
+TEST_F(ShimTest, PausedContainerCanBeKilled) {
+  start(request({"sleep", "100"}));
+  client().pause();
+  client().signal(SIGKILL);
+  EXPECT_EQ(next_notice().exit.exit_code, 137);
+}
+
 TEST_F(ShimTest, IdleShimIsSmall) {
   start(request({"sleep", "100"}));
   auto pss = [&] {
