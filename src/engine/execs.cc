@@ -193,10 +193,10 @@ void Execs::resize(const std::string& id, int height, int width) {
 api::ExecInspect Execs::inspect(const std::string& id) const {
   auto exec = get(id);
   std::unique_lock lock(exec->mutex);
-  if (exec->running && exec->pid != 0 && !os::start_time_ticks(exec->pid)) {
-    // Reaped; its notice is under way, and the client that saw the end of the stream wants the exit code.
-    exec->changed.wait_for(lock, std::chrono::seconds(2), [&] { return !exec->running; });
-  }
+  // Reaped (or ended before its pid was noted): the notice is under way, and the client that saw the end of the stream
+  // wants the exit code.
+  auto ending = [&] { return exec->running && (exec->pid == 0 || !os::start_time_ticks(exec->pid)); };
+  for (int tries = 0; ending() && tries < 400; ++tries) exec->changed.wait_for(lock, std::chrono::milliseconds(5));
   api::ExecInspect out;
   out.id = id;
   out.running = exec->running;

@@ -42,7 +42,8 @@ std::vector<oci::Mount> default_mounts(const SpecInput& input, bool writable_sys
       out.push_back(mount("/dev/shm", "bind", input.shm_source, {"rbind", "rprivate"}));
     }
   } else {
-    out.push_back(mount("/dev/mqueue", "bind", "/dev/mqueue", {"rbind", "rprivate", "nosuid", "noexec", "nodev"}));
+    // In the host's IPC namespace a new mqueue mount shows the host's queues, also where the host has none mounted.
+    out.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
     out.push_back(mount("/dev/shm", "bind", "/dev/shm", {"rbind", "rprivate", "nosuid", "noexec", "nodev"}));
   }
   return out;
