@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "network/etc_files.h"
+#include "network/iptables.h"
 #include "network/state.h"
 #include "os/file.h"
 #include "store/database.h"
@@ -293,6 +294,7 @@ NetworkRecord Networks::remove(std::string_view wanted) {
     os::NetlinkSocket socket(NETLINK_ROUTE);
     std::lock_guard guard(state_->bridge_mutex);
     remove_bridge(socket, bridge_device(record));
+    withdraw_bridge(bridge_device(record));
     state_->apply_firewall();
   }
   return record;

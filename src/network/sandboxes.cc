@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "network/etc_files.h"
+#include "network/iptables.h"
 #include "network/state.h"
 #include "os/file.h"
 
@@ -38,6 +39,7 @@ int Networks::State::ensure_network(const std::string& id) {
   std::lock_guard guard(bridge_mutex);
   os::NetlinkSocket socket(NETLINK_ROUTE);
   int index = ensure_bridge(socket, plan);
+  admit_bridge(plan.device);
   if (config.ip_forward) {
     for (os::Family family : {os::Family::V4, os::Family::V6}) {
       if (family == os::Family::V6 && !plan.address6) continue;

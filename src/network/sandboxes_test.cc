@@ -155,6 +155,20 @@ TEST_F(Sandboxes, PublishedOnLoopbackAreNotReachedFromTheWire) {
   os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "0");
 }
 
+TEST_F(Sandboxes, PassAHostFirewallThatDropsForwardedPackets) {
+  if (!os::exists("/usr/sbin/iptables")) GTEST_SKIP() << "no iptables here";
+  ASSERT_EQ(std::system("/usr/sbin/iptables -P FORWARD DROP"), 0);
+  restart();
+  networks_->recover({});
+  os::NewNetns neighbour = test::make_neighbour();
+  Sandbox web = run("web", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}});
+  Server server(web.netns.get(), 80, "web"), outside(neighbour.netns.get(), 80, "outside"), closed(web.netns.get(), 81, "web");
+  EXPECT_TRUE(tcp_ask(neighbour.netns.get(), "192.0.2.1", 8080));
+  EXPECT_TRUE(tcp_ask(web.netns.get(), "192.0.2.10", 80));
+  EXPECT_FALSE(tcp_ask(neighbour.netns.get(), "172.17.0.2", 81)) << "our own rules still hold";
+  ASSERT_EQ(std::system("/usr/sbin/iptables -P FORWARD ACCEPT; /usr/sbin/iptables -F FORWARD"), 0);
+}
+
 TEST_F(Sandboxes, DoNotReachTheHostsLoopback) {
   Sandbox a = run("a");
   Server server(host_.get(), 8000, "host", "127.0.0.1");

@@ -1,90 +1,37 @@
 #include "os/nftables.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 #include "base/text.h"
 #include "os/file.h"
-
-extern char** environ;
+#include "os/process.h"
 
 namespace proa::os {
 namespace {
 
 constexpr std::size_t kMaxOutput = 16 << 20;
 
-struct Output {
-  int status = 0;
-  std::string text, errors;
-};
-
-// posix_spawn: the daemon is never forked. Input comes from a memfd, so that nft can neither block us nor see a pipe
-// half written.
-Output run_nft(const std::vector<std::string>& arguments, std::string_view input) {
-  Fd script(check(::memfd_create("nft", MFD_CLOEXEC), "memfd_create"));
-  write_all(script.get(), input);
-  check(::lseek(script.get(), 0, SEEK_SET), "lseek");
-  // Output by memfd as well: one waitpid, no poll loop.
-  Fd out(check(::memfd_create("nft-out", MFD_CLOEXEC), "memfd_create"));
-  Fd err(check(::memfd_create("nft-err", MFD_CLOEXEC), "memfd_create"));
-
-  std::vector<char*> argv;
-  std::string name = "nft";
-  argv.push_back(name.data());
-  std::vector<std::string> copies(arguments);
-  for (std::string& argument : copies) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, script.get(), 0);
-  posix_spawn_file_actions_adddup2(&actions, out.get(), 1);
-  posix_spawn_file_actions_adddup2(&actions, err.get(), 2);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  pid_t pid = -1;
-  int code = ENOENT;
+std::string run_nft(std::vector<std::string> arguments, std::string_view input) {
+  RunOptions options;
   for (const char* path : {"/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft", "/usr/bin/nft"}) {
-    code = ::posix_spawn(&pid, path, &actions, &attributes, argv.data(), environ);
-    if (code != ENOENT) break;
+    if (exists(path)) {
+      options.spawn.path = path;
+      break;
+    }
   }
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (code == ENOENT) throw Error(ErrorKind::Unavailable, "nft is not installed (package nftables)", ENOENT);
-  if (code != 0) fail("start nft", code);
-
-  Output output;
-  pid_t ended;
-  do {
-    ended = ::waitpid(pid, &output.status, 0);
-  } while (ended < 0 && errno == EINTR);
-  check(ended, "wait for nft");
-  check(::lseek(out.get(), 0, SEEK_SET), "lseek");
-  check(::lseek(err.get(), 0, SEEK_SET), "lseek");
-  output.text = read_all(out.get(), kMaxOutput);
-  output.errors = read_all(err.get(), kMaxOutput);
-  return output;
-}
-
-void require_success(const Output& output) {
-  if (WIFEXITED(output.status) && WEXITSTATUS(output.status) == 0) return;
-  throw Error(ErrorKind::Internal, cat("nft: ", trim(output.errors).substr(0, 2000)));
+  if (options.spawn.path.empty()) throw Error(ErrorKind::Unavailable, "nft is not installed (package nftables)");
+  arguments.insert(arguments.begin(), "nft");
+  options.spawn.argv = std::move(arguments);
+  options.input = input;
+  options.output_limit = kMaxOutput;
+  RunResult result = run_program(options);
+  if (result.exit.code != 0) throw Error(ErrorKind::Internal, cat("nft: ", trim(result.err).substr(0, 2000)));
+  return std::move(result.out);
 }
 
 void set_element_list(NetlinkBatch& batch, std::string_view table, std::string_view map, std::span<const NftElement> elements) {
@@ -117,13 +64,9 @@ nfgenmsg generic_header(std::uint8_t family, std::uint16_t resource) {
 
 }  // namespace
 
-void nft_apply(std::string_view script) { require_success(run_nft({"-f", "-"}, script)); }
+void nft_apply(std::string_view script) { run_nft({"-f", "-"}, script); }
 
-std::string nft_query(const std::vector<std::string>& arguments) {
-  Output output = run_nft(arguments, "");
-  require_success(output);
-  return output.text;
-}
+std::string nft_query(const std::vector<std::string>& arguments) { return run_nft(arguments, ""); }
 
 std::string nft_field(std::string_view bytes) {
   std::string field(bytes);
