@@ -49,6 +49,8 @@ struct Download {
   store::Ingest& ingest;
   BytePipe& pipe;
   std::atomic<bool>& complete;
+  const std::atomic<bool>& abandoned;  // set: nobody wants the rest
+  bool gave_up = false;
 
   void run() {
     trace::Span span("pull.download");
@@ -62,6 +64,10 @@ struct Download {
         .restart = [&] { skip = ingest.received(); },
         .data =
             [&](std::span<const std::byte> piece) {
+              if (abandoned) {
+                gave_up = true;
+                throw Error(ErrorKind::Cancelled, "context canceled");
+              }
               std::uint64_t known = std::min<std::uint64_t>(skip, piece.size());
               skip -= known;
               piece = piece.subspan(known);
@@ -174,7 +180,8 @@ LayerInfo LayerFetch::from_registry(const oci::Descriptor& layer, const oci::Dig
   const std::string id = short_name(layer.digest);
   const auto total = static_cast<std::uint64_t>(layer.size);
   BytePipe pipe(kUnderWay);
-  std::atomic<bool> downloaded = false;
+  std::atomic<bool> downloaded = false, abandoned = false;
+  Download download{client, progress, layer, ingest, pipe, downloaded, abandoned};
   std::exception_ptr download_failure, unpack_failure;
   trace::Recorder* recorder = trace::current();
   int parent = trace::current_parent();
@@ -182,7 +189,7 @@ LayerInfo LayerFetch::from_registry(const oci::Descriptor& layer, const oci::Dig
     std::optional<trace::Scope> scope;
     if (recorder) scope.emplace(*recorder, parent);
     try {
-      Download{client, progress, layer, ingest, pipe, downloaded}.run();
+      download.run();
     } catch (...) {
       download_failure = std::current_exception();
       pipe.fail(download_failure);
@@ -200,19 +207,18 @@ LayerInfo LayerFetch::from_registry(const oci::Descriptor& layer, const oci::Dig
     span.set("bytes", static_cast<std::int64_t>(info->size));
   } catch (...) {
     unpack_failure = std::current_exception();
+    abandoned = !is_bad_data(to_error(unpack_failure));
   }
-  // The download goes on to its end even so: the blob is wanted (where the layer was there already), and if the bytes made
-  // no sense, their digest tells who is to blame. A stop ends it.
+  // The download goes on to its end where the layer was there already, for the blob is wanted, and where the bytes made no
+  // sense, for their digest tells who is to blame.
   pipe.close_reader();
   downloader.join();
-  if (download_failure) std::rethrow_exception(download_failure);
+  if (download_failure && !download.gave_up) std::rethrow_exception(download_failure);
   if (unpack_failure) {
-    try {
-      std::rethrow_exception(unpack_failure);
-    } catch (const Error& error) {
-      if (is_bad_data(error)) ingest.drop();
-      throw Error(error.kind(), cat("failed to register layer: ", error.message()), error.errno_code());
-    }
+    Error error = to_error(unpack_failure);
+    if (error.kind() == ErrorKind::Cancelled) throw error;
+    if (is_bad_data(error)) ingest.drop();
+    throw Error(error.kind(), cat("failed to register layer: ", error.message()), error.errno_code());
   }
   ingest.commit();
   return *info;

@@ -108,9 +108,12 @@ Response Client::State::exchange(Place& place, Request request) {
     attempt.tls = request.url.host == place.host.base.host ? place.host.tls : TlsOptions{};
     if (!authorization.empty()) attempt.headers.push_back(cat("Authorization: ", authorization));
     Response response = transport.send(attempt);
-    if (response.status == 401 && ours && attempts < kMaxAuthAttempts && place.auth->answer(response, authorization)) {
-      ++attempts;
-      continue;
+    if (response.status == 401 && ours && attempts < kMaxAuthAttempts) {
+      std::string context = cat(request.method == "HEAD" ? "Head " : "Get ", quoted(request.url.without_query()));
+      if (in_context(context, [&] { return place.auth->answer(response, authorization); })) {
+        ++attempts;
+        continue;
+      }
     }
     std::string location = response.header("location");
     if (!is_redirect(response.status) || location.empty()) return response;

@@ -86,8 +86,7 @@ void throw_status(const Response& response, const FailedRequest& failed) {
   std::string said = words(error);
   if (failed.what == "token") {
     if (response.status == 401 || response.status == 403) {
-      throw Error(ErrorKind::Unauthorized, cat("Get ", quoted(failed.url.without_query()), ": ",
-                                               error.code.empty() ? error.message : said));
+      throw Error(ErrorKind::Unauthorized, error.code.empty() ? error.message : said);
     }
     throw Error(ErrorKind::Unavailable, cat("Get ", quoted(failed.url.without_query()), ": received unexpected HTTP status: ",
                                             status_words(response.status)));
