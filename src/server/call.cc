@@ -19,7 +19,7 @@ Json Call::json_body() const {
   check_content_type(request);
   std::string text = request.read_body(kJsonLimit);
   if (trim(text).empty()) return JsonObject{};
-  Json value = in_context("invalid JSON", [&] { return json::parse(text); });
+  Json value = json::parse(text);
   return value.is_null() ? Json(JsonObject{}) : value;
 }
 
