@@ -11,6 +11,7 @@
 #include "engine/explain.h"
 #include "engine/lifecycle.h"
 #include "engine/names.h"
+#include "engine/housekeeping.h"
 #include "engine/ps.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -91,13 +92,9 @@ void Containers::remove_stopped(Container& container, bool volumes) {
   FAILPOINT("remove.after_row");
   rooms_.explain->container_removed(id);
   rooms_.execs->forget_container(id);
-  rooms_.snapshots->remove(id);
   auto directory = os::path_join(rooms_.containers_dir, id);
-  if (os::exists(directory)) {
-    auto trash = os::path_join(rooms_.trash_dir, cat("container-", id));
-    os::rename_path(directory, trash);
-    rooms_.workers->run("deleting a removed container", [trash] { os::remove_tree(trash); });
-  }
+  if (os::exists(directory)) os::rename_path(directory, os::path_join(rooms_.trash_dir, cat("container-", id)));
+  empty_trash_soon(rooms_);
   for (const auto& point : definition->mounts) {
     if (point.type != volume::Type::Volume) continue;
     rooms_.volumes->release(point.name, id);

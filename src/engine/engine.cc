@@ -33,7 +33,6 @@
 #include "os/file.h"
 #include "store/blobs.h"
 #include "store/database.h"
-#include "store/lease.h"
 #include "volume/volumes.h"
 
 namespace proa::engine {
@@ -76,7 +75,6 @@ struct Engine::House {
   Config config;
   store::Database database;
   store::Blobs blobs;
-  store::Leases leases;
   image::Layers layers;
   image::Snapshots snapshots;
   image::Images images;
@@ -108,7 +106,6 @@ struct Engine::House {
       : config(std::move(given)),
         database(os::path_join(prepared(config).data_root, "proa.db")),
         blobs(os::path_join(config.data_root, "content")),
-        leases(database),
         layers(config.data_root),
         snapshots(config.data_root, layers),
         images(database, blobs, layers),

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/mount.h"
 #include "os/process.h"
 #include "os/socket.h"
 #include "shim/client.h"
@@ -33,7 +34,10 @@ os::Spawned spawn_shim(const std::string& program, const std::string& id, const 
   span.set("program", program);
   os::Fd null = os::open_file("/dev/null", O_RDWR);
   os::SpawnOptions options;
-  options.path = program;
+  // A container sees the shim's file as /proc/self/exe until its own program is executed: it must not be able to write
+  // to the host's through it (CVE-2019-5736).
+  os::Fd sealed = os::read_only_file(program);
+  options.path = os::fd_path(sealed.get());
   options.argv = {"proa-shim", id};
   options.env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
   for (const char* name : {"PROA_FAILPOINTS_ON", "PROA_FAILPOINTS_DIR"}) {
@@ -66,7 +70,8 @@ void await_predecessor(const std::string& run_dir) {
       if (i > 500) break;  // dead, and nobody's to clear: left by an earlier daemon
     }
   }
-  if (listens && os::exists(run_dir)) throw Error(ErrorKind::Conflict, cat("a shim of this container still runs: ", run_dir));
+  if (listens && os::exists(run_dir))
+    throw Error(ErrorKind::Conflict, cat("a shim of this container still runs: ", run_dir));
   os::remove_tree(run_dir);  // an old exit.json must not be taken for the new one
 }
 
@@ -80,7 +85,8 @@ shim::Started await(int socket, std::chrono::seconds limit, const std::string& i
     int ready = left <= 0 ? 0 : ::poll(&item, 1, static_cast<int>(left));
     if (ready < 0 && errno == EINTR) continue;
     os::check(ready, "poll");
-    if (ready == 0) throw Error(ErrorKind::Deadline, cat("container ", id, " did not start within ", limit.count(), " s"));
+    if (ready == 0)
+      throw Error(ErrorKind::Deadline, cat("container ", id, " did not start within ", limit.count(), " s"));
     auto packet = shim::receive_packet(socket);
     if (!packet) throw Error(ErrorKind::Internal, cat("the shim of container ", id, " died while starting it"));
     return shim::started_from_json(shim::unwrap_reply(packet->body));

@@ -212,7 +212,8 @@ void Monitor::Inside::lost(const std::string& id) {
   forget(id);
 }
 
-// True while the shim may still touch what a new start of its container needs: it stops listening when it has cleaned up.
+// True while the shim may still touch what a new start of its container needs: it stops listening when it has cleaned
+// up.
 bool Monitor::Inside::cleaning(const std::string& id) const {
   try {
     os::connect_unix(os::path_join(dir(id), "control.sock"), SOCK_SEQPACKET);

@@ -18,7 +18,8 @@ class Monitor {
   struct Callbacks {
     std::function<void(const std::string& container_id, const shim::ExitRecord&)> on_exit;       // init
     std::function<void(const std::string& container_id, const shim::ExitRecord&)> on_exec_exit;  // record.exec_id
-    std::function<void(const std::string& container_id, const std::string& exec_id, const std::string& client_id)> on_detach;
+    std::function<void(const std::string& container_id, const std::string& exec_id, const std::string& client_id)>
+        on_detach;
     std::function<void(const std::string& container_id)> on_oom;
   };
 

@@ -101,12 +101,10 @@ class MonitorTest : public ::testing::Test {
     std::vector<std::pair<std::string, shim::ExitRecord>> exits, execs;
   };
   Monitor::Callbacks callbacks() {
-    return {.on_exit = [this](const std::string& id, const shim::ExitRecord& record) {
-              seen_.lock()->exits.emplace_back(id, record);
-            },
-            .on_exec_exit = [this](const std::string& id, const shim::ExitRecord& record) {
-              seen_.lock()->execs.emplace_back(id, record);
-            },
+    return {.on_exit = [this](const std::string& id,
+                              const shim::ExitRecord& record) { seen_.lock()->exits.emplace_back(id, record); },
+            .on_exec_exit = [this](const std::string& id,
+                                   const shim::ExitRecord& record) { seen_.lock()->execs.emplace_back(id, record); },
             .on_detach = nullptr,
             .on_oom = nullptr};
   }
@@ -232,8 +230,13 @@ TEST_F(MonitorTest, ExecExitIsToldBeforeItsStreamEnds) {
     shim::ExecRequest exec;
     exec.exec_id = cat("x", i);
     exec.process = request("e", {"sh", "-c", cat("exit ", i)}).spec.process;
-    exec.attach = shim::AttachStream{.use_stdin = false, .use_stdout = true, .use_stderr = true,
-                                     .framing = shim::Framing::Raw, .detach_keys = "", .early_stdin = "", .client_id = ""};
+    exec.attach = shim::AttachStream{.use_stdin = false,
+                                     .use_stdout = true,
+                                     .use_stderr = true,
+                                     .framing = shim::Framing::Raw,
+                                     .detach_keys = "",
+                                     .early_stdin = "",
+                                     .client_id = ""};
     client.exec(exec, its.get());
     its.reset();
     char byte;

@@ -8,6 +8,7 @@
 #include "engine/exits.h"
 #include "engine/explain.h"
 #include "engine/health.h"
+#include "engine/housekeeping.h"
 #include "engine/lifecycle.h"
 #include "engine/monitor.h"
 #include "engine/restart_policy.h"
@@ -140,10 +141,7 @@ void recover(Rooms& rooms) {
     rooms.exits->apply(*container, {.exit_code = 255, .signal = 0, .oom_killed = false, .finished_at = now()});
   }
   remove_unowned_directories(rooms);
-  rooms.workers->run("emptying the trash", [&rooms] {
-    rooms.snapshots->empty_trash();
-    for (const auto& name : os::list_dir(rooms.trash_dir)) os::remove_tree(os::path_join(rooms.trash_dir, name));
-  });
+  empty_trash_soon(rooms);
   start_again(rooms);
 }
 

@@ -68,6 +68,7 @@ struct Rooms {
   Lifecycle* lifecycle = nullptr;
   Exits* exits = nullptr;
   Health* health = nullptr;
+  std::atomic<bool> trash_scheduled = false;
   std::atomic<bool> stopping = false;  // shutdown: no restart, no new start
 };
 

@@ -357,9 +357,9 @@ void Lifecycle::start(std::string_view reference) {
   container->run.restart_delay = 0;
   try {
     start_locked(*container);
-  } catch (const Error& error) {
+  } catch (const Error&) {
     if (container->definition()->host_config.auto_remove) {
-      container->count_exit(container->state().exit_code, error.message());
+      container->count_exit(container->state().exit_code, "");  // the reason is this request's answer, not the waiter's
       rooms_.containers->remove_stopped(*container, true);
     }
     throw;
