@@ -32,6 +32,14 @@ void set_opaque(const std::string& path) {
   os::check(::setxattr(path.c_str(), std::string(kOpaqueXattr).c_str(), "y", 1, 0), "mark as opaque");
 }
 
+// Names of hostile entries are in messages, and messages end in terminals.
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
 [[noreturn]] void refuse(std::string_view what) { throw Error(ErrorKind::InvalidArgument, std::string(what)); }
 
 }  // namespace
@@ -53,7 +61,9 @@ ExtractResult Extractor::run() {
     try {
       apply(*entry);
     } catch (const Error& error) {
-      throw Error(error.kind(), cat("tar entry ", quoted(entry->path.substr(0, 200)), ": ", error.message()), error.errno_code());
+      // What the reader throws while content is read names its entry already.
+      std::string where = error.message().starts_with("tar entry ") ? "" : cat("tar entry ", quoted(entry->path.substr(0, 200)), ": ");
+      throw Error(error.kind(), printable(cat(where, error.message())), error.errno_code());
     }
     ++result_.entries;
     result_.disk += entry->type == EntryType::File ? (stored_ + 4095) / 4096 * 4096 : entry->type == EntryType::Directory ? 4096 : 0;

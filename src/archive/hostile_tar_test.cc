@@ -6,6 +6,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 #include "archive/layer_entries.h"
 #include "archive/raw_tar.h"
 #include "base/id.h"
@@ -130,6 +133,7 @@ std::vector<Case> names() {
       {"8 path beyond 4096", none + pax_header(pax("path", std::string(2100, 'a') + "/" + std::string(2100, 'b'))) + file("x") + end(), Verdict::Refused},
       {"9 not UTF-8", none + file("\xff\xfe") + end(), Verdict::Applied, [](auto& p) { return content(p, "\xff\xfe") == "x"; }},
       {"10 control characters", none + file("a\n\x1b[31m\"") + end(), Verdict::Applied, [](auto& p) { return content(p, "a\n\x1b[31m\"") == "x"; }},
+      {"10 control characters in what is refused", none + symlink("a\n\x1b[31m", "nowhere") + file("a\n\x1b[31m/b") + end(), Verdict::Refused},
       {"11 through an absolute symlink", none + symlink("d", "/hostmarker") + file("d/f") + end(), Verdict::Refused},
       {"11 through a relative symlink", none + symlink("d", "../victim") + file("d/f") + end(), Verdict::Refused},
       {"11 through a symlink that has a target inside", none + directory("hostmarker") + symlink("d", "/../hostmarker") + file("d/f") + end(), Verdict::Applied, [](auto& p) { return content(p, "hostmarker/f") == "x"; }},
@@ -281,6 +285,7 @@ TEST_P(HostileTar, EndsAsSecurityMdSays) {
   Place place;
   std::string error = attempt(place, c.tar);
   EXPECT_EQ(error.empty(), c.verdict == Verdict::Applied) << error;
+  if (std::getenv("PROA_SHOW_VERDICTS")) std::printf("%s: %s\n", c.name, error.c_str());
   if (c.check && error.empty()) {
     EXPECT_TRUE(c.check(place));
   }
