@@ -1,4 +1,9 @@
 // proa-shim: the keeper of one container. Started by proad alone.
+#include <sys/prctl.h>
+
 #include "shim/shim.h"
 
-int main() { return proa::shim::shim_main(); }
+int main() {
+  ::prctl(PR_SET_NAME, "proa-shim");  // it was executed by a descriptor's number
+  return proa::shim::shim_main();
+}
