@@ -170,7 +170,7 @@ int run_port(Call& call) {
     std::string port = cat(number, "/", protocol.value_or("tcp"));
     const Json* bindings = ports ? json::find(*ports, port) : nullptr;
     std::vector<std::string> lines = bindings ? addresses(*bindings) : std::vector<std::string>{};
-    if (lines.empty()) throw ExitWith{1, cat("Error: No public port '", port, "' published for ", container)};
+    if (lines.empty()) throw ExitWith{1, cat("Error: No public port '", call.arguments()[1], "' published for ", container)};
     out_line(join(lines, "\n"));
     return 0;
   }

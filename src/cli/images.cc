@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "base/units.h"
 #include "cli/console.h"
 #include "cli/listing_text.h"
 #include "cli/table.h"
@@ -86,7 +87,9 @@ int run_images(Call& call) {
       row["Repository"] = name.repository, row["Tag"] = name.tag, row["Digest"] = name.digest;
       row["CreatedSince"] = created > 0 ? ago(created) : "N/A";
       row["CreatedAt"] = created_at(created);
-      row["Size"] = row["VirtualSize"] = size_text(static_cast<double>(json::int_at(image, "Size")));
+      auto size = static_cast<double>(json::int_at(image, "Size"));
+      row["Size"] = size_text(size);
+      row["VirtualSize"] = human_size(size);
       row["Containers"] = containers < 0 ? "N/A" : cat(containers);
       row["SharedSize"] = row["UniqueSize"] = "N/A";
       rows.push_back(std::move(row));

@@ -22,13 +22,15 @@ std::string volume_json(const std::string& name) { return cat("/volumes/", path_
 
 constexpr Source kSources[] = {{"container", container_json}, {"image", image_json}, {"network", network_json}, {"volume", volume_json}};
 
-Finder finder_of(Call& call, const char* type) {
+Finder finder_of(Call& call, const char* type, bool typed = true) {
   for (const Source& source : kSources) {
     if (std::string_view(type) != source.type) continue;
     bool size = std::string_view(type) == "container" && call.flags.on("size");
-    return [&call, source, size](const std::string& name) -> std::optional<Json> {
+    return [&call, source, size, typed](const std::string& name) -> std::optional<Json> {
       if (name.empty()) return std::nullopt;
-      return call.session.find(source.path(name), size ? Query{{"size", "1"}} : Query{});
+      Query query = size ? Query{{"size", "1"}} : Query{};
+      // Asked for one kind, the daemon's own words say what is missing.
+      return typed ? std::optional<Json>(call.session.get(source.path(name), query)) : call.session.find(source.path(name), query);
     };
   }
   return nullptr;
@@ -80,23 +82,21 @@ int run_inspect(Call& call) {
     return inspect_each(call, find, [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
   }
   auto find_any = [&](const std::string& name) -> std::optional<Json> {
-    for (const Source& source : kSources) if (auto object = finder_of(call, source.type)(name)) return object;
+    for (const Source& source : kSources) if (auto object = finder_of(call, source.type, false)(name)) return object;
     return std::nullopt;
   };
-  return inspect_each(call, find_any, [](const std::string& name) { return cat("error: no such object: ", name); });
+  return inspect_each(call, find_any, [](const std::string& name) { return cat("Error: No such object: ", name); });
 }
 
-int run_container_inspect(Call& call) {
-  return inspect_each(call, finder_of(call, "container"), [](const std::string& name) { return cat("Error response from daemon: No such container: ", name); });
+namespace {
+int inspect_typed(Call& call, const char* type) {
+  return inspect_each(call, finder_of(call, type), [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
 }
-int run_image_inspect(Call& call) {
-  return inspect_each(call, finder_of(call, "image"), [](const std::string& name) { return cat("Error response from daemon: No such image: ", name); });
-}
-int run_network_inspect(Call& call) {
-  return inspect_each(call, finder_of(call, "network"), [](const std::string& name) { return cat("Error response from daemon: network ", name, " not found"); });
-}
-int run_volume_inspect(Call& call) {
-  return inspect_each(call, finder_of(call, "volume"), [](const std::string& name) { return cat("Error response from daemon: get ", name, ": no such volume"); });
-}
+}  // namespace
+
+int run_container_inspect(Call& call) { return inspect_typed(call, "container"); }
+int run_image_inspect(Call& call) { return inspect_typed(call, "image"); }
+int run_network_inspect(Call& call) { return inspect_typed(call, "network"); }
+int run_volume_inspect(Call& call) { return inspect_typed(call, "volume"); }
 
 }  // namespace proa::cli

@@ -60,6 +60,7 @@ JsonObject row_of(const Json& container, bool truncate) {
   row["CreatedAt"] = created_at(created);
   row["RunningFor"] = ago(created);
   row["Ports"] = ports_text(json::find(container, "Ports"));
+  row["Platform"] = nullptr;
   row["State"] = json::string_at(container, "State");
   row["Status"] = status;
   std::string size = size_text(static_cast<double>(json::int_at(container, "SizeRw")));
@@ -93,7 +94,7 @@ int run_list(Call& call) {
   if (flags.on("latest") && last == -1) last = 1;
   if (flags.on("all")) query.emplace_back("all", "1");
   if (last > 0) query.emplace_back("limit", cat(last));
-  if (size || (!format.empty() && !format.starts_with("json") && listing.mentions("Size"))) query.emplace_back("size", "1");
+  if (size || (!format.empty() && !format.starts_with("json") && (listing.mentions("Size") || format.find("json .") != std::string::npos))) query.emplace_back("size", "1");
   add_filters(query, flags.list("filter"));
   Json reply = call.session.get("/containers/json", query);
   std::vector<JsonObject> rows;

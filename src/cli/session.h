@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/time.h"
 #include "base/trace.h"
 #include "client/api.h"
 
@@ -37,6 +38,7 @@ class Session {
   const std::string& host();  // "unix:///run/proa.sock"
   trace::Recorder& recorder() { return recorder_; }
   const std::string& trace_id() const { return trace_id_; }
+  std::int64_t begin() const { return begin_; }  // when the command began, monotonic
 
   // The reply's JSON (null if it has no body).
   Json get(std::string_view path, const Query& query = {});
@@ -58,6 +60,7 @@ class Session {
   auto translated(F&& f);
 
   GlobalOptions options_;
+  std::int64_t begin_ = monotonic_now();
   trace::Recorder recorder_{"proa"};
   trace::Scope scope_{recorder_};
   std::string trace_id_, host_;

@@ -57,11 +57,11 @@ class Aligner {
   std::string out_;
 };
 
-Template parse_format(std::string_view format) {
+Template parse_format(std::string_view format, int status, std::string_view what) {
   try {
     return Template(format);
   } catch (const Error& error) {
-    throw ExitWith{64, cat("template parsing error: ", error.message())};
+    throw ExitWith{status, cat(what, error.message())};
   }
 }
 
@@ -83,7 +83,7 @@ Listing::Listing(std::span<const Column> columns, std::string_view format, std::
     : columns_(columns),
       table_(format.empty() ? otherwise.starts_with("table") : format.starts_with("table")),
       type_(type),
-      template_(parse_format(body_of(format.empty() || format == "table" ? otherwise : format))) {}
+      template_(parse_format(body_of(format.empty() || format == "table" ? otherwise : format), 1, "failed to parse template: ")) {}
 
 std::string Listing::render(const std::vector<JsonObject>& rows) const {
   std::string text;
@@ -98,6 +98,7 @@ std::string Listing::render(const std::vector<JsonObject>& rows) const {
     std::sort(keys.begin(), keys.end());
     JsonObject sorted;
     for (const std::string& key : keys) sorted[key] = row.at(key);
+    sorted["\x01row"] = true;  // its JSON is Go's json.Marshal: < > & escaped
     try {
       text += template_.execute(Json(std::move(sorted)), {.type = type_}) + "\n";
     } catch (const Error& error) {
@@ -109,7 +110,7 @@ std::string Listing::render(const std::vector<JsonObject>& rows) const {
 
 std::string render_object(std::string_view format, const Json& object) {
   if (format == "json") return json::text(object) + "\n";
-  return parse_format(unescape_format(format)).execute(object) + "\n";
+  return parse_format(unescape_format(format), 64, "template parsing error: ").execute(object) + "\n";
 }
 
 }  // namespace proa::cli

@@ -178,7 +178,7 @@ std::optional<Value> call_text_function(std::string_view name, const Arguments& 
   auto want = [&](std::size_t count) {
     if (a.size() != count) bad(cat("wrong number of args for ", name, ": want ", count, " got ", a.size()));
   };
-  if (name == "json") return want(1), header ? a[0] : text_value(json::text(visible(a[0].json)));
+  if (name == "json") return want(1), header ? a[0] : text_value(json::text(visible(a[0].json), json::find(a[0].json, "\x01row") ? json::Escape::Html : json::Escape::Minimal));
   if (name == "join") return join_values(a);
   if (name == "split") return split_text(a);
   if (name == "title") return want(1), header ? a[0] : text_value(title_case(print(a[0])));
