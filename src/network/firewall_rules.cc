@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "network/state.h"
@@ -65,6 +66,15 @@ void Networks::State::apply_firewall() {
 void Networks::State::ensure_firewall() {
   std::lock_guard guard(firewall_mutex);
   if (!firewall_ready) apply_firewall_locked();
+}
+
+// After somebody deleted a table of our name: us, replacing it, or a stranger.
+void Networks::State::restore_lost_firewall() {
+  std::lock_guard guard(firewall_mutex);
+  if (!firewall_ready) return;
+  if (os::nft_query({"list", "tables", "ip"}).find(cat("table ip ", config.table, "\n")) != std::string::npos) return;
+  log::warn("the firewall rules were removed from outside; they are put back", {{"table", config.table}});
+  apply_firewall_locked();
 }
 
 void Networks::State::change_ports_locked(os::NftChange change, const std::vector<FirewallPort>& ports) {

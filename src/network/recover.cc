@@ -194,6 +194,7 @@ void Networks::recover(std::span<const LiveContainer> live) {
     }
   }
   state.apply_firewall();
+  state.firewall_watch.start(state.config.table, [&state] { state.restore_lost_firewall(); });
 }
 
 }  // namespace proa::network

@@ -11,6 +11,7 @@
 #include "network/bridge.h"
 #include "network/dns.h"
 #include "network/firewall.h"
+#include "network/firewall_watch.h"
 #include "network/ipam.h"
 #include "network/networks.h"
 #include "network/plug.h"
@@ -64,6 +65,8 @@ struct Networks::State {
   // Kept open: to close one the kernel waits for an RCU grace period if elements were removed.
   std::unique_ptr<os::NetlinkSocket> nft_socket;
 
+  FirewallWatch firewall_watch;  // last: its thread uses what stands above
+
   // networks.cc
   void load();
   std::vector<os::IpPrefix> taken_subnets(Tables& now, std::string_view but_device);
@@ -93,6 +96,7 @@ struct Networks::State {
   // firewall_rules.cc
   void apply_firewall();  // all of it
   void ensure_firewall();
+  void restore_lost_firewall();
   void publish(const std::vector<FirewallPort>& ports);
   void unpublish(const std::vector<FirewallPort>& ports);
   void apply_firewall_locked();
