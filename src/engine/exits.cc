@@ -92,6 +92,7 @@ void Exits::apply(Container& container, const ExitReport& report) {
     if (rooms_.health) rooms_.health->stop(container.id());
     rooms_.roster->change_state(container, [&](State& state) {
       state.status = delay ? Status::Restarting : Status::Exited;
+      if (delay) ++state.restart_count;
       state.pid = 0;
       state.start_ticks = 0;
       state.exit_code = report.exit_code;
@@ -155,7 +156,6 @@ void Exits::restart(const std::shared_ptr<Container>& container) {
   if (container->epoch().removed || state.status != Status::Restarting || state.stopped_by_user || rooms_.stopping) return;
   trace::Recorder recorder("proad");
   trace::Scope scope(recorder);
-  rooms_.roster->change_state(*container, [](State& s) { ++s.restart_count; });
   try {
     rooms_.lifecycle->start_locked(*container);
   } catch (const Error& error) {

@@ -13,6 +13,8 @@ void no_swarm(Call&) {
 
 void no_plugins(Call& call) { call.reply(200, JsonArray{}); }
 
+void no_such_plugin(Call& call) { throw Error(ErrorKind::NotFound, cat("plugin ", quoted(call.part()), " not found")); }
+
 void absent(Call& call) {
   throw Error(ErrorKind::NotImplemented, cat("this version of Proa does not implement ", call.request.method, " ", call.request.path));
 }
@@ -21,6 +23,7 @@ void no_build(Call&) { throw Error(ErrorKind::NotImplemented, "this version of P
 
 constexpr Route kRoutes[] = {
     {"GET", "/plugins", no_plugins},
+    {"GET", "/plugins/{*}/json", no_such_plugin},
     {"*", "/plugins/{*}", absent},
     {"*", "/swarm", no_swarm},
     {"*", "/swarm/{*}", no_swarm},

@@ -88,4 +88,4 @@ def test_volume_commands(engine, program):
     assert engine.run("volume", "ls", "-q", "--filter", "label=k=v", program=program).out == "vol1\n"
     assert engine.run("volume", "rm", "vol1", program=program).out == "vol1\n"
     missing = engine.run("volume", "inspect", "vol1", program=program)
-    assert missing.code == 1 and "no such volume: vol1" in missing.err.lower()
+    assert missing.code == 1 and "no such volume" in missing.err.lower()
