@@ -44,7 +44,7 @@ std::map<std::string, std::string> completions() {
 std::string bash_script() {
   std::string cases;
   for (const auto& [path, words] : completions()) cases += cat("    '", path, "') words='", words, "' ;;\n");
-  return cat(R"(# proa completion for bash
+  return cat(R"sh(# proa completion for bash
 _proa() {
   local current="${COMP_WORDS[COMP_CWORD]}" path="" words="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -52,7 +52,7 @@ _proa() {
     case "$path" in '') path="$word" ;; container|image|network|volume|system) path="$path $word" ;; *) break ;; esac
   done
   case "$path" in
-)", cases, R"(  esac
+)sh", cases, R"sh(  esac
   case "$current$path" in
     -*) ;;
     *start|*restart|*rm|*logs|*inspect|*explain|*stop|*kill|*exec|*attach|*wait|*top|*port|*rename|*pause|*unpause|*diff|*cp|*update)
@@ -62,7 +62,7 @@ _proa() {
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _proa proa
-)");
+)sh");
 }
 
 std::string fish_script() {

@@ -1,4 +1,0 @@
-#include "cli/verbs.h"
-#include "cli/explain.h"
-namespace proa::cli {
-}
