@@ -125,6 +125,14 @@ std::string full_path(const CgroupHandle& cgroup, const CgroupWrite& write) {
   return dir ? os::path_join(*dir, write.file) : "";
 }
 
+// v2: what the parents hand down. v1: a hierarchy is mounted or it is not.
+bool has_controller(const CgroupHandle& cgroup, const std::string& controller) {
+  auto dir = cgroup.layout.directory(controller, cgroup.path);
+  if (!dir || !cgroup.layout.unified) return dir.has_value();
+  auto words = split(trim(os::try_read_file(os::path_join(*dir, "cgroup.controllers")).value_or("")), ' ');
+  return controller == "cgroup" || std::find(words.begin(), words.end(), controller) != words.end();
+}
+
 void apply_writes(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& writes,
                   std::vector<std::string>& warnings) {
   os::Fd file;
@@ -136,7 +144,7 @@ void apply_writes(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& wr
       opened = path;
     }
     bool missing = !file && (path.empty() || errno == ENOENT);
-    if (missing && (write.optional || path.empty())) {
+    if (missing && (write.optional || !has_controller(cgroup, write.controller))) {
       warnings.push_back(cat("this kernel has no ", write.file, ": the limit was left out"));
       continue;
     }

@@ -26,6 +26,7 @@
 namespace proa::runtime {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -374,6 +375,40 @@ TEST_F(Container, KeepsToItsLimits) {
   EXPECT_GT(used.memory_max_usage, 10U << 20);
   EXPECT_EQ(used.pids_limit, 20U);
   EXPECT_GT(used.cpu_total, 0U);
+  EXPECT_TRUE(destroy_cgroup(created.cgroup));
+}
+
+// The controllers may all belong to version 1 here; groups, freezing and killing are version 2's all the same.
+TEST_F(Container, LivesInAVersionTwoGroup) {
+  std::string unified = "/sys/fs/cgroup/unified";
+  if (os::find_cgroups().unified) unified = "/sys/fs/cgroup";
+  if (!os::find_cgroups(unified).unified) GTEST_SKIP() << "no cgroup2 is mounted";
+  auto wanted = spec("cat /proc/self/cgroup; sleep 60 & sleep 60");
+  wanted.mounts.pop_back();
+  wanted.linux.resources.emplace();
+  wanted.linux.resources->pids = oci::PidsLimits{20};
+  auto [reader, writer] = os::make_pipe();
+  auto with = options();
+  with.cgroup_root = unified;
+  with.stdio = {-1, writer.get(), writer.get()};
+  Created created;
+  try {
+    created = run(wanted, std::move(with));
+  } catch (const Error& error) {
+    if (error.message().starts_with("attach the device filter")) GTEST_SKIP() << "no BPF for cgroups: " << error.what();
+    throw;
+  }
+  writer.reset();
+  std::string out;
+  for (char byte = 0; out.find("0::") == std::string::npos || byte != '\n'; out += byte) {
+    ASSERT_EQ(::read(reader.get(), &byte, 1), 1);
+  }
+  EXPECT_THAT(out, HasSubstr("0::/proa-test/" + id_ + "\n"));
+  EXPECT_THAT(pids(created.cgroup), Contains(created.pid));
+  freeze(created.cgroup);
+  EXPECT_TRUE(is_frozen(created.cgroup));
+  kill_all(created.cgroup, SIGKILL);
+  EXPECT_EQ(os::wait_exit(created.pidfd.get(), 5000)->signal, SIGKILL);
   EXPECT_TRUE(destroy_cgroup(created.cgroup));
 }
 
