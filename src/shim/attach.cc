@@ -17,7 +17,8 @@ std::string frame_header(Stream stream, std::size_t size) {
   return header;
 }
 
-AttachedClient::AttachedClient(Loop& loop, Owner& owner, AttachStream stream, os::Fd socket, std::string spill_directory)
+AttachedClient::AttachedClient(Loop& loop, Owner& owner, AttachStream stream, os::Fd socket,
+                               std::string spill_directory)
     : loop_(loop),
       owner_(owner),
       stream_(std::move(stream)),

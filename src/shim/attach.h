@@ -25,7 +25,7 @@ class AttachedClient : public Source {
     virtual void input(AttachedClient& client, std::string_view bytes) = 0;
     virtual void input_ended(AttachedClient& client) = 0;  // half-close, or death
     virtual void detached(AttachedClient& client) = 0;     // by its keys
-    virtual void relieved(AttachedClient& client) = 0;     // some bytes left, or the client has: see congested(), gone()
+    virtual void relieved(AttachedClient& client) = 0;  // some bytes left, or the client has: see congested(), gone()
   };
 
   AttachedClient(Loop& loop, Owner& owner, AttachStream stream, os::Fd socket, std::string spill_directory);

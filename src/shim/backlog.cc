@@ -13,7 +13,8 @@ bool Backlog::spill(std::string_view bytes) {
   if (!file_) return false;
   std::size_t done = 0;
   while (done < bytes.size()) {
-    ssize_t wrote = ::pwrite(file_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(file_end_ + done));
+    ssize_t wrote =
+        ::pwrite(file_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(file_end_ + done));
     if (wrote <= 0) return false;  // disk full: what was written is past file_end_ and does not count
     done += static_cast<std::size_t>(wrote);
   }

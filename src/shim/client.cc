@@ -30,8 +30,10 @@ Json exchange(int socket, std::string_view operation, Json body, const std::vect
     if (!packet) throw Error(ErrorKind::Unavailable, cat("the shim died during ", operation));
     return unwrap_reply(packet->body);
   } catch (const Error& error) {
-    if (error.errno_code() == EAGAIN) throw Error(ErrorKind::Deadline, cat("the shim did not answer ", operation), EAGAIN);
-    if (error.errno_code() == EPIPE) throw Error(ErrorKind::Unavailable, cat("the shim died during ", operation), EPIPE);
+    if (error.errno_code() == EAGAIN)
+      throw Error(ErrorKind::Deadline, cat("the shim did not answer ", operation), EAGAIN);
+    if (error.errno_code() == EPIPE)
+      throw Error(ErrorKind::Unavailable, cat("the shim died during ", operation), EPIPE);
     throw;
   }
 }

@@ -27,7 +27,7 @@ class Client {
   void resume() const;
   void update(const oci::Resources& resources) const;
   std::vector<pid_t> pids() const;  // of the cgroup, as the host sees them
-  Json stats() const;  // the cgroup's numbers as members of docker's StatsResponse
+  Json stats() const;               // the cgroup's numbers as members of docker's StatsResponse
   void close_stdin(const std::string& exec_id = "") const;
   // The exit was recorded: the shim leaves as soon as clients have their last bytes.
   void shutdown() const;

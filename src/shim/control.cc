@@ -71,7 +71,8 @@ LogOptions log_options_from_json(const Json& value) {
   log.max_file = static_cast<int>(json::int_at(value, "max_file"));
   if (const Json& attributes = member(value, "attributes"); attributes.is_object()) {
     for (const auto& item : attributes.get_object()) {
-      if (item.value().is_string()) log.attributes[std::string(item.key())] = std::string_view(item.value().get_string());
+      if (item.value().is_string())
+        log.attributes[std::string(item.key())] = std::string_view(item.value().get_string());
     }
   }
   return log;
@@ -203,7 +204,8 @@ ExecRequest exec_request_from_json(const Json& value) {
   request.exec_id = json::string_at(value, "exec_id");
   request.process = oci::process_from_json(member(value, "process"));
   request.open_stdin = json::bool_at(value, "open_stdin");
-  if (const Json& attach = member(value, "attach"); attach.is_object()) request.attach = attach_stream_from_json(attach);
+  if (const Json& attach = member(value, "attach"); attach.is_object())
+    request.attach = attach_stream_from_json(attach);
   return request;
 }
 

@@ -82,8 +82,8 @@ struct State {
   UnixNanos started_at = kZeroTime;
   std::string cgroup;
   bool paused = false;
-  std::vector<std::string> execs;      // running ones
-  int clients = 0;                     // attached now
+  std::vector<std::string> execs;  // running ones
+  int clients = 0;                 // attached now
   std::optional<ExitRecord> exited;
 };
 
@@ -116,7 +116,8 @@ ExecRequest exec_request_from_json(const Json& value);
 Json to_json(const Notice& notice);
 Notice notice_from_json(const Json& value);
 
-// A reply is {"ok": body, "events": [...]} or {"error": {kind, errno, message}, "events": [...]}; a notice {"notice": ...}.
+// A reply is {"ok": body, "events": [...]} or {"error": {kind, errno, message}, "events": [...]}; a notice {"notice":
+// ...}.
 Json reply(Json body, const std::vector<trace::Event>& events);
 Json reply(const Error& error, const std::vector<trace::Event>& events);
 // Adopts the events into this thread's recorder, then returns the body or throws the error.

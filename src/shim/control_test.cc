@@ -26,8 +26,12 @@ TEST(Control, CreateRequestSurvivesTheWire) {
   request.log.max_file = 3;
   request.log.attributes = {{"tag", "x"}};
   request.runtime = {"/usr/sbin/runc", "--debug"};
-  request.attach.push_back({.use_stdin = true, .use_stdout = false, .use_stderr = true, .framing = Framing::Raw,
-                            .detach_keys = std::string("\x10\x00\xff", 3), .early_stdin = std::string("\x80\n\0", 3),
+  request.attach.push_back({.use_stdin = true,
+                            .use_stdout = false,
+                            .use_stderr = true,
+                            .framing = Framing::Raw,
+                            .detach_keys = std::string("\x10\x00\xff", 3),
+                            .early_stdin = std::string("\x80\n\0", 3),
                             .client_id = "c"});
   request.fds = {"rootfs", "attach:0"};
 

@@ -20,11 +20,16 @@ UnixNanos time_at(const Json& value, std::string_view key) {
 }  // namespace
 
 Json to_json(const ExitRecord& record) {
-  JsonObject out{{"exec_id", record.exec_id},         {"exit_code", record.exit_code},
-                 {"signal", record.signal},           {"core_dumped", record.core_dumped},
-                 {"oom_killed", record.oom_killed},   {"reason", record.reason},
-                 {"started_at", record.started_at},   {"finished_at", record.finished_at},
-                 {"logged_bytes", record.logged_bytes}, {"dropped_log_bytes", record.dropped_log_bytes}};
+  JsonObject out{{"exec_id", record.exec_id},
+                 {"exit_code", record.exit_code},
+                 {"signal", record.signal},
+                 {"core_dumped", record.core_dumped},
+                 {"oom_killed", record.oom_killed},
+                 {"reason", record.reason},
+                 {"started_at", record.started_at},
+                 {"finished_at", record.finished_at},
+                 {"logged_bytes", record.logged_bytes},
+                 {"dropped_log_bytes", record.dropped_log_bytes}};
   return out;
 }
 

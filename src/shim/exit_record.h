@@ -1,5 +1,5 @@
-// What is known about a process that ended. The container's own is published as RUN_DIR/exit.json before anybody is told:
-// it is the truth about an exit that the daemon missed.
+// What is known about a process that ended. The container's own is published as RUN_DIR/exit.json before anybody is
+// told: it is the truth about an exit that the daemon missed.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct ExitRecord {
   int signal = 0;       // 0: it called exit
   bool core_dumped = false;
   bool oom_killed = false;
-  std::string reason;   // "" or why the code is not the process's own ("shim died", "exit record is missing")
+  std::string reason;  // "" or why the code is not the process's own ("shim died", "exit record is missing")
   UnixNanos started_at = kZeroTime;
   UnixNanos finished_at = kZeroTime;
   // What the log cost or lost, for `explain`.

@@ -48,10 +48,11 @@ int find_code(dl_phdr_info* info, std::size_t, void* out) {
 #endif
 }
 
-[[gnu::noinline, gnu::aligned(1024)]] long drop_and_wait(const Ranges& ranges, int epoll, epoll_event* events, int count,
-                                                        int timeout_ms) {
+[[gnu::noinline, gnu::aligned(1024)]] long drop_and_wait(const Ranges& ranges, int epoll, epoll_event* events,
+                                                         int count, int timeout_ms) {
   for (int i = 0; i < ranges.count; ++i) {
-    call4(SYS_madvise, static_cast<long>(ranges.items[i].begin), static_cast<long>(ranges.items[i].length), MADV_DONTNEED, 0);
+    call4(SYS_madvise, static_cast<long>(ranges.items[i].begin), static_cast<long>(ranges.items[i].length),
+          MADV_DONTNEED, 0);
   }
 #ifdef __x86_64__
   return call4(SYS_epoll_wait, epoll, reinterpret_cast<long>(events), count, timeout_ms);

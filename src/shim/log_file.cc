@@ -144,7 +144,8 @@ void LogFile::entry(Pending& pending, Stream stream, std::string_view text, bool
     flush();
     if (size_ >= options_.max_size) rotate();
   }
-  append_log_line(batch_, text, newline, stream, attributes_, time_text(pending.first_part ? pending.first_part : time));
+  append_log_line(batch_, text, newline, stream, attributes_,
+                  time_text(pending.first_part ? pending.first_part : time));
   batch_text_ += text.size() + (newline ? 1 : 0);
   pending.first_part = newline ? 0 : pending.first_part ? pending.first_part : time;
 }
@@ -188,8 +189,8 @@ void LogFile::flush() {
   if (batch_.empty()) return;
   if (unsaid_ > 0) {
     std::string note;
-    append_log_line(note, cat("[proa] ", unsaid_, " bytes of output are missing here: ", os::errno_text(last_errno_)), true,
-                    Stream::Stderr, attributes_, time_text(now()));
+    append_log_line(note, cat("[proa] ", unsaid_, " bytes of output are missing here: ", os::errno_text(last_errno_)),
+                    true, Stream::Stderr, attributes_, time_text(now()));
     if (append(note)) unsaid_ = 0;
   }
   if (unsaid_ == 0 && append(batch_)) {

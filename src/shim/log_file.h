@@ -52,7 +52,7 @@ class LogFile {
   std::string attributes_;
   os::Fd file_;
   std::array<Pending, 2> pending_;
-  std::string batch_;            // finished lines of this call
+  std::string batch_;             // finished lines of this call
   std::uint64_t batch_text_ = 0;  // the container's bytes in them
   std::int64_t size_ = 0;
   std::uint64_t logged_ = 0, dropped_ = 0, unsaid_ = 0;

@@ -1,9 +1,9 @@
 #include "shim/log_file.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <sys/mount.h>
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +29,9 @@ class LogFileTest : public ::testing::Test {
     options_.path = cat(dir_, "/x-json.log");
   }
   ~LogFileTest() override { os::remove_tree(dir_); }
-  std::string content(std::string_view suffix = "") const { return os::try_read_file(cat(options_.path, suffix)).value_or("-"); }
+  std::string content(std::string_view suffix = "") const {
+    return os::try_read_file(cat(options_.path, suffix)).value_or("-");
+  }
   // The texts of all entries, partial ones joined.
   std::string texts(std::string_view suffix = "") const {
     std::string all;
@@ -45,9 +47,11 @@ class LogFileTest : public ::testing::Test {
 // Lines of docker's own jsonlog tests and of a json-file log of docker 20.10.
 TEST(LogLine, IsWhatDockerWrites) {
   EXPECT_EQ(line("line that starts with a word"),
-            "{\"log\":\"line that starts with a word\\n\",\"stream\":\"stdout\",\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
+            "{\"log\":\"line that starts with a "
+            "word\\n\",\"stream\":\"stdout\",\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
   EXPECT_EQ(line("A line with unicode: 日本語"),
-            "{\"log\":\"A line with unicode: 日本語\\n\",\"stream\":\"stdout\",\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
+            "{\"log\":\"A line with unicode: "
+            "日本語\\n\",\"stream\":\"stdout\",\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
 }
 
 TEST(LogLine, EscapesAsDockersJsonlogDoes) {
@@ -60,14 +64,15 @@ TEST(LogLine, EscapesAsDockersJsonlogDoes) {
   EXPECT_EQ(text("back\\slash \r bell\x07 esc\x1b[0m del\x7f"), "back\\\\slash \\r bell\\u0007 esc\\u001b[0m del\x7f");
   EXPECT_EQ(text(std::string_view("nul\0.", 5)), "nul\\u0000.");
   EXPECT_EQ(text("\xff\xfe!"), "\\ufffd\\ufffd!");
-  EXPECT_EQ(text("cut \xe6\x97"), "cut \\ufffd\\ufffd");            // the start of a three-byte sequence
+  EXPECT_EQ(text("cut \xe6\x97"), "cut \\ufffd\\ufffd");  // the start of a three-byte sequence
   EXPECT_EQ(text("\xed\xa0\x80 \xc0\x80"), "\\ufffd\\ufffd\\ufffd \\ufffd\\ufffd");  // surrogate, overlong
   EXPECT_EQ(text("\xf0\x9f\x98\x80 \xe2\x80\xa8\xe2\x80\xa9"), "\xf0\x9f\x98\x80 \\u2028\\u2029");
 }
 
 TEST(LogLine, HasAttributesBeforeTheTimeAndNoLogWhenEmpty) {
-  EXPECT_EQ(line("x", true, "{\"a\":\"b\"}"),
-            "{\"log\":\"x\\n\",\"stream\":\"stdout\",\"attrs\":{\"a\":\"b\"},\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
+  EXPECT_EQ(
+      line("x", true, "{\"a\":\"b\"}"),
+      "{\"log\":\"x\\n\",\"stream\":\"stdout\",\"attrs\":{\"a\":\"b\"},\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
   EXPECT_EQ(line("", false), "{\"stream\":\"stdout\",\"time\":\"2023-11-14T22:13:20.123456789Z\"}\n");
 }
 
@@ -186,7 +191,8 @@ TEST_F(LogFileTest, FullDiskDropsAndSaysSoLater) {
     for (const auto& entry : split(os::read_file(options_.path), '\n')) {
       if (!entry.empty()) all += json::string_at(json::parse(entry), "log");  // throws where one is torn
     }
-    bool said = all.ends_with(cat("[proa] ", dropped, " bytes of output are missing here: No space left on device\nafter\n"));
+    bool said =
+        all.ends_with(cat("[proa] ", dropped, " bytes of output are missing here: No space left on device\nafter\n"));
     ::_exit(said ? 0 : 4);
   }
   int status = 0;

@@ -99,7 +99,8 @@ std::string OciCli::run(std::vector<std::string> arguments, runtime::Stdio stdio
   throw Error(ErrorKind::Internal, message.empty() ? cat(command_.front(), ": exit status ", status->code) : message);
 }
 
-std::vector<std::string> OciCli::with_console(std::vector<std::string> arguments, bool terminal, os::Fd& listener) const {
+std::vector<std::string> OciCli::with_console(std::vector<std::string> arguments, bool terminal,
+                                              os::Fd& listener) const {
   if (!terminal) return arguments;
   listener = os::listen_unix(path("console.sock"), SOCK_STREAM, 0600);
   arguments.insert(arguments.begin() + 1, {"--console-socket", path("console.sock")});
@@ -144,7 +145,8 @@ Payload::Process OciCli::start(CreateRequest& request, std::optional<os::Fd> roo
   os::make_dir(path("bundle"), 0700);
   os::write_file(path("bundle/config.json"), json::text(oci::to_json(spec)), 0600);
   os::Fd listener;
-  run(with_console({"create", "--bundle", path("bundle"), "--pid-file", path("init.pid"), id_}, request.terminal, listener),
+  run(with_console({"create", "--bundle", path("bundle"), "--pid-file", path("init.pid"), id_}, request.terminal,
+                   listener),
       stdio);
   try {
     Process process = collect(path("init.pid"), &listener);
@@ -167,8 +169,9 @@ Payload::Process OciCli::exec(ExecRequest& request, runtime::Stdio stdio) {
   std::string name = cat("exec-", ++execs_);
   os::write_file(path(name + ".json"), json::text(oci::to_json(request.process)), 0600);
   os::Fd listener;
-  auto arguments = with_console({"exec", "--detach", "--process", path(name + ".json"), "--pid-file", path(name + ".pid"), id_},
-                                request.process.terminal, listener);
+  auto arguments =
+      with_console({"exec", "--detach", "--process", path(name + ".json"), "--pid-file", path(name + ".pid"), id_},
+                   request.process.terminal, listener);
   try {
     run(arguments, stdio);
   } catch (...) {

@@ -15,9 +15,9 @@ namespace proa::shim {
 class Payload {
  public:
   struct Process {
-    pid_t pid = -1;     // our child, or an orphan that the kernel gives to us
+    pid_t pid = -1;  // our child, or an orphan that the kernel gives to us
     os::Fd pidfd;
-    os::Fd console;     // the terminal's master
+    os::Fd console;  // the terminal's master
     std::string warnings;
   };
   virtual ~Payload() = default;

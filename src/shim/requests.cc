@@ -139,7 +139,8 @@ Json Shim::attach(const Json& body, std::vector<os::Fd>& fds) {
 
 Json Shim::exec(const Json& body, std::vector<os::Fd>& fds) {
   auto request = exec_request_from_json(body);
-  if (paused_) throw Error(ErrorKind::Conflict, cat("Container ", id_, " is paused, unpause the container before exec"));
+  if (paused_)
+    throw Error(ErrorKind::Conflict, cat("Container ", id_, " is paused, unpause the container before exec"));
   if (!request.process.oom_score_adj) request.process.oom_score_adj = oom_score_adj_;
   Exec exec;
   exec.id = request.exec_id;

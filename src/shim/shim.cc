@@ -29,7 +29,8 @@ void place_descriptors(oci::Spec& spec, const std::map<std::string, os::Fd>& fds
   for (auto& mount : spec.mounts) {
     if (!mount.source.starts_with("fd:")) continue;
     auto found = fds.find(mount.source.substr(3));
-    if (found == fds.end()) throw Error(ErrorKind::Internal, cat("mount of ", mount.source, ": no such descriptor came"));
+    if (found == fds.end())
+      throw Error(ErrorKind::Internal, cat("mount of ", mount.source, ": no such descriptor came"));
     mount.source = os::fd_path(found->second.get());
   }
 }

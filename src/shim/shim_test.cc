@@ -63,7 +63,8 @@ class ShimTest : public ::testing::Test {
     for (const char* name : {"proc", "dev", "tmp", "sys"}) os::make_dir(cat(dir_, "/rootfs/", name), 0755);
     os::make_dir(run_dir_, 0700);
     os::write_file(cat(dir_, "/rootfs/bin/busybox"), os::read_file("/bin/busybox"), 0755);
-    for (const char* name : {"sh", "cat", "true", "echo", "sleep", "ls", "stty", "head", "dd", "yes", "kill", "seq", "grep"}) {
+    for (const char* name :
+         {"sh", "cat", "true", "echo", "sleep", "ls", "stty", "head", "dd", "yes", "kill", "seq", "grep"}) {
       ASSERT_EQ(::symlink("busybox", cat(dir_, "/rootfs/bin/", name).c_str()), 0);
     }
   }
@@ -105,9 +106,10 @@ class ShimTest : public ::testing::Test {
     spec.process.env = {"PATH=/bin", "HOME=/"};
     spec.process.cwd = "/";
     spec.hostname = "shimtest";
-    spec.mounts = {{"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}, {}, {}},
-                   {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}, {}, {}},
-                   {"/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}, {}, {}}};
+    spec.mounts = {
+        {"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}, {}, {}},
+        {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}, {}, {}},
+        {"/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}, {}, {}}};
     spec.linux.namespaces = {{"pid", ""}, {"mount", ""}, {"ipc", ""}, {"uts", ""}, {"network", ""}};
     spec.linux.cgroups_path = cat("/proa-shim-test/", id_);
     return out;
@@ -159,8 +161,13 @@ class ShimTest : public ::testing::Test {
 TEST_F(ShimTest, WritesOutputToLogAndAttachedClientAndRecordsTheExit) {
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
   auto wanted = request({"sh", "-c", "echo out; echo err >&2; exit 7"});
-  wanted.attach.push_back({.use_stdin = false, .use_stdout = true, .use_stderr = true, .framing = Framing::Multiplexed,
-                           .detach_keys = "", .early_stdin = "", .client_id = "1"});
+  wanted.attach.push_back({.use_stdin = false,
+                           .use_stdout = true,
+                           .use_stderr = true,
+                           .framing = Framing::Multiplexed,
+                           .detach_keys = "",
+                           .early_stdin = "",
+                           .client_id = "1"});
   wanted.fds = {"attach:0"};
   auto started = start(wanted, {its.get()});
   its.reset();
@@ -190,7 +197,8 @@ TEST_F(ShimTest, TellsTheRuntimesErrorAndLeavesNothing) {
     start(request({"/bin/nothing"}));
     FAIL() << "it started";
   } catch (const Error& error) {
-    EXPECT_NE(error.message().find("exec: \"/bin/nothing\": stat /bin/nothing: no such file or directory"), std::string::npos)
+    EXPECT_NE(error.message().find("exec: \"/bin/nothing\": stat /bin/nothing: no such file or directory"),
+              std::string::npos)
         << error.message();
   }
   ASSERT_TRUE(os::wait_exit(shim_.pidfd.get(), 5000));
@@ -219,8 +227,13 @@ TEST_F(ShimTest, StdinReachesTheProcessAndItsEndClosesIt) {
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
   auto wanted = request({"cat"});
   wanted.open_stdin = wanted.stdin_once = true;
-  wanted.attach.push_back({.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Multiplexed,
-                           .detach_keys = "", .early_stdin = "early ", .client_id = ""});
+  wanted.attach.push_back({.use_stdin = true,
+                           .use_stdout = true,
+                           .use_stderr = true,
+                           .framing = Framing::Multiplexed,
+                           .detach_keys = "",
+                           .early_stdin = "early ",
+                           .client_id = ""});
   wanted.fds = {"attach:0"};
   start(wanted, {its.get()});
   its.reset();
@@ -238,8 +251,13 @@ TEST_F(ShimTest, InputFasterThanTheProcessStaysInTheSocket) {
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
   auto wanted = request({"sleep", "100"});
   wanted.open_stdin = wanted.stdin_once = true;
-  wanted.attach.push_back({.use_stdin = true, .use_stdout = false, .use_stderr = false, .framing = Framing::Raw,
-                           .detach_keys = "", .early_stdin = "", .client_id = ""});
+  wanted.attach.push_back({.use_stdin = true,
+                           .use_stdout = false,
+                           .use_stderr = false,
+                           .framing = Framing::Raw,
+                           .detach_keys = "",
+                           .early_stdin = "",
+                           .client_id = ""});
   wanted.fds = {"attach:0"};
   start(wanted, {its.get()});
   its.reset();
@@ -247,8 +265,10 @@ TEST_F(ShimTest, InputFasterThanTheProcessStaysInTheSocket) {
   std::size_t taken = 0;
   for (int i = 0; i < 400; ++i) {
     ssize_t sent = ::send(ours.get(), block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) taken += static_cast<std::size_t>(sent);
-    else ::usleep(2000);
+    if (sent > 0)
+      taken += static_cast<std::size_t>(sent);
+    else
+      ::usleep(2000);
   }
   EXPECT_LT(taken, 2U << 20);  // pipe, pending buffer and the socket's own
   client().signal(SIGKILL);
@@ -261,8 +281,13 @@ TEST_F(ShimTest, TerminalEchoesResizesAndDetachesByKeys) {
   wanted.terminal = wanted.open_stdin = true;
   wanted.console_height = 24;
   wanted.console_width = 80;
-  wanted.attach.push_back({.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
-                           .detach_keys = std::string(kDefaultDetachKeys), .early_stdin = "", .client_id = "tty"});
+  wanted.attach.push_back({.use_stdin = true,
+                           .use_stdout = true,
+                           .use_stderr = true,
+                           .framing = Framing::Raw,
+                           .detach_keys = std::string(kDefaultDetachKeys),
+                           .early_stdin = "",
+                           .client_id = "tty"});
   wanted.fds = {"attach:0"};
   start(wanted, {its.get()});
   its.reset();
@@ -279,8 +304,14 @@ TEST_F(ShimTest, TerminalEchoesResizesAndDetachesByKeys) {
   EXPECT_EQ(notice.client_id, "tty");
   // It runs on, and a second client finds it.
   auto [second, its_second] = os::make_socket_pair(SOCK_STREAM);
-  client().attach({.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw, .detach_keys = "",
-                   .early_stdin = "", .client_id = "2"}, its_second.get());
+  client().attach({.use_stdin = true,
+                   .use_stdout = true,
+                   .use_stderr = true,
+                   .framing = Framing::Raw,
+                   .detach_keys = "",
+                   .early_stdin = "",
+                   .client_id = "2"},
+                  its_second.get());
   its_second.reset();
   os::write_all(second.get(), "hello\n");
   EXPECT_NE(read_until(second.get(), "").find("got hello\r\n"), std::string::npos);
@@ -295,8 +326,13 @@ TEST_F(ShimTest, ExecRunsBesideTheContainerAndReportsItsOwnExit) {
   exec.exec_id = "e1";
   exec.process = request({"sh", "-c", "echo hi; cat; exit 3"}).spec.process;
   exec.open_stdin = true;
-  exec.attach = AttachStream{.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Multiplexed,
-                             .detach_keys = "", .early_stdin = "", .client_id = ""};
+  exec.attach = AttachStream{.use_stdin = true,
+                             .use_stdout = true,
+                             .use_stderr = true,
+                             .framing = Framing::Multiplexed,
+                             .detach_keys = "",
+                             .early_stdin = "",
+                             .client_id = ""};
   EXPECT_GT(client().exec(exec, its.get()), 0);
   its.reset();
   os::write_all(ours.get(), "there");
@@ -328,8 +364,13 @@ TEST_F(ShimTest, ExecHasOnlyItsStandardStreamsToo) {
   ExecRequest exec;
   exec.exec_id = "fds";
   exec.process = request({"ls", "/proc/self/fd"}).spec.process;
-  exec.attach = AttachStream{.use_stdin = false, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
-                             .detach_keys = "", .early_stdin = "", .client_id = ""};
+  exec.attach = AttachStream{.use_stdin = false,
+                             .use_stdout = true,
+                             .use_stderr = true,
+                             .framing = Framing::Raw,
+                             .detach_keys = "",
+                             .early_stdin = "",
+                             .client_id = ""};
   client().exec(exec, its.get());
   its.reset();
   EXPECT_EQ(read_until(ours.get(), ""), "0\n1\n2\n3\n");
@@ -347,8 +388,13 @@ TEST_F(ShimTest, TerminalOfAnExecIsItsOwn) {
   exec.process.terminal = true;
   exec.process.console_size = oci::ConsoleSize{30, 90};
   exec.open_stdin = true;
-  exec.attach = AttachStream{.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
-                             .detach_keys = "", .early_stdin = "", .client_id = ""};
+  exec.attach = AttachStream{.use_stdin = true,
+                             .use_stdout = true,
+                             .use_stderr = true,
+                             .framing = Framing::Raw,
+                             .detach_keys = "",
+                             .early_stdin = "",
+                             .client_id = ""};
   client().exec(exec, its.get());
   its.reset();
   EXPECT_EQ(read_until(ours.get(), "\n"), "30 90\r\n");
@@ -366,8 +412,13 @@ TEST_F(ShimTest, ClientThatNeverReadsHoldsUpNeitherLogNorExit) {
   auto wanted = request({"sh", "-c", "head -c 8388608 /dev/zero; echo end"});
   wanted.spec.mounts.push_back({"/dev/zero", "bind", "/dev/zero", {"bind"}, {}, {}});
   wanted.log.max_size = -1;
-  wanted.attach.push_back({.use_stdin = false, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
-                           .detach_keys = "", .early_stdin = "", .client_id = ""});
+  wanted.attach.push_back({.use_stdin = false,
+                           .use_stdout = true,
+                           .use_stderr = true,
+                           .framing = Framing::Raw,
+                           .detach_keys = "",
+                           .early_stdin = "",
+                           .client_id = ""});
   wanted.fds = {"attach:0"};
   start(wanted, {its.get()});
   its.reset();
@@ -460,8 +511,13 @@ TEST_F(ShimTest, DrivesAForeignRuntimeByItsCommandLine) {
   wanted.runtime = {"/usr/sbin/runc"};
   wanted.spec.root.path = cat(dir_, "/rootfs");
   wanted.open_stdin = true;
-  wanted.attach.push_back({.use_stdin = true, .use_stdout = true, .use_stderr = true, .framing = Framing::Raw,
-                           .detach_keys = "", .early_stdin = "", .client_id = ""});
+  wanted.attach.push_back({.use_stdin = true,
+                           .use_stdout = true,
+                           .use_stderr = true,
+                           .framing = Framing::Raw,
+                           .detach_keys = "",
+                           .early_stdin = "",
+                           .client_id = ""});
   wanted.fds = {"attach:0"};
   auto started = start(wanted, {its.get()});
   its.reset();
@@ -526,7 +582,8 @@ TEST_F(ShimTest, FloodIsLoggedWholeThroughRotation) {
 }
 
 TEST_F(ShimTest, SaysWhenTheContainerRanOutOfMemory) {
-  auto wanted = request({"sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?; exec dd if=/dev/zero of=/dev/null bs=100M"});
+  auto wanted = request(
+      {"sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?; exec dd if=/dev/zero of=/dev/null bs=100M"});
   wanted.spec.mounts.push_back({"/dev/zero", "bind", "/dev/zero", {"bind"}, {}, {}});
   wanted.spec.mounts.push_back({"/dev/null", "bind", "/dev/null", {"bind"}, {}, {}});
   wanted.spec.linux.resources.emplace();

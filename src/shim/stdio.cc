@@ -15,7 +15,7 @@
 namespace proa::shim {
 namespace {
 
-constexpr std::size_t kBatch = 64 << 10;          // a pipe's capacity
+constexpr std::size_t kBatch = 64 << 10;  // a pipe's capacity
 constexpr std::size_t kStdinLimit = 64 << 10;
 constexpr std::int64_t kPatience = 10 * kSecond;  // for a client whose backlog is full
 
@@ -99,8 +99,8 @@ void ProcessIo::attach(AttachStream stream, os::Fd socket) {
   } else {
     stream.detach_keys.clear();  // as docker: keys have no meaning in a pipe
   }
-  clients_.push_back(std::make_unique<AttachedClient>(loop_, *this, std::move(stream), std::move(socket),
-                                                      options_.spill_directory));
+  clients_.push_back(
+      std::make_unique<AttachedClient>(loop_, *this, std::move(stream), std::move(socket), options_.spill_directory));
   clients_.back()->update_interest();
   ++busy_;
   if (running_) clients_.back()->start_input();

@@ -1,8 +1,9 @@
 // One process's standard streams, as the shim keeps them: read for log and clients, written from clients' input.
 //
-// Back-pressure: output goes to the log first, then to each client's socket or Backlog (1 MB of memory, then 64 MB of an
-// unlinked file). While a client's backlog is full nothing is read, so that the process blocks as it does with docker;
-// a client that takes nothing for 10 s then is dropped. Input is read from clients only while the process takes it.
+// Back-pressure: output goes to the log first, then to each client's socket or Backlog (1 MB of memory, then 64 MB of
+// an unlinked file). While a client's backlog is full nothing is read, so that the process blocks as it does with
+// docker; a client that takes nothing for 10 s then is dropped. Input is read from clients only while the process takes
+// it.
 #pragma once
 
 #include <functional>
