@@ -39,7 +39,7 @@ class PidFile {
     fd_ = os::open_file(path_, O_RDWR | O_CREAT, 0644);
     if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
       std::string pid(trim(os::read_all(fd_.get(), 64)));
-      throw Error(ErrorKind::Conflict, cat("failed to start daemon, ensure proad is not running or delete ", path_, ": process with PID ", pid, " is still running"));
+      throw Error(ErrorKind::Conflict, cat("ensure proad is not running or delete ", path_, ": process with PID ", pid, " is still running"));
     }
     os::check(::ftruncate(fd_.get(), 0), "ftruncate");
     os::write_all(fd_.get(), cat(::getpid()));
