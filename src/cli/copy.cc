@@ -62,7 +62,8 @@ class FdSink : public ByteSink {
 // An archive whose top entry gets another name ("" : its children lose their first component and it goes).
 class RenamedArchive : public ByteSource {
  public:
-  RenamedArchive(ByteSource& from, std::string name, bool drop_top) : reader_(from), name_(std::move(name)), drop_top_(drop_top) {}
+  RenamedArchive(ByteSource& from, std::string name, bool drop_top, bool dot_top)
+      : reader_(from), name_(std::move(name)), drop_top_(drop_top), dot_top_(dot_top) {}
 
   std::size_t read(std::span<std::byte> buffer) override {
     while (sink_.pending.empty() && !finished_) step();
@@ -99,8 +100,9 @@ class RenamedArchive : public ByteSource {
 
   std::string new_name(std::string_view path) const {
     while (path.starts_with("./") || path.starts_with("/")) path.remove_prefix(path[0] == '.' ? 2 : 1);
+    if (path == ".") path = "";
     auto [top, rest] = cut(path, '/');
-    if (top == ".") top = "";
+    if (dot_top_) rest = path;  // "./a": the top entry is "." itself
     if (drop_top_) return std::string(rest.value_or(""));
     return rest && !rest->empty() ? cat(name_, "/", *rest) : name_;
   }
@@ -109,7 +111,7 @@ class RenamedArchive : public ByteSource {
   Sink sink_;
   archive::TarWriter writer_{sink_};
   std::string name_;
-  bool drop_top_, in_entry_ = false, finished_ = false;
+  bool drop_top_, dot_top_, in_entry_ = false, finished_ = false;
 };
 
 // Where an archive goes and what its top entry is to be called there (drop_top: it is the directory itself).
@@ -170,7 +172,7 @@ int copy_from(Call& call, Place source, const std::string& destination) {
   bool exists = ::stat(destination.c_str(), &info) == 0;
   Target target = target_of(destination, exists, exists && S_ISDIR(info.st_mode), name, is_go_directory(stat), contents_only(source.path));
   if (!os::exists(target.directory)) throw ExitWith{1, cat("invalid output path: directory ", quoted(target.directory), " does not exist")};
-  RenamedArchive renamed(*response, target.name, target.drop_top);
+  RenamedArchive renamed(*response, target.name, target.drop_top, contents_only(source.path));
   archive::TarReader reader(renamed);
   archive::ExtractOptions options;
   options.whiteouts = archive::Whiteouts::Keep;
@@ -211,7 +213,9 @@ int copy_to(Call& call, const std::string& source, Place destination) {
   bool follow = call.flags.on("follow-link") || contents || source.ends_with('/');
   if ((follow ? ::stat(path.c_str(), &info) : ::lstat(path.c_str(), &info)) != 0) {
     std::string why = os::errno_text(errno);
-    throw ExitWith{1, cat(follow ? "stat " : "lstat ", source, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
+    char directory[PATH_MAX];
+    std::string full = path.starts_with('/') || !::getcwd(directory, sizeof directory) ? path : os::path_join(directory, path);
+    throw ExitWith{1, cat(follow ? "stat " : "lstat ", full, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
   }
   if (follow || contents || name == ".." || name == ".") {
     char resolved[PATH_MAX];
