@@ -254,7 +254,13 @@ void join_cgroup(const CgroupHandle& cgroup) {
 void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) {
   auto version = cgroup.layout.unified ? CgroupVersion::Two : CgroupVersion::One;
   std::vector<std::string> warnings;
-  apply_writes(cgroup, plan_cgroup(resources, version, {.update = true}), warnings);
+  // v1: memsw may never be below limit, so what is written first hangs on what there is now.
+  bool limit_first = false;
+  if (auto dir = cgroup.layout.directory("memory", cgroup.path); dir && resources.memory && resources.memory->limit) {
+    auto now = os::read_cgroup_number(os::path_join(*dir, "memory.memsw.limit_in_bytes"));
+    limit_first = now && *resources.memory->limit >= 0 && static_cast<std::uint64_t>(*resources.memory->limit) <= *now;
+  }
+  apply_writes(cgroup, plan_cgroup(resources, version, {.update = true, .memory_first = limit_first}), warnings);
 }
 
 std::vector<pid_t> pids(const CgroupHandle& cgroup) {

@@ -25,9 +25,9 @@ class Plan {
 
 std::string or_max(std::int64_t value) { return value < 0 ? "max" : cat(value); }
 
-void memory_v1(Plan& plan, const oci::MemoryLimits& memory, bool update) {
+void memory_v1(Plan& plan, const oci::MemoryLimits& memory, PlanOptions options) {
   // memsw may never be below limit: a growing pair is written from the top. On a new group both are unlimited.
-  bool swap_first = update && memory.swap && memory.limit && (*memory.swap == -1 || *memory.swap >= *memory.limit);
+  bool swap_first = options.update && !options.memory_first && memory.swap && memory.limit && (*memory.swap == -1 || *memory.swap >= *memory.limit);
   auto limit = [&] { plan.number("memory", "memory.limit_in_bytes", memory.limit); };
   auto swap = [&] { plan.number("memory", "memory.memsw.limit_in_bytes", memory.swap, true); };
   swap_first ? (swap(), limit()) : (limit(), swap());
@@ -69,8 +69,8 @@ void block_io_v1(Plan& plan, const oci::BlockIoLimits& io) {
   throttles_v1(plan, "blkio.throttle.write_iops_device", io.throttle_write_iops_device);
 }
 
-void plan_v1(Plan& plan, const oci::Resources& resources, bool update) {
-  if (resources.memory) memory_v1(plan, *resources.memory, update);
+void plan_v1(Plan& plan, const oci::Resources& resources, PlanOptions options) {
+  if (resources.memory) memory_v1(plan, *resources.memory, options);
   if (resources.cpu) {
     cpu_v1(plan, *resources.cpu);
     if (!resources.cpu->cpus.empty()) plan.add("cpuset", "cpuset.cpus", resources.cpu->cpus);
@@ -91,7 +91,7 @@ void plan_v1(Plan& plan, const oci::Resources& resources, bool update) {
       plan.add("net_prio", "net_prio.ifpriomap", cat(priority.name, " ", priority.priority));
     }
   }
-  if (update) return;
+  if (options.update) return;
   for (const auto& rule : effective_device_rules(resources.devices)) {
     bool everything = rule.type.empty() || rule.type == "a";
     plan.add("devices", rule.allow ? "devices.allow" : "devices.deny", everything ? "a" : render_device_rule(rule));
@@ -210,7 +210,7 @@ std::uint64_t cpu_weight_of_shares(std::uint64_t shares) {
 std::vector<CgroupWrite> plan_cgroup(const oci::Resources& resources, CgroupVersion version, PlanOptions options) {
   Plan plan;
   if (version == CgroupVersion::One) {
-    plan_v1(plan, resources, options.update);
+    plan_v1(plan, resources, options);
   } else {
     plan_v2(plan, resources);
   }

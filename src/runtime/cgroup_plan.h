@@ -22,6 +22,7 @@ enum class CgroupVersion { One, Two };
 // rules are left out then.
 struct PlanOptions {
   bool update = false;
+  bool memory_first = false;  // v1 update: the new memory limit is below the memory+swap limit there is now
 };
 std::vector<CgroupWrite> plan_cgroup(const oci::Resources& resources, CgroupVersion version, PlanOptions options = {});
 

@@ -103,6 +103,12 @@ TEST(CgroupPlan, RaisesSwapBeforeMemoryInAnUpdate) {
   EXPECT_EQ(writes[1], "memory.limit_in_bytes=536870912");
 }
 
+TEST(CgroupPlan, LowersMemoryBeforeSwapAndLeavesTheDevicesOfARunningContainerAlone) {
+  auto writes = plan_cgroup(some_resources(), CgroupVersion::One, {.update = true, .memory_first = true});
+  EXPECT_EQ(rendered(writes)[0], "memory.limit_in_bytes=536870912");
+  EXPECT_EQ(rendered(writes).size(), writes.size());
+}
+
 TEST(CgroupPlan, WritesVersionTwo) {
   EXPECT_THAT(rendered(plan_cgroup(some_resources(), CgroupVersion::Two)),
               ElementsAre("memory.swap.max=536870912", "memory.max=536870912", "memory.low=268435456", "cpu.weight=20",
