@@ -1,6 +1,7 @@
 #include "engine/containers.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/failpoint.h"
 #include "base/text.h"
@@ -38,6 +39,31 @@ namespace {
 
 std::string size_path(const std::string& containers_dir, const std::string& id) {
   return os::path_join(os::path_join(containers_dir, id), "upper");
+}
+
+// Mount points that a start had to make are not the container's doing: neither they, nor what is below them, nor the
+// parents that changed only because of them.
+std::vector<api::FilesystemChange> without_mount_points(const Definition& definition, const std::vector<image::Change>& changes) {
+  std::set<std::string> points = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev", "/proc", "/sys", "/sbin/docker-init"};
+  for (const auto& mount : definition.mounts) points.insert(mount.destination);
+  auto below_point = [&](const std::string& path) {
+    for (std::string up = path; up.size() > 1; up = std::string(os::dir_name(up))) {
+      if (points.contains(up)) return true;
+    }
+    return false;
+  };
+  auto parent_of_point = [&](const std::string& path) {
+    return std::any_of(points.begin(), points.end(), [&](const std::string& point) { return point.starts_with(path + "/"); });
+  };
+  std::vector<api::FilesystemChange> out;
+  for (auto it = changes.rbegin(); it != changes.rend(); ++it) {  // children come first
+    if (below_point(it->path) && it->kind != image::Change::Kind::Deleted) continue;
+    bool has_child = std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.path.starts_with(it->path + "/"); });
+    if (parent_of_point(it->path) && !has_child && it->kind != image::Change::Kind::Deleted) continue;
+    out.push_back({it->path, static_cast<int>(it->kind)});
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 }  // namespace
@@ -148,11 +174,7 @@ api::TopResponse Containers::top(std::string_view reference, std::string_view ps
 
 std::vector<api::FilesystemChange> Containers::changes(std::string_view reference) const {
   auto container = rooms_.roster->get(reference);
-  std::vector<api::FilesystemChange> out;
-  for (const auto& change : rooms_.snapshots->changes(container->id())) {
-    out.push_back({change.path, static_cast<int>(change.kind)});
-  }
-  return out;
+  return without_mount_points(*container->definition(), rooms_.snapshots->changes(container->id()));
 }
 
 }  // namespace proa::engine

@@ -119,9 +119,10 @@ void Exits::clean_up(Container& container) {
   rooms_.networks->release(container.id());
   auto definition = container.definition();
   for (const auto& [name, endpoint] : definition->networks) {
-    if (name != "host" && name != "none") {
-      rooms_.events->emit("network", "disconnect", name, {{"container", container.id()}, {"name", name}, {"type", "bridge"}});
-    }
+    if (name == "host" || name == "none") continue;
+    auto record = rooms_.networks->find(name);
+    rooms_.events->emit("network", "disconnect", record ? record->id : name,
+                        {{"container", container.id()}, {"name", record ? record->name : name}, {"type", "bridge"}});
   }
   for (const auto& point : definition->mounts) {
     if (point.type == volume::Type::Volume) rooms_.volumes->unmount(point.name, container.id());

@@ -21,6 +21,7 @@ HostFacts read_host_facts() {
   facts.memory_nodes = list("/sys/devices/system/node/online");
   if (facts.memory_nodes.empty()) facts.memory_nodes = {0};
   facts.ping_group_range = os::exists("/proc/sys/net/ipv4/ping_group_range");
+  facts.mqueue = os::exists("/dev/mqueue");
   for (int cpu : list("/sys/devices/system/cpu/possible")) {
     auto path = cat("/sys/devices/system/cpu/cpu", std::to_string(cpu), "/thermal_throttle");
     if (os::exists(path)) facts.masked_extra.push_back(std::move(path));

@@ -11,6 +11,7 @@
 #include "engine/spec_builder.h"
 #include "os/cgroup_dir.h"
 #include "os/file.h"
+#include "os/host_info.h"
 
 namespace proa::engine {
 namespace {
@@ -154,6 +155,7 @@ bool pause_for(std::int64_t nanoseconds, std::stop_token stop) {
 void Stats::read(std::string_view reference, const StatsOptions& options, const Begin& begin, std::stop_token stop) const {
   auto container = rooms_.roster->get(reference);
   auto layout = os::find_cgroups();
+  auto memory_total = static_cast<std::uint64_t>(os::host_info().memory);
   JsonObject previous_cpu;
   std::string previous_read = "0001-01-01T00:00:00Z";
   auto sink = begin();
@@ -177,6 +179,8 @@ void Stats::read(std::string_view reference, const StatsOptions& options, const 
       auto reading = layout.unified ? read_v2(layout, path) : read_v1(layout, path);
       auto cpu = cpu_stats(reading.cpu, system_cpu(), rooms_.host.cpus);
       out["cpu_stats"] = cpu;
+      auto limit = reading.memory["limit"].to_number<std::uint64_t>();
+      if (limit == 0 || limit > memory_total) reading.memory["limit"] = memory_total;  // none of its own: the host's
       out["memory_stats"] = reading.memory;
       out["pids_stats"] = reading.pids;
       out["blkio_stats"] = reading.blkio;
