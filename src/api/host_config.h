@@ -1,7 +1,6 @@
 // HostConfig: how a container is to be run on this host (swagger v1.51), and the resources that update may change.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -90,9 +89,7 @@ struct VolumeOptions {
   std::string subpath;
   std::optional<VolumeDriver> driver_config;
 };
-struct ImageOptions {
-  std::string subpath;
-};
+struct ImageOptions { std::string subpath; };
 struct TmpfsOptions {
   std::int64_t size_bytes = 0;
   std::uint32_t mode = 0;
