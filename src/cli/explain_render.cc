@@ -92,6 +92,19 @@ std::string words_for(const trace::Event& event) {
   return event.name;
 }
 
+// Ids of 64 hex digits as people know them: the first twelve.
+std::string short_ids(const std::string& text) {
+  std::string out;
+  std::size_t run = 0;
+  for (char c : text) {
+    bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    out += c;
+    run = hex ? run + 1 : 0;
+    if (run == 64) out.resize(out.size() - 52);
+  }
+  return out;
+}
+
 std::string details_of(const trace::Event& event) {
   std::string text;
   bool request = event.name.ends_with(".request") && !event.name.starts_with("registry");
@@ -154,7 +167,7 @@ class Tree {
       std::string who = event.process != process ? cat("[", event.process, "] ") : "";
       std::string details = details_of(event);
       text_ += cat(ms(event.start - explanation_.begin), " ", event.duration > 0 ? ms(event.duration) : std::string(9, ' '), "  ", margin, branch,
-                   paint("36", who), words_for(event), details.empty() ? "" : cat("  ", paint("2", details)), "\n");
+                   paint("36", who), short_ids(words_for(event)), details.empty() ? "" : cat("  ", paint("2", short_ids(details))), "\n");
       show(static_cast<int>(list[i]), parent < 0 ? margin : margin + (last ? "   " : "│  "));
     }
   }
