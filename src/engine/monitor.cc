@@ -358,6 +358,7 @@ std::vector<Monitor::Recovered> Monitor::recover() {
     }
     if (!one.running) {
       shim::kill_leftovers(in.dir(id));
+      shim::remove_leftover_cgroup(in.dir(id));
     }
     out.push_back(std::move(one));
   }

@@ -199,6 +199,7 @@ TEST_F(MonitorTest, RecoversLivingAndDeadContainersOfAnEarlierDaemon) {
       EXPECT_FALSE(one.exited.reason.empty());
     }
   }
+  EXPECT_FALSE(os::exists("/sys/fs/cgroup/memory/proa-monitor-test/killed"));
   monitor.acknowledge("ended");
   monitor.acknowledge("killed");
   ASSERT_TRUE(eventually([&] { return exits() == 1; }));
