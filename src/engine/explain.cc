@@ -9,6 +9,7 @@
 namespace proa::engine {
 namespace {
 thread_local std::string request_trace_id;
+constexpr std::size_t kThawed = 8;  // removed ones that late events may still reach
 constexpr std::size_t kRemovedKept = 256, kTracesKept = 512, kEventsKept = 8192;
 }  // namespace
 
@@ -17,6 +18,7 @@ RequestTrace::~RequestTrace() { request_trace_id.clear(); }
 const std::string& RequestTrace::id() { return request_trace_id; }
 
 void Explain::append(Story& story, const std::vector<trace::Event>& events) {
+  if (!story.frozen.empty()) return;
   int base = static_cast<int>(story.events.size());
   for (const auto& event : events) {
     if (story.events.size() >= kEventsKept) return;
@@ -81,6 +83,13 @@ void Explain::container_removed(const std::string& id) {
   if (it == shelf->by_container.end() || it->second->removed) return;
   it->second->removed = true;
   shelf->removed.push_back(id);
+  if (shelf->removed.size() > kThawed) {
+    auto old = shelf->by_container.find(shelf->removed[shelf->removed.size() - 1 - kThawed]);
+    if (old != shelf->by_container.end() && old->second->frozen.empty()) {
+      old->second->frozen = json::text(trace::to_json(old->second->events));
+      old->second->events = {};
+    }
+  }
   while (shelf->removed.size() > kRemovedKept) {
     shelf->by_container.erase(shelf->removed.front());
     shelf->removed.pop_front();
@@ -89,7 +98,6 @@ void Explain::container_removed(const std::string& id) {
 
 Json Explain::get(std::string_view key) const {
   std::shared_ptr<Story> found;
-  Json events;
   {
     auto shelf = shelf_.lock();
     std::string wanted(key);
@@ -109,12 +117,12 @@ Json Explain::get(std::string_view key) const {
       auto it = shelf->by_container.lower_bound(wanted);
       if (it != shelf->by_container.end() && it->first.starts_with(wanted)) found = it->second;
     }
-    if (found && !found->events.empty()) {
+    if (found && (!found->events.empty() || !found->frozen.empty())) {
       return JsonObject{{"Id", found->id},
                         {"Name", found->name},
                         {"Image", found->image},
                         {"TraceId", found->trace_ids.empty() ? std::string() : found->trace_ids.front()},
-                        {"events", trace::to_json(found->events)}};
+                        {"events", found->frozen.empty() ? trace::to_json(found->events) : json::parse(found->frozen)}};
     }
   }
   if (found && !found->id.empty()) {  // of a daemon before this one

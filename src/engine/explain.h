@@ -38,6 +38,7 @@ class Explain {
     std::string id, name, image;
     std::vector<std::string> trace_ids;
     std::vector<trace::Event> events;
+    std::string frozen;  // the events as JSON text, a fifth of their size, once the container is long gone
     bool removed = false;
   };
   struct Shelf {
