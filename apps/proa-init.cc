@@ -1,14 +1,14 @@
 // `--init`: process 1 of a container. Starts the program, passes signals on to it, reaps what is orphaned to us, and
 // ends as the program ended. Static: it runs in any image.
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
-#include <sys/ioctl.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 int main(int argc, char** argv) {
   int first = argc > 1 && std::strcmp(argv[1], "--") == 0 ? 2 : 1;
@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
   sigset_t all, before;
   sigfillset(&all);
   // What the processor raises for our own faults stays ours.
-  for (int fault : {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU}) sigdelset(&all, fault);
+  for (int fault : {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU})
+    sigdelset(&all, fault);
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t child = fork();
   if (child < 0) {

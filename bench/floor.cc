@@ -71,7 +71,9 @@ struct Request {
     add(type, "", 0);
     return at;
   }
-  void close_nest(size_t at) { reinterpret_cast<rtattr*>(&data[at])->rta_len = static_cast<unsigned short>(data.size() - at); }
+  void close_nest(size_t at) {
+    reinterpret_cast<rtattr*>(&data[at])->rta_len = static_cast<unsigned short>(data.size() - at);
+  }
   const std::string& done() {
     reinterpret_cast<nlmsghdr*>(data.data())->nlmsg_len = static_cast<unsigned>(data.size());
     return data;
@@ -94,7 +96,9 @@ void talk(int netlink, const std::string& messages, int acks, bool may_exist = f
     }
   }
 }
-int netlink_socket() { return static_cast<int>(check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "netlink")); }
+int netlink_socket() {
+  return static_cast<int>(check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "netlink"));
+}
 
 void make_bridge(int netlink) {
   ifinfomsg link{};
@@ -177,7 +181,8 @@ void make_cgroups(const Paths& paths) {
   put(cgroup_of("pids") + "/pids.max", "100");
   put(cgroup_of("cpu") + "/cpu.cfs_quota_us", "50000");
   put(cgroup_of("devices") + "/devices.deny", "a");
-  for (auto* rule : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"}) {
+  for (auto* rule : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm",
+                     "c 5:2 rwm", "c 136:* rwm"}) {
     put(cgroup_of("devices") + "/devices.allow", rule);
   }
 }
@@ -187,8 +192,10 @@ void make_devices(const std::string& dev) {
     const char* name;
     int minor, major;
   } nodes[] = {{"null", 3, 1}, {"zero", 5, 1}, {"full", 7, 1}, {"random", 8, 1}, {"urandom", 9, 1}, {"tty", 0, 5}};
-  for (const auto& node : nodes) check(mknod((dev + "/" + node.name).c_str(), S_IFCHR | 0666, makedev(node.major, node.minor)), "mknod");
-  for (auto* name : {"fd", "stdin", "stdout", "stderr", "ptmx"}) check(symlink("/proc/self/fd", (dev + "/" + name).c_str()), "symlink");
+  for (const auto& node : nodes)
+    check(mknod((dev + "/" + node.name).c_str(), S_IFCHR | 0666, makedev(node.major, node.minor)), "mknod");
+  for (auto* name : {"fd", "stdin", "stdout", "stderr", "ptmx"})
+    check(symlink("/proc/self/fd", (dev + "/" + name).c_str()), "symlink");
   for (auto* name : {"pts", "shm", "mqueue"}) mkdir((dev + "/" + name).c_str(), 0755);
 }
 
@@ -205,26 +212,34 @@ void make_devices(const std::string& dev) {
   check(mount("proc", (root + "/proc").c_str(), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr), "proc");
   check(mount("tmpfs", (root + "/dev").c_str(), "tmpfs", MS_NOSUID, "mode=755,size=65536k"), "dev");
   make_devices(root + "/dev");
-  check(mount("devpts", (root + "/dev/pts").c_str(), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"), "devpts");
-  check(mount("shm", (root + "/dev/shm").c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k"), "shm");
+  check(mount("devpts", (root + "/dev/pts").c_str(), "devpts", MS_NOSUID | MS_NOEXEC,
+              "newinstance,ptmxmode=0666,mode=0620"),
+        "devpts");
+  check(mount("shm", (root + "/dev/shm").c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k"),
+        "shm");
   check(mount("mqueue", (root + "/dev/mqueue").c_str(), "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr), "mqueue");
   check(read(network, &byte, 1), "read");
   configure_network();
-  check(mount("sysfs", (root + "/sys").c_str(), "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr), "sysfs");
+  check(mount("sysfs", (root + "/sys").c_str(), "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr),
+        "sysfs");
   if (paths.v1) {
     std::string cgroup = root + "/sys/fs/cgroup";
     check(mount("tmpfs", cgroup.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755"), "cgroup tmpfs");
     for (auto* controller : kControllers) {
       mkdir((cgroup + "/" + controller).c_str(), 0755);
-      check(mount(cgroup_of(controller).c_str(), (cgroup + "/" + controller).c_str(), nullptr, MS_BIND, nullptr), "bind cgroup");
+      check(mount(cgroup_of(controller).c_str(), (cgroup + "/" + controller).c_str(), nullptr, MS_BIND, nullptr),
+            "bind cgroup");
     }
   }
   for (auto* path : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}) {
     if (mount((root + path).c_str(), (root + path).c_str(), nullptr, MS_BIND | MS_REC, nullptr) < 0) continue;
-    mount("", (root + path).c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
+    mount("", (root + path).c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+          nullptr);
   }
-  for (auto* path : {"/proc/kcore", "/proc/keys", "/proc/timer_list"}) mount("/dev/null", (root + path).c_str(), nullptr, MS_BIND, nullptr);
-  for (auto* path : {"/proc/acpi", "/proc/scsi", "/sys/firmware"}) mount("tmpfs", (root + path).c_str(), "tmpfs", MS_RDONLY, "size=0");
+  for (auto* path : {"/proc/kcore", "/proc/keys", "/proc/timer_list"})
+    mount("/dev/null", (root + path).c_str(), nullptr, MS_BIND, nullptr);
+  for (auto* path : {"/proc/acpi", "/proc/scsi", "/sys/firmware"})
+    mount("tmpfs", (root + path).c_str(), "tmpfs", MS_RDONLY, "size=0");
   check(chdir(root.c_str()), "chdir");
   check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
   check(umount2(".", MNT_DETACH), "umount");
@@ -259,7 +274,8 @@ Times one_round(const Paths& paths, int netlink, int round) {
     dup2(out[1], 1);
     child(paths, ready[1], network[0]);
   }
-  int netns = static_cast<int>(check(open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC), "netns"));
+  int netns = static_cast<int>(
+      check(open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC), "netns"));
   make_veth(netlink, netns, round);
   check(write(network[1], "n", 1), "write");
   double first = 0;
@@ -296,7 +312,8 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   Paths paths;
   paths.top = std::string(argv[1]) + "/floor-work";
-  paths.lower = paths.top + "/lower", paths.merged = paths.top + "/merged", paths.upper = paths.top + "/upper", paths.work = paths.top + "/work";
+  paths.lower = paths.top + "/lower", paths.merged = paths.top + "/merged", paths.upper = paths.top + "/upper",
+  paths.work = paths.top + "/work";
   for (const auto& path : {paths.top, paths.lower, paths.merged}) mkdir(path.c_str(), 0755);
   for (auto* name : {"/proc", "/sys", "/dev"}) mkdir((paths.lower + name).c_str(), 0755);
   if (system(("cp /proc/" + std::to_string(getpid()) + "/exe " + paths.lower + "/floor").c_str()) != 0) die("cp");

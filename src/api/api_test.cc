@@ -92,7 +92,8 @@ TEST(HostConfig, WritesNullWhereDockerDoes) {
 TEST(ContainerInspect, HasTheDocumentedStateKeys) {
   Json value = to_json(ContainerInspect{});
   const Json& state = *json::find(value, "State");
-  for (const char* key : {"Status", "Running", "Paused", "Restarting", "OOMKilled", "Dead", "Pid", "ExitCode", "Error", "StartedAt", "FinishedAt"}) {
+  for (const char* key : {"Status", "Running", "Paused", "Restarting", "OOMKilled", "Dead", "Pid", "ExitCode", "Error",
+                          "StartedAt", "FinishedAt"}) {
     EXPECT_TRUE(json::find(state, key)) << key;
   }
   EXPECT_EQ(json::string_at(state, "StartedAt"), "0001-01-01T00:00:00Z");
@@ -106,7 +107,8 @@ TEST(WaitResult, ErrorIsLeftOutWhenThereIsNone) {
 }
 
 TEST(Filters, ReadsBothEncodings) {
-  for (const char* text : {R"({"label":["a=b","c"],"status":["running"]})", R"({"label":{"a=b":true,"c":true,"d":false},"status":{"running":true}})"}) {
+  for (const char* text : {R"({"label":["a=b","c"],"status":["running"]})",
+                           R"({"label":{"a=b":true,"c":true,"d":false},"status":{"running":true}})"}) {
     Filters filters = Filters::parse(text);
     EXPECT_EQ(filters.get("label"), (std::set<std::string>{"a=b", "c"})) << text;
     EXPECT_TRUE(filters.matches_exactly("status", "running"));
@@ -152,7 +154,8 @@ TEST(Stdcopy, FramesAsDocumented) {
 }
 
 TEST(Stdcopy, ReadsFramesThatComeBytewise) {
-  std::string stream = frame(StreamType::Stdout, "out") + frame(StreamType::Stderr, "") + frame(StreamType::Stderr, "err");
+  std::string stream =
+      frame(StreamType::Stdout, "out") + frame(StreamType::Stderr, "") + frame(StreamType::Stderr, "err");
   FrameReader reader;
   std::string out, err;
   for (char c : stream) {
@@ -182,12 +185,15 @@ TEST(Versions, RefusesWithDockersTexts) {
   };
   EXPECT_EQ(text({1, 24}), "");
   EXPECT_EQ(text({1, 51}), "");
-  EXPECT_EQ(text({1, 23}), "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version");
+  EXPECT_EQ(text({1, 23}),
+            "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a "
+            "newer version");
   EXPECT_EQ(text({1, 99}), "client version 1.99 is too new. Maximum supported API version is 1.51");
 }
 
 TEST(Versions, ImagesHavePlaceholdersBefore143AndVirtualSizeBefore144) {
-  Json old = to_json(ImageSummary{.id = "sha256:1", .parent_id = "", .repo_tags = {}, .repo_digests = {}, .size = 7, .labels = {}});
+  Json old = to_json(
+      ImageSummary{.id = "sha256:1", .parent_id = "", .repo_tags = {}, .repo_digests = {}, .size = 7, .labels = {}});
   Json recent = old;
   shape_image_summary(old, {1, 42});
   EXPECT_EQ(json::text(*json::find(old, "RepoTags")), R"(["<none>:<none>"])");
@@ -210,17 +216,23 @@ TEST(PathStat, HasGosModeBits) {
   EXPECT_EQ(go_file_mode(S_IFDIR | 0755), 0x80000000u | 0755);
   EXPECT_EQ(go_file_mode(S_IFLNK | 0777), 0x08000000u | 0777);
   EXPECT_EQ(go_file_mode(S_IFCHR | 0600), 0x04200000u | 0600);
-  for (mode_t mode : {S_IFREG | 04755, S_IFDIR | 01777, S_IFLNK | 0777, S_IFBLK | 0660, S_IFIFO | 0644, S_IFSOCK | 0600}) {
+  for (mode_t mode :
+       {S_IFREG | 04755, S_IFDIR | 01777, S_IFLNK | 0777, S_IFBLK | 0660, S_IFIFO | 0644, S_IFSOCK | 0600}) {
     EXPECT_EQ(mode_from_go(go_file_mode(mode)), mode);
   }
-  PathStat stat{.name = "etc", .size = 4096, .mode = go_file_mode(S_IFDIR | 0755), .mtime = 1'600'000'000 * kSecond, .link_target = ""};
+  PathStat stat{.name = "etc",
+                .size = 4096,
+                .mode = go_file_mode(S_IFDIR | 0755),
+                .mtime = 1'600'000'000 * kSecond,
+                .link_target = ""};
   EXPECT_EQ(decode_path_stat(encode_path_stat(stat)).mtime, stat.mtime);
 }
 
 TEST(Auth, InvalidHeadersAreIgnored) {
   EXPECT_EQ(decode_auth_header("").username, "");
   EXPECT_EQ(decode_auth_header("!!").username, "");
-  AuthConfig auth{.username = "u", .password = "p?>", .auth = "", .server_address = "", .identity_token = "", .registry_token = ""};
+  AuthConfig auth{
+      .username = "u", .password = "p?>", .auth = "", .server_address = "", .identity_token = "", .registry_token = ""};
   EXPECT_EQ(decode_auth_header(encode_auth_header(auth)).password, "p?>");
 }
 
@@ -229,14 +241,19 @@ TEST(Progress, LinesEndInCrLfAndErrorsHaveBothForms) {
   message.status = "Downloading";
   message.progress_detail = ProgressDetail{1, 2};
   message.id = "abc";
-  EXPECT_EQ(progress_line(message), "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":1,\"total\":2},\"id\":\"abc\"}\r\n");
+  EXPECT_EQ(progress_line(message),
+            "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":1,\"total\":2},\"id\":\"abc\"}\r\n");
   ProgressMessage failed;
   failed.error_detail = ProgressError{0, "no space"};
   EXPECT_EQ(progress_line(failed), "{\"errorDetail\":{\"message\":\"no space\"},\"error\":\"no space\"}\r\n");
 }
 
 TEST(Event, HasTheOldMembersForContainers) {
-  Event event{.type = "container", .action = "start", .actor = {"c1", {{"image", "busybox"}, {"name", "web"}}}, .time = 1, .time_nano = 1000000001};
+  Event event{.type = "container",
+              .action = "start",
+              .actor = {"c1", {{"image", "busybox"}, {"name", "web"}}},
+              .time = 1,
+              .time_nano = 1000000001};
   Json value = to_json(event);
   EXPECT_EQ(json::string_at(value, "status"), "start");
   EXPECT_EQ(json::string_at(value, "id"), "c1");

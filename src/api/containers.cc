@@ -36,7 +36,9 @@ struct json::Fields<api::CreateBody> {
 namespace proa::api {
 
 Json to_json(const ContainerConfig& value) { return json::encode(value); }
-ContainerConfig container_config_from_json(const Json& value) { return json::decode<ContainerConfig>(with_lists(value)); }
+ContainerConfig container_config_from_json(const Json& value) {
+  return json::decode<ContainerConfig>(with_lists(value));
+}
 Json to_json(const HealthConfig& value) { return json::encode(value); }
 HealthConfig health_config_from_json(const Json& value) { return json::decode<HealthConfig>(value); }
 
@@ -72,6 +74,8 @@ Json to_json(const UpdateResponse& value) { return json::encode(value); }
 Json to_json(const FilesystemChange& value) { return json::encode(value); }
 FilesystemChange filesystem_change_from_json(const Json& value) { return json::decode<FilesystemChange>(value); }
 Json to_json(const ContainersPruneReport& value) { return json::encode(value); }
-ContainersPruneReport containers_prune_report_from_json(const Json& value) { return json::decode<ContainersPruneReport>(value); }
+ContainersPruneReport containers_prune_report_from_json(const Json& value) {
+  return json::decode<ContainersPruneReport>(value);
+}
 
 }  // namespace proa::api

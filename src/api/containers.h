@@ -7,7 +7,7 @@
 namespace proa::api {
 
 struct HealthConfig {
-  Strings test;                                                            // {"NONE"}, {"CMD", ...}, {"CMD-SHELL", text}
+  Strings test;  // {"NONE"}, {"CMD", ...}, {"CMD-SHELL", text}
   std::int64_t interval = 0, timeout = 0, start_period = 0, start_interval = 0;  // ns, 0: the default
   int retries = 0;
 };

@@ -5,8 +5,8 @@
 namespace proa {
 
 FIELDS(EventActor, always("ID", &T::id), always("Attributes", &T::attributes));
-FIELDS(Event, always("Type", &T::type), always("Action", &T::action), always("Actor", &T::actor), optional("scope", &T::scope),
-       optional("time", &T::time), optional("timeNano", &T::time_nano));
+FIELDS(Event, always("Type", &T::type), always("Action", &T::action), always("Actor", &T::actor),
+       optional("scope", &T::scope), optional("time", &T::time), optional("timeNano", &T::time_nano));
 
 namespace api {
 
@@ -15,7 +15,8 @@ Json to_json(const Event& value) {
   if (value.type == "container" || value.type == "image") {
     object["status"] = value.action;
     object["id"] = value.actor.id;
-    if (auto from = value.actor.attributes.find("image"); value.type == "container" && from != value.actor.attributes.end()) {
+    if (auto from = value.actor.attributes.find("image");
+        value.type == "container" && from != value.actor.attributes.end()) {
       object["from"] = from->second;
     }
   }

@@ -1,4 +1,5 @@
 // HostConfig: how a container is to be run on this host (swagger v1.51), and the resources that update may change.
+// size: one document of the Engine API, field by field.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace proa::api {
 using Strings = std::vector<std::string>;
 using StringMap = std::map<std::string, std::string>;
 
-struct Empty {};                                // Go's struct{}, the value of a set
+struct Empty {};                                 // Go's struct{}, the value of a set
 using StringSet = std::map<std::string, Empty>;  // {"80/tcp": {}}
 
 struct WeightDevice {
@@ -45,7 +46,8 @@ struct Resources {
   std::string cgroup_parent;
   std::uint16_t blkio_weight = 0;
   std::vector<WeightDevice> blkio_weight_device;
-  std::vector<ThrottleDevice> blkio_device_read_bps, blkio_device_write_bps, blkio_device_read_iops, blkio_device_write_iops;
+  std::vector<ThrottleDevice> blkio_device_read_bps, blkio_device_write_bps, blkio_device_read_iops,
+      blkio_device_write_iops;
   std::int64_t cpu_period = 0, cpu_quota = 0, cpu_realtime_period = 0, cpu_realtime_runtime = 0;
   std::string cpuset_cpus, cpuset_mems;
   std::vector<DeviceMapping> devices;
@@ -77,7 +79,8 @@ struct RestartPolicy {
 
 struct BindOptions {
   std::string propagation;
-  bool non_recursive = false, create_mountpoint = false, read_only_non_recursive = false, read_only_force_recursive = false;
+  bool non_recursive = false, create_mountpoint = false, read_only_non_recursive = false,
+       read_only_force_recursive = false;
 };
 struct VolumeDriver {
   std::string name;
@@ -89,13 +92,15 @@ struct VolumeOptions {
   std::string subpath;
   std::optional<VolumeDriver> driver_config;
 };
-struct ImageOptions { std::string subpath; };
+struct ImageOptions {
+  std::string subpath;
+};
 struct TmpfsOptions {
   std::int64_t size_bytes = 0;
   std::uint32_t mode = 0;
   std::vector<Strings> options;
 };
-struct Mount {  // --mount
+struct Mount {                       // --mount
   std::string type, source, target;  // type: bind, volume, tmpfs, image, npipe, cluster
   bool read_only = false;
   std::string consistency;

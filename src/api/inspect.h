@@ -26,7 +26,6 @@ struct ContainerState {
   std::optional<Health> health;
 };
 
-
 struct Address {
   std::string addr;
   int prefix_len = 0;

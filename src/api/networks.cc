@@ -11,7 +11,9 @@ NetworkingConfig networking_config_from_json(const Json& value) { return json::d
 Json to_json(const NetworkResource& value) { return json::encode(value); }
 NetworkResource network_resource_from_json(const Json& value) { return json::decode<NetworkResource>(value); }
 Json to_json(const NetworkCreateRequest& value) { return json::encode(value); }
-NetworkCreateRequest network_create_request_from_json(const Json& value) { return json::decode<NetworkCreateRequest>(value); }
+NetworkCreateRequest network_create_request_from_json(const Json& value) {
+  return json::decode<NetworkCreateRequest>(value);
+}
 Json to_json(const NetworkCreateResponse& value) { return json::encode(value); }
 Json to_json(const NetworkConnect& value) { return json::encode(value); }
 NetworkConnect network_connect_from_json(const Json& value) { return json::decode<NetworkConnect>(value); }

@@ -6,8 +6,9 @@
 namespace proa::api {
 namespace {
 
-constexpr std::uint32_t kDir = 1u << 31, kSymlink = 1u << 27, kDevice = 1u << 26, kNamedPipe = 1u << 25, kSocket = 1u << 24,
-                        kSetuid = 1u << 23, kSetgid = 1u << 22, kCharDevice = 1u << 21, kSticky = 1u << 20;
+constexpr std::uint32_t kDir = 1u << 31, kSymlink = 1u << 27, kDevice = 1u << 26, kNamedPipe = 1u << 25,
+                        kSocket = 1u << 24, kSetuid = 1u << 23, kSetgid = 1u << 22, kCharDevice = 1u << 21,
+                        kSticky = 1u << 20;
 
 }  // namespace
 

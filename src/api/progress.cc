@@ -7,8 +7,8 @@ namespace proa {
 FIELDS(ProgressDetail, optional("current", &T::current), optional("total", &T::total));
 FIELDS(ProgressError, optional("code", &T::code), always("message", &T::message));
 FIELDS(ProgressMessage, optional("stream", &T::stream), optional("status", &T::status),
-       optional("progressDetail", &T::progress_detail), optional("id", &T::id), optional("errorDetail", &T::error_detail),
-       optional("aux", &T::aux));
+       optional("progressDetail", &T::progress_detail), optional("id", &T::id),
+       optional("errorDetail", &T::error_detail), optional("aux", &T::aux));
 
 namespace api {
 

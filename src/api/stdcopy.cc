@@ -7,8 +7,14 @@
 namespace proa::api {
 
 std::array<char, kFrameHeader> frame_header(StreamType type, std::uint32_t size) {
-  return {static_cast<char>(type), 0, 0, 0, static_cast<char>(size >> 24), static_cast<char>(size >> 16),
-          static_cast<char>(size >> 8), static_cast<char>(size)};
+  return {static_cast<char>(type),
+          0,
+          0,
+          0,
+          static_cast<char>(size >> 24),
+          static_cast<char>(size >> 16),
+          static_cast<char>(size >> 8),
+          static_cast<char>(size)};
 }
 
 std::string frame(StreamType type, std::string_view payload) {

@@ -51,7 +51,8 @@ struct SystemInfo {
   std::string driver = "overlay2";
   std::vector<Strings> driver_status;  // pairs
   PluginsInfo plugins;
-  bool memory_limit = true, swap_limit = true, cpu_cfs_period = true, cpu_cfs_quota = true, cpu_shares = true, cpu_set = true;
+  bool memory_limit = true, swap_limit = true, cpu_cfs_period = true, cpu_cfs_quota = true, cpu_shares = true,
+       cpu_set = true;
   bool pids_limit = true, ipv4_forwarding = true, debug = false;
   int nfd = 0;
   bool oom_kill_disable = false;

@@ -62,12 +62,13 @@ std::string ApiVersion::text() const { return cat(major, ".", minor); }
 
 void check_supported(ApiVersion version) {
   if (version < kOldest) {
-    throw Error(ErrorKind::InvalidArgument, cat("client version ", version.text(), " is too old. Minimum supported API version is ",
-                                                kOldest.text(), ", please upgrade your client to a newer version"));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("client version ", version.text(), " is too old. Minimum supported API version is ", kOldest.text(),
+                    ", please upgrade your client to a newer version"));
   }
   if (version > kNewest) {
-    throw Error(ErrorKind::InvalidArgument,
-                cat("client version ", version.text(), " is too new. Maximum supported API version is ", kNewest.text()));
+    throw Error(ErrorKind::InvalidArgument, cat("client version ", version.text(),
+                                                " is too new. Maximum supported API version is ", kNewest.text()));
   }
 }
 
@@ -113,11 +114,13 @@ void shape_image_inspect(Json& value, ApiVersion version) {
   if (version < ApiVersion{1, 50}) {
     // The whole of a container's Config was shown, with its empty values.
     if (JsonObject* config = object_at(value, "Config")) {
-      for (std::string_view text : {"Hostname", "Domainname", "User", "Image", "WorkingDir"}) set_missing(config, text, "");
+      for (std::string_view text : {"Hostname", "Domainname", "User", "Image", "WorkingDir"})
+        set_missing(config, text, "");
       for (std::string_view flag : {"AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"}) {
         set_missing(config, flag, false);
       }
-      for (std::string_view list : {"Env", "Cmd", "Volumes", "Entrypoint", "OnBuild", "Labels"}) set_missing(config, list, nullptr);
+      for (std::string_view list : {"Env", "Cmd", "Volumes", "Entrypoint", "OnBuild", "Labels"})
+        set_missing(config, list, nullptr);
     }
   }
   if (version < ApiVersion{1, 45}) {
@@ -174,7 +177,8 @@ void shape_info(Json& value, ApiVersion version) {
   if (version < ApiVersion{1, 42}) object["KernelMemory"] = false;
   if (version < ApiVersion{1, 47}) {
     for (std::string_view name : {"ContainerdCommit", "RuncCommit", "InitCommit"}) {
-      if (JsonObject* commit = object_at(value, name)) set_missing(commit, "Expected", commit->contains("ID") ? (*commit)["ID"] : Json(""));
+      if (JsonObject* commit = object_at(value, name))
+        set_missing(commit, "Expected", commit->contains("ID") ? (*commit)["ID"] : Json(""));
     }
   }
 }
@@ -185,7 +189,8 @@ void shape_disk_usage(Json& value, ApiVersion version) {
   if (!value.is_object()) return;
   if (Json* images = value.get_object().if_contains("Images"); images && images->is_array()) {
     for (Json& image : images->get_array()) {
-      Json containers = image.is_object() && image.get_object().contains("Containers") ? image.get_object()["Containers"] : Json(-1);
+      Json containers =
+          image.is_object() && image.get_object().contains("Containers") ? image.get_object()["Containers"] : Json(-1);
       shape_image_summary(image, version);
       if (image.is_object()) image.get_object()["Containers"] = containers;  // counted here in every version
     }

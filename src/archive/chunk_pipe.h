@@ -15,7 +15,8 @@ class ChunkPipe : public ByteSource {
  public:
   ChunkPipe(std::size_t chunks, std::size_t chunk_size);
 
-  // The writer's side. An empty buffer to fill, up to chunk_size bytes; empty where the reader has gone. Then commit(size).
+  // The writer's side. An empty buffer to fill, up to chunk_size bytes; empty where the reader has gone. Then
+  // commit(size).
   std::span<std::byte> prepare();
   void commit(std::size_t size);
   // No more comes: the end, or (with an exception) read() throws that once all before it is read.

@@ -51,7 +51,8 @@ class XzCodec : public Codec {
     stream_.avail_out = out.size();
     lzma_ret result = lzma_code(&stream_, LZMA_RUN);
     if (result != LZMA_OK && result != LZMA_STREAM_END && result != LZMA_BUF_ERROR) {
-      throw Error(ErrorKind::InvalidArgument, result == LZMA_MEMLIMIT_ERROR ? "xz: needs too much memory" : "xz: invalid data");
+      throw Error(ErrorKind::InvalidArgument,
+                  result == LZMA_MEMLIMIT_ERROR ? "xz: needs too much memory" : "xz: invalid data");
     }
     return {in.size() - stream_.avail_in, out.size() - stream_.avail_out, result == LZMA_STREAM_END};
   }

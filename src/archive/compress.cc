@@ -33,10 +33,14 @@ Compression sniff(std::span<const std::byte> start) {
   if (begins("\x1f\x8b\x08")) return Compression::Gzip;
   if (begins("\x28\xb5\x2f\xfd")) return Compression::Zstd;
   // A skippable zstd frame: any of 16 first bytes.
-  if (start.size() >= 4 && (start[0] & std::byte{0xf0}) == std::byte{0x50} && std::memcmp(&start[1], "\x2a\x4d\x18", 3) == 0) {
+  if (start.size() >= 4 && (start[0] & std::byte{0xf0}) == std::byte{0x50} &&
+      std::memcmp(&start[1], "\x2a\x4d\x18", 3) == 0) {
     return Compression::Zstd;
   }
-  if (begins(std::string_view("\xfd" "7zXZ\0", 6))) return Compression::Xz;
+  if (begins(std::string_view("\xfd"
+                              "7zXZ\0",
+                              6)))
+    return Compression::Xz;
   if (begins("BZh")) return Compression::Bzip2;
   return Compression::None;
 }
@@ -70,9 +74,9 @@ struct Decompressor::State {
   ByteSource& from;
   std::vector<std::byte> buffer;
   std::size_t begin = 0, end = 0;
-  bool ended = false;       // of `from`
-  bool started = false;     // sniffed
-  bool between = false;     // a member has ended, no other has begun
+  bool ended = false;    // of `from`
+  bool started = false;  // sniffed
+  bool between = false;  // a member has ended, no other has begun
   Compression compression = Compression::None;
   std::unique_ptr<Codec> codec;
 

@@ -14,8 +14,8 @@ std::string_view to_string(Compression compression);
 // By magic number; `start` are the first bytes (6 are enough).
 Compression sniff(std::span<const std::byte> start);
 
-// The plain bytes of `from`, be it gzip (also several members), zstd (also several frames; windows up to 128 MiB), xz, bzip2
-// or plain. Truncated or damaged input throws InvalidArgument; so does other data after the compressed end (zero
+// The plain bytes of `from`, be it gzip (also several members), zstd (also several frames; windows up to 128 MiB), xz,
+// bzip2 or plain. Truncated or damaged input throws InvalidArgument; so does other data after the compressed end (zero
 // padding is no data). Memory is bounded by the window.
 class Decompressor : public ByteSource {
  public:

@@ -49,7 +49,11 @@ ExtractResult extract(TarReader& from, const os::RootedDir& root, const ExtractO
 }
 
 Extractor::Extractor(TarReader& from, const os::RootedDir& root, const ExtractOptions& options, std::stop_token stop)
-    : from_(from), root_(root), options_(options), stop_(std::move(stop)), base_(os::clean_path(cat("/", options.base))) {}
+    : from_(from),
+      root_(root),
+      options_(options),
+      stop_(std::move(stop)),
+      base_(os::clean_path(cat("/", options.base))) {}
 
 void Extractor::check_stop() const {
   if (stop_.stop_requested()) throw Error(ErrorKind::Cancelled, "unpacking was cancelled");
@@ -62,11 +66,14 @@ ExtractResult Extractor::run() {
       apply(*entry);
     } catch (const Error& error) {
       // What the reader throws while content is read names its entry already.
-      std::string where = error.message().starts_with("tar entry ") ? "" : cat("tar entry ", quoted(entry->path.substr(0, 200)), ": ");
+      std::string where =
+          error.message().starts_with("tar entry ") ? "" : cat("tar entry ", quoted(entry->path.substr(0, 200)), ": ");
       throw Error(error.kind(), printable(cat(where, error.message())), error.errno_code());
     }
     ++result_.entries;
-    result_.disk += entry->type == EntryType::File ? (stored_ + 4095) / 4096 * 4096 : entry->type == EntryType::Directory ? 4096 : 0;
+    result_.disk += entry->type == EntryType::File        ? (stored_ + 4095) / 4096 * 4096
+                    : entry->type == EntryType::Directory ? 4096
+                                                          : 0;
   }
   set_directory_times();
   return result_;
@@ -104,7 +111,8 @@ void Extractor::apply(const TarEntry& entry) {
   }
 }
 
-// The archive's own top: it can only be the directory that is there. A layer says how it is, a copied-in archive does not.
+// The archive's own top: it can only be the directory that is there. A layer says how it is, a copied-in archive does
+// not.
 void Extractor::apply_root(const TarEntry& entry) {
   if (entry.type != EntryType::Directory) refuse(cat("the root cannot become a ", to_string(entry.type)));
   if (options_.whiteouts == Whiteouts::Keep) return;
@@ -176,7 +184,8 @@ os::Fd Extractor::make_parent(const std::string& path) {
     }
     os::Fd made = os::open_at(above.get(), part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     os::check(::fchmod(made.get(), 0755), cat("chmod ", quoted(done)));
-    if (options_.owner) os::check(::fchown(made.get(), options_.owner->uid, options_.owner->gid), cat("chown ", quoted(done)));
+    if (options_.owner)
+      os::check(::fchown(made.get(), options_.owner->uid, options_.owner->gid), cat("chown ", quoted(done)));
     if (hidden) set_opaque(os::fd_path(made.get()));
   }
   return root_.open_at(path, O_PATH | O_DIRECTORY);
@@ -197,8 +206,9 @@ bool Extractor::clear(const Place& place, const TarEntry& entry) {
   bool was_directory = S_ISDIR(info.st_mode), is_directory = entry.type == EntryType::Directory;
   if (was_directory && is_directory) return true;
   if (options_.no_overwrite_dir_non_dir && was_directory != is_directory) {
-    refuse(was_directory ? cat("cannot overwrite directory ", quoted(path_), " with non-directory ", quoted(entry.path))
-                         : cat("cannot overwrite non-directory ", quoted(path_), " with directory ", quoted(entry.path)));
+    refuse(was_directory
+               ? cat("cannot overwrite directory ", quoted(path_), " with non-directory ", quoted(entry.path))
+               : cat("cannot overwrite non-directory ", quoted(path_), " with directory ", quoted(entry.path)));
   }
   remove(place);
   return false;
@@ -212,7 +222,8 @@ void Extractor::remove(const Place& place) {
 }
 
 void Extractor::set_owner(int fd, const TarEntry& entry) const {
-  std::uint32_t uid = options_.owner ? options_.owner->uid : entry.uid, gid = options_.owner ? options_.owner->gid : entry.gid;
+  std::uint32_t uid = options_.owner ? options_.owner->uid : entry.uid,
+                gid = options_.owner ? options_.owner->gid : entry.gid;
   os::check(::fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW), "chown");
 }
 
@@ -229,7 +240,8 @@ void Extractor::set_directory_times() {
     auto directory = root_.try_open_at(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (!directory) continue;  // replaced by a later entry
     timespec times[2] = {time, time};
-    os::check(::utimensat(AT_FDCWD, os::fd_path(directory->get()).c_str(), times, 0), cat("set times of ", quoted(path)));
+    os::check(::utimensat(AT_FDCWD, os::fd_path(directory->get()).c_str(), times, 0),
+              cat("set times of ", quoted(path)));
   }
   directory_times_.clear();
 }
@@ -311,16 +323,19 @@ void Extractor::make_symlink(const Place& place, const TarEntry& entry) {
 void Extractor::make_hard_link(const Place& place, const TarEntry& entry) {
   std::string target_path = os::path_join(base_, os::clean_path(cat("/", entry.link_target)));
   auto target = root_.place(target_path);
-  struct stat to {}, there {};
+  struct stat to {
+  }, there{};
   os::check(::fstatat(target.parent.get(), target.name.c_str(), &to, AT_SYMLINK_NOFOLLOW),
             cat("hard link to ", quoted(entry.link_target)));
   if (S_ISDIR(to.st_mode)) refuse("a hard link to a directory");
   if (is_overlay_whiteout(to)) refuse("a hard link to a whiteout");
   if (::fstatat(place.parent, place.name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0) {
-    struct stat from_directory {}, to_directory {};
+    struct stat from_directory {
+    }, to_directory{};
     os::check(::fstat(place.parent, &from_directory), "stat");
     os::check(::fstat(target.parent.get(), &to_directory), "stat");
-    if (place.name == target.name && from_directory.st_ino == to_directory.st_ino && from_directory.st_dev == to_directory.st_dev) {
+    if (place.name == target.name && from_directory.st_ino == to_directory.st_ino &&
+        from_directory.st_dev == to_directory.st_dev) {
       refuse("a hard link to itself");
     }
     if (there.st_ino == to.st_ino && there.st_dev == to.st_dev) return;  // that link exists

@@ -57,7 +57,7 @@ class Extractor {
   os::Fd parent_;
   bool stale_ = false;        // something was removed: parent_path_ may name another directory now
   std::uint64_t stored_ = 0;  // bytes written to the last file
-  std::string path_;  // of the entry being applied, in the root
+  std::string path_;          // of the entry being applied, in the root
   std::unordered_map<std::string, timespec> directory_times_;  // set last: what is made inside changes them
   std::set<std::string> made_;                                 // Whiteouts::Delete only
 };

@@ -30,7 +30,8 @@ struct GzipSink::State {
 
 GzipSink::GzipSink(ByteSink& to, int level) : state_(std::make_unique<State>(to)) {
   constexpr int kGzipWrapper = 16 + MAX_WBITS;
-  if (deflateInit2(&state_->stream, level, Z_DEFLATED, kGzipWrapper, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+  if (deflateInit2(&state_->stream, level, Z_DEFLATED, kGzipWrapper, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    throw std::bad_alloc();
 }
 GzipSink::~GzipSink() = default;
 

@@ -1,4 +1,5 @@
-// Archives and directory trees, one into the other, by descriptors inside a root that cannot be left (security.md R1, 4.2).
+// Archives and directory trees, one into the other, by descriptors inside a root that cannot be left (security.md
+// R1, 4.2).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ struct Owner {
 struct ExtractOptions {
   Whiteouts whiteouts = Whiteouts::Overlay;
   std::string base = {};  // a directory in the root that entries are relative to; links are still resolved in the root
-  std::optional<Owner> owner = {};              // instead of the archive's
-  bool no_overwrite_dir_non_dir = false;   // a directory and a non-directory do not replace each other: Error(InvalidArgument)
+  std::optional<Owner> owner = {};  // instead of the archive's
+  bool no_overwrite_dir_non_dir =
+      false;  // a directory and a non-directory do not replace each other: Error(InvalidArgument)
 };
 
 struct ExtractResult {
@@ -37,18 +39,20 @@ struct ExtractResult {
   std::uint64_t disk = 0;   // the same and directories, in whole blocks
 };
 
-// Unpacks all of `from` into `root`. Entries that would leave it are contained or refused by the verdicts of security.md
-// 4.2; Errors name the entry. What was unpacked before an Error stays: the caller removes it.
-ExtractResult extract(TarReader& from, const os::RootedDir& root, const ExtractOptions& options, std::stop_token stop = {});
+// Unpacks all of `from` into `root`. Entries that would leave it are contained or refused by the verdicts of
+// security.md 4.2; Errors name the entry. What was unpacked before an Error stays: the caller removes it.
+ExtractResult extract(TarReader& from, const os::RootedDir& root, const ExtractOptions& options,
+                      std::stop_token stop = {});
 
 // An overlay whiteout, and the opaque mark, in a layer's directory.
 inline constexpr std::string_view kOpaqueXattr = "trusted.overlay.opaque";
 
 struct PackOptions {
-  std::string path = "/";   // what is packed, resolved in the root (its last component is not followed)
-  std::string name = {};         // the top entry's name in the archive ("" : its children have relative names, it has none itself)
+  std::string path = "/";  // what is packed, resolved in the root (its last component is not followed)
+  std::string name =
+      {};  // the top entry's name in the archive ("" : its children have relative names, it has none itself)
   std::function<bool(std::string_view relative)> skip = {};  // not descended into
-  bool cross_devices = true;  // what is mounted below too
+  bool cross_devices = true;                                 // what is mounted below too
 };
 
 // Writes the tree below `path` in `root` to `to`, sorted, hard links as such. Sockets are left out. Not finish()ed.

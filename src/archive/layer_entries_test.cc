@@ -25,7 +25,8 @@ class LayerEntriesTest : public testing::Test {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: owners and devices";
     base = cat("/tmp/layer-entries-", random_u64());
     for (const char* dir : {"", "/tree", "/theirs", "/ours"}) os::make_dir(base + dir, 0755);
-    shell(R"(cd tree && mkdir -p a/b empty && echo text > a/file && chown 12:34 a/file && chmod 4751 a/file && ln a/file a/b/hard &&
+    shell(
+        R"(cd tree && mkdir -p a/b empty && echo text > a/file && chown 12:34 a/file && chmod 4751 a/file && ln a/file a/b/hard &&
       ln -s ../nowhere a/link && mknod a/null c 1 3 && mkfifo a/fifo && truncate -s 3M a/sparse && printf x | dd of=a/sparse bs=1 seek=1000000 conv=notrunc 2>/dev/null &&
       head -c 300000 /dev/urandom > a/random && touch -d '2001-02-03 04:05:06.789' a/random && mkdir -m 1777 tmp && chown 7:8 empty && touch -h -d @5 a/link &&
       n=$(printf 'long%.0s' $(seq 50)) && mkdir "$n" && echo x > "$n/$n" && ln -s "$n/$n" deep && touch -d @1000000000 a/b empty tmp a .)");
@@ -49,7 +50,8 @@ class LayerEntriesTest : public testing::Test {
 TEST_F(LayerEntriesTest, UnpacksAsGnuTarDoesWhateverTheFormat) {
   for (const char* options : {"--format=gnu", "--format=pax", "--format=gnu -S", "--format=pax -S --sparse-version=0.0",
                               "--format=pax -S --sparse-version=0.1", "--format=pax -S --sparse-version=1.0"}) {
-    shell(cat("rm -rf theirs ours; mkdir theirs ours; tar ", options, " -C tree -cf t.tar . && tar -C theirs --numeric-owner -xpf t.tar"));
+    shell(cat("rm -rf theirs ours; mkdir theirs ours; tar ", options,
+              " -C tree -cf t.tar . && tar -C theirs --numeric-owner -xpf t.tar"));
     unpack("t.tar", "ours");
     EXPECT_EQ(describe("ours"), describe("theirs")) << options;
     if (std::string_view(options).find("-S") != std::string_view::npos) {
@@ -59,7 +61,8 @@ TEST_F(LayerEntriesTest, UnpacksAsGnuTarDoesWhateverTheFormat) {
 }
 
 TEST_F(LayerEntriesTest, UnpacksWhatBsdtarWrites) {
-  shell("bsdtar --format=pax -C tree -cf t.tar . && tar --delay-directory-restore -C theirs --numeric-owner -xpf t.tar");
+  shell(
+      "bsdtar --format=pax -C tree -cf t.tar . && tar --delay-directory-restore -C theirs --numeric-owner -xpf t.tar");
   unpack("t.tar", "ours");
   EXPECT_EQ(describe("ours"), describe("theirs"));
 }
@@ -70,13 +73,17 @@ TEST_F(LayerEntriesTest, PacksWhatGnuTarUnpacksToTheSame) {
   pack(os::RootedDir::open(base + "/tree"), {.path = "/"}, writer);
   writer.finish();
   os::write_file(base + "/t.tar", sink.text);
-  shell("touch -d '2001-02-03 04:05:06' tree/a/random; find tree -newermt 2002-01-01 -exec touch -h -d @1100000000 {} +; touch -d @1000000000 tree/a/b tree/empty tree/tmp tree/a");
+  shell(
+      "touch -d '2001-02-03 04:05:06' tree/a/random; find tree -newermt 2002-01-01 -exec touch -h -d @1100000000 {} +; "
+      "touch -d @1000000000 tree/a/b tree/empty tree/tmp tree/a");
   raw::Sink again;
   TarWriter second(again);
   pack(os::RootedDir::open(base + "/tree"), {.path = "/"}, second);
   second.finish();
   os::write_file(base + "/t.tar", again.text);
-  shell("tar -C theirs --numeric-owner -xpf t.tar && bsdtar -tf t.tar > /dev/null && python3 -c 'import tarfile; tarfile.open(\"t.tar\").getmembers()'");
+  shell(
+      "tar -C theirs --numeric-owner -xpf t.tar && bsdtar -tf t.tar > /dev/null && python3 -c 'import tarfile; "
+      "tarfile.open(\"t.tar\").getmembers()'");
   unpack("t.tar", "ours");
   EXPECT_EQ(describe("theirs"), describe("tree"));
   EXPECT_EQ(describe("ours"), describe("tree"));
@@ -85,7 +92,8 @@ TEST_F(LayerEntriesTest, PacksWhatGnuTarUnpacksToTheSame) {
 TEST_F(LayerEntriesTest, PacksOneDirectoryUnderItsName) {
   raw::Sink sink;
   TarWriter writer(sink);
-  pack(os::RootedDir::open(base + "/tree"), {.path = "/a", .name = "copy", .skip = [](std::string_view path) { return path == "b"; }}, writer);
+  pack(os::RootedDir::open(base + "/tree"),
+       {.path = "/a", .name = "copy", .skip = [](std::string_view path) { return path == "b"; }}, writer);
   writer.finish();
   os::write_file(base + "/t.tar", sink.text);
   EXPECT_EQ(shell("tar -tf t.tar"), "copy/\ncopy/fifo\ncopy/file\ncopy/link\ncopy/null\ncopy/random\ncopy/sparse\n");

@@ -35,14 +35,16 @@ class Packer {
     }
     auto place = root.place(path);
     struct stat info {};
-    os::check(::fstatat(place.parent.get(), place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW), cat("stat ", quoted(path)));
+    os::check(::fstatat(place.parent.get(), place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW),
+              cat("stat ", quoted(path)));
     device_ = info.st_dev;
     one(place.parent.get(), place.name, info, options_.name, "");
   }
 
  private:
   // `name` in the archive, `relative` to the top of what is packed ("" for it).
-  void one(int parent, const std::string& file, const struct stat& info, const std::string& name, const std::string& relative) {
+  void one(int parent, const std::string& file, const struct stat& info, const std::string& name,
+           const std::string& relative) {
     if (stop_.stop_requested()) throw Error(ErrorKind::Cancelled, "packing was cancelled");
     if (S_ISSOCK(info.st_mode)) return;
     if (!options_.cross_devices && info.st_dev != device_) return;
@@ -64,7 +66,8 @@ class Packer {
     }
     if (S_ISLNK(info.st_mode)) {
       std::string target(PATH_MAX, '\0');
-      ssize_t size = os::check(::readlinkat(parent, file.c_str(), target.data(), target.size()), cat("readlink ", quoted(name)));
+      ssize_t size =
+          os::check(::readlinkat(parent, file.c_str(), target.data(), target.size()), cat("readlink ", quoted(name)));
       entry.link_target = target.substr(0, static_cast<std::size_t>(size));
     }
     if (!S_ISREG(info.st_mode)) return to_.add(entry);

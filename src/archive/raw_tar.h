@@ -1,4 +1,5 @@
-// For tests: tar archives written field by field, so that they can be wrong in any way. Not made with TarWriter on purpose.
+// For tests: tar archives written field by field, so that they can be wrong in any way. Not made with TarWriter on
+// purpose.
 #pragma once
 
 #include <cstdint>
@@ -75,11 +76,19 @@ inline std::string pax(std::string_view key, std::string_view value) {
   }
 }
 
-inline Entry pax_header(std::string records, char type = 'x') { return {.name = "PaxHeaders.0/x", .type = type, .content = std::move(records)}; }
+inline Entry pax_header(std::string records, char type = 'x') {
+  return {.name = "PaxHeaders.0/x", .type = type, .content = std::move(records)};
+}
 inline Entry directory(std::string name) { return {.name = std::move(name), .type = '5'}; }
-inline Entry file(std::string name, std::string content = "x") { return {.name = std::move(name), .content = std::move(content), .mode = "0000644"}; }
-inline Entry symlink(std::string name, std::string target) { return {.name = std::move(name), .type = '2', .link = std::move(target)}; }
-inline Entry hard_link(std::string name, std::string target) { return {.name = std::move(name), .type = '1', .link = std::move(target)}; }
+inline Entry file(std::string name, std::string content = "x") {
+  return {.name = std::move(name), .content = std::move(content), .mode = "0000644"};
+}
+inline Entry symlink(std::string name, std::string target) {
+  return {.name = std::move(name), .type = '2', .link = std::move(target)};
+}
+inline Entry hard_link(std::string name, std::string target) {
+  return {.name = std::move(name), .type = '1', .link = std::move(target)};
+}
 inline Entry device(std::string name, char type, std::string major, std::string minor) {
   return {.name = std::move(name), .type = type, .major = std::move(major), .minor = std::move(minor)};
 }
@@ -100,7 +109,9 @@ struct Source : ByteSource {
 
 struct Sink : ByteSink {
   std::string text;
-  void write(std::span<const std::byte> bytes) override { text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
+  void write(std::span<const std::byte> bytes) override {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
 };
 
 }  // namespace proa::archive::raw

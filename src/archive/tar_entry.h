@@ -20,7 +20,7 @@ struct TarEntry {
   std::string path = {};  // as in the archive: may start with "./" or "/", end with "/", contain ".."
   EntryType type = EntryType::File;
   std::string link_target = {};  // HardLink, Symlink
-  std::uint32_t mode = 0;   // permission bits with setuid, setgid, sticky
+  std::uint32_t mode = 0;        // permission bits with setuid, setgid, sticky
   std::uint32_t uid = 0, gid = 0;
   std::string user = {}, group = {};
   std::int64_t mtime = 0;         // seconds since 1970

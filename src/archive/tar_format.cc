@@ -99,7 +99,10 @@ std::optional<Time> parse_time(std::string_view text) {
   if (!seconds) return std::nullopt;
   std::uint32_t nanos = 0;
   if (fraction) {
-    for (std::size_t i = 0; i < 9; ++i) nanos = nanos * 10 + (i < fraction->size() && (*fraction)[i] >= '0' && (*fraction)[i] <= '9' ? static_cast<std::uint32_t>((*fraction)[i] - '0') : 0);
+    for (std::size_t i = 0; i < 9; ++i)
+      nanos = nanos * 10 + (i < fraction->size() && (*fraction)[i] >= '0' && (*fraction)[i] <= '9'
+                                ? static_cast<std::uint32_t>((*fraction)[i] - '0')
+                                : 0);
     for (char c : *fraction) {
       if (c < '0' || c > '9') return std::nullopt;
     }

@@ -50,7 +50,8 @@ std::optional<EntryType> type_of(char flag, std::string_view path) {
 }  // namespace
 
 std::string_view to_string(EntryType type) {
-  constexpr std::string_view kNames[] = {"file", "hard link", "symlink", "character device", "block device", "directory", "fifo"};
+  constexpr std::string_view kNames[] = {"file",         "hard link", "symlink", "character device",
+                                         "block device", "directory", "fifo"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -227,8 +228,10 @@ bool TarReader::parse_header(const std::byte* block) {
     entry_.user = text(block, kUser);
     entry_.group = text(block, kGroup);
     if (type_ == '3' || type_ == '4') {  // 12 and 20 bits in the kernel's dev_t
-      entry_.device_major = static_cast<std::uint32_t>(in_range(numeric(kMajor, "device major"), 0xfff, "device major"));
-      entry_.device_minor = static_cast<std::uint32_t>(in_range(numeric(kMinor, "device minor"), 0xfffff, "device minor"));
+      entry_.device_major =
+          static_cast<std::uint32_t>(in_range(numeric(kMajor, "device major"), 0xfff, "device major"));
+      entry_.device_minor =
+          static_cast<std::uint32_t>(in_range(numeric(kMinor, "device minor"), 0xfffff, "device minor"));
     }
   }
   if (type_ == 'S') {
@@ -407,7 +410,8 @@ void TarReader::check_sparse() const {
   std::uint64_t at = 0, stored = 0;
   for (const auto& region : entry_.sparse) {
     if (region.length > static_cast<std::uint64_t>(kMaxSize)) bad("invalid sparse map");
-    if (region.offset < at || region.offset + region.length > entry_.size) bad("sparse regions overlap or leave the file");
+    if (region.offset < at || region.offset + region.length > entry_.size)
+      bad("sparse regions overlap or leave the file");
     at = region.offset + region.length;
     stored += region.length;
   }

@@ -1,5 +1,5 @@
-// Reads tar: ustar, PAX (POSIX 1003.1-2001), GNU long names, GNU sparse (old, 0.0, 0.1, 1.0), SCHILY.xattr, base-256 numbers.
-// Input is hostile: everything is bounded, and what is wrong throws InvalidArgument naming the entry.
+// Reads tar: ustar, PAX (POSIX 1003.1-2001), GNU long names, GNU sparse (old, 0.0, 0.1, 1.0), SCHILY.xattr, base-256
+// numbers. Input is hostile: everything is bounded, and what is wrong throws InvalidArgument naming the entry.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ class TarReader {
  public:
   explicit TarReader(ByteSource& from, TarLimits limits = {});
 
-  // The next entry, valid until the following call; nullptr at the end (two zero blocks, or the end of input between two
-  // entries). Skips what is left of the current one's content.
+  // The next entry, valid until the following call; nullptr at the end (two zero blocks, or the end of input between
+  // two entries). Skips what is left of the current one's content.
   const TarEntry* next();
   // The next stored bytes of the current entry (without holes), valid until the following call; empty at its end.
   std::span<const std::byte> chunk();

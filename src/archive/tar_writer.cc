@@ -41,11 +41,14 @@ class Header {
       while (size > 0 && block_[at.offset + size - 1] == '/') block_[at.offset + --size] = '\0';
     }
   }
-  static bool fits(FieldAt at, std::int64_t value) { return value >= 0 && value < std::int64_t{1} << (3 * (at.size - 1)); }
+  static bool fits(FieldAt at, std::int64_t value) {
+    return value >= 0 && value < std::int64_t{1} << (3 * (at.size - 1));
+  }
   // Octal with leading zeros; 0 where it does not fit (a PAX record then has it).
   void number(FieldAt at, std::int64_t value) {
     if (!fits(at, value)) value = 0;
-    for (std::size_t i = at.size - 1; i-- > 0; value >>= 3) block_[at.offset + i] = static_cast<char>('0' + (value & 7));
+    for (std::size_t i = at.size - 1; i-- > 0; value >>= 3)
+      block_[at.offset + i] = static_cast<char>('0' + (value & 7));
   }
   void type(char flag) { block_[kType.offset] = flag; }
   std::span<const std::byte> finish() {
@@ -102,7 +105,8 @@ void TarWriter::begin(const TarEntry& entry) {
     auto slash = entry.path.rfind('/');
     std::string directory = slash == entry.path.npos ? "" : entry.path.substr(0, slash);
     std::string file = slash == entry.path.npos ? entry.path : entry.path.substr(slash + 1);
-    std::string name = to_ascii(cat(directory, directory.empty() && slash != 0 ? "" : "/", "PaxHeaders.0", file.empty() ? "" : "/", file));
+    std::string name = to_ascii(
+        cat(directory, directory.empty() && slash != 0 ? "" : "/", "PaxHeaders.0", file.empty() ? "" : "/", file));
     name = name.substr(0, kName.size);
     while (name.ends_with('/')) name.pop_back();
     Header pax;

@@ -15,7 +15,8 @@ template <class Set>
 void set_each(const std::vector<std::pair<std::string, std::string>>& xattrs, Set set) {
   for (const auto& [name, value] : xattrs) {
     if (!xattr_may_be_set(name)) continue;
-    if (set(name.c_str(), value) < 0 && errno != ENOTSUP && errno != EPERM) os::fail(cat("extended attribute ", quoted(name)));
+    if (set(name.c_str(), value) < 0 && errno != ENOTSUP && errno != EPERM)
+      os::fail(cat("extended attribute ", quoted(name)));
   }
 }
 

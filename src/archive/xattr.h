@@ -8,11 +8,12 @@
 
 namespace proa::archive {
 
-// False for those that would speak to this host's overlayfs or LSM: trusted.overlay.*, user.overlay.*, security.selinux.
+// False for those that would speak to this host's overlayfs or LSM: trusted.overlay.*, user.overlay.*,
+// security.selinux.
 bool xattr_may_be_set(std::string_view name);
 
-// On what `path` (of ours, through /proc/self/fd) names, last component not followed. What the file system does not know or we
-// may not set is left out, as docker does it; other failures throw.
+// On what `path` (of ours, through /proc/self/fd) names, last component not followed. What the file system does not
+// know or we may not set is left out, as docker does it; other failures throw.
 void set_xattrs(const std::string& path, const std::vector<std::pair<std::string, std::string>>& xattrs);
 void set_xattrs(int fd, const std::vector<std::pair<std::string, std::string>>& xattrs);
 

@@ -21,7 +21,10 @@ constexpr std::size_t kChunk = 32 << 10;
 class Pump {
  public:
   Pump(http::Hijacked& stream, const PumpOptions& options)
-      : stream_(stream), options_(options), filter_(options.detach_keys), filtering_(options.tty && !options.detach_keys.empty()) {
+      : stream_(stream),
+        options_(options),
+        filter_(options.detach_keys),
+        filtering_(options.tty && !options.detach_keys.empty()) {
     demultiplexer_.out = options.out, demultiplexer_.err = options.err;
     input_open_ = options.input;
     os::set_nonblocking(stream_.socket.get(), true);
@@ -119,9 +122,12 @@ std::string parse_detach_keys(std::string_view text) {
       char c = key[5];
       std::size_t other = std::string_view("@[\\]^_").find(c);
       static constexpr char kOther[] = {0, 27, 28, 29, 30, 31};
-      if (c >= 'a' && c <= 'z') keys += static_cast<char>(c - 'a' + 1);
-      else if (other != std::string_view::npos) keys += kOther[other];
-      else throw Error(ErrorKind::InvalidArgument, cat("Unknown character: '", key, "'"));
+      if (c >= 'a' && c <= 'z')
+        keys += static_cast<char>(c - 'a' + 1);
+      else if (other != std::string_view::npos)
+        keys += kOther[other];
+      else
+        throw Error(ErrorKind::InvalidArgument, cat("Unknown character: '", key, "'"));
     } else {
       throw Error(ErrorKind::InvalidArgument, cat("Unknown character: '", key, "'"));
     }
@@ -151,7 +157,9 @@ void Demultiplexer::push(std::string_view bytes) {
       header_ += bytes.substr(0, take);
       bytes.remove_prefix(take);
       if (header_.size() < api::kFrameHeader) return;
-      auto byte = [&](int i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(header_[static_cast<std::size_t>(i)])); };
+      auto byte = [&](int i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(header_[static_cast<std::size_t>(i)]));
+      };
       type_ = static_cast<int>(byte(0));
       left_ = byte(4) << 24 | byte(5) << 16 | byte(6) << 8 | byte(7);
       header_.clear();
@@ -185,7 +193,8 @@ int SignalQueue::take() {
 sigset_t forwarded_signals() {
   sigset_t set;
   sigfillset(&set);
-  for (int own : {SIGCHLD, SIGPIPE, SIGURG, SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGKILL, SIGSTOP}) {
+  for (int own : {SIGCHLD, SIGPIPE, SIGURG, SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
+                  SIGKILL, SIGSTOP}) {
     sigdelset(&set, own);
   }
   return set;

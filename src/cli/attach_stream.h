@@ -59,8 +59,8 @@ sigset_t forwarded_signals();  // all but those of the process itself (SIGCHLD, 
 sigset_t terminal_signals();   // SIGWINCH, and those that end the client, so that the terminal is restored
 
 struct PumpOptions {
-  bool tty = false;         // raw bytes to standard output, no frames
-  bool input = false;       // forward standard input
+  bool tty = false;    // raw bytes to standard output, no frames
+  bool input = false;  // forward standard input
   bool out = true, err = true;
   std::string detach_keys;  // as bytes; "" : none (only with tty and input)
   SignalQueue* signals = nullptr;

@@ -42,9 +42,12 @@ void add_time(Query& query, const Flags& flags, const char* name) {
   std::string value = flags.text(name);
   if (value.empty()) return;
   auto time = parse_timestamp(value, now());
-  if (!time) throw ExitWith{1, cat("invalid value for \"", name, "\": failed to parse value as time or duration: ", quoted(value))};
+  if (!time)
+    throw ExitWith{1,
+                   cat("invalid value for \"", name, "\": failed to parse value as time or duration: ", quoted(value))};
   std::string nanos = cat(*time % kSecond);
-  query.emplace_back(name, cat(*time / kSecond, ".", std::string(9 - std::min<std::size_t>(9, nanos.size()), '0'), nanos));
+  query.emplace_back(name,
+                     cat(*time / kSecond, ".", std::string(9 - std::min<std::size_t>(9, nanos.size()), '0'), nanos));
 }
 
 api::ExecConfig plan_exec(Call& call) {
@@ -98,7 +101,8 @@ int run_attach(Call& call) {
   if (state("Paused")) throw ExitWith{1, "you cannot attach to a paused container, unpause it first"};
   if (state("Restarting")) throw ExitWith{1, "you cannot attach to a restarting container, wait until it is running"};
   std::string id = json::string_at(inspected, "Id");
-  bool tty = config_bool(inspected, "Config", "Tty"), input = !call.flags.on("no-stdin") && config_bool(inspected, "Config", "OpenStdin");
+  bool tty = config_bool(inspected, "Config", "Tty"),
+       input = !call.flags.on("no-stdin") && config_bool(inspected, "Config", "OpenStdin");
   check_tty(input, tty);
   bool proxy = call.flags.on("sig-proxy") && !tty;
   std::optional<SignalQueue> signals;
@@ -161,8 +165,10 @@ int run_logs(Call& call) {
   std::vector<std::byte> buffer(32 << 10);
   while (std::size_t count = response->read(buffer)) {
     std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), count);
-    if (tty) out(bytes);
-    else demultiplexer.push(bytes);
+    if (tty)
+      out(bytes);
+    else
+      demultiplexer.push(bytes);
   }
   return 0;
 }

@@ -37,7 +37,8 @@ std::map<std::string, std::string> completions() {
       if (second) below[""].insert(std::string(first));
     }
   }
-  for (const auto& [group, names] : below) words[group] = join(std::vector<std::string>(names.begin(), names.end()), " ");
+  for (const auto& [group, names] : below)
+    words[group] = join(std::vector<std::string>(names.begin(), names.end()), " ");
   return words;
 }
 
@@ -52,7 +53,8 @@ _proa() {
     case "$path" in '') path="$word" ;; container|image|network|volume|system) path="$path $word" ;; *) break ;; esac
   done
   case "$path" in
-)sh", cases, R"sh(  esac
+)sh",
+             cases, R"sh(  esac
   case "$current$path" in
     -*) ;;
     *start|*restart|*rm|*logs|*inspect|*explain|*stop|*kill|*exec|*attach|*wait|*top|*port|*rename|*pause|*unpause|*diff|*cp|*update)
@@ -75,8 +77,10 @@ std::string fish_script() {
     std::string condition = cat("__fish_seen_subcommand_from ", cut(path, ' ').first);
     if (auto second = cut(path, ' ').second) condition += cat("; and __fish_seen_subcommand_from ", *second);
     for (const std::string& word : split(words, ' ')) {
-      if (word.starts_with("--")) text += cat("complete -c proa -n '", condition, "' -l ", word.substr(2), "\n");
-      else if (!word.starts_with('-')) text += cat("complete -c proa -n '", condition, "' -f -a ", word, "\n");
+      if (word.starts_with("--"))
+        text += cat("complete -c proa -n '", condition, "' -l ", word.substr(2), "\n");
+      else if (!word.starts_with('-'))
+        text += cat("complete -c proa -n '", condition, "' -f -a ", word, "\n");
     }
   }
   return text;
@@ -86,10 +90,14 @@ std::string fish_script() {
 
 int run_completion(Call& call) {
   const std::string& shell = call.arguments()[0];
-  if (shell == "bash") out(bash_script());
-  else if (shell == "zsh") out("#compdef proa\nautoload -U +X bashcompinit && bashcompinit\n" + bash_script());
-  else if (shell == "fish") out(fish_script());
-  else throw ExitWith{1, cat("proa: no completion for shell ", quoted(shell), ": bash, zsh and fish are known")};
+  if (shell == "bash")
+    out(bash_script());
+  else if (shell == "zsh")
+    out("#compdef proa\nautoload -U +X bashcompinit && bashcompinit\n" + bash_script());
+  else if (shell == "fish")
+    out(fish_script());
+  else
+    throw ExitWith{1, cat("proa: no completion for shell ", quoted(shell), ": bash, zsh and fish are known")};
   return 0;
 }
 

@@ -33,7 +33,8 @@ int for_each(const std::vector<std::string>& names, F&& f) {
 }
 
 int post_each(Call& call, std::string_view verb, const Query& query = {}) {
-  return for_each(call.arguments(), [&](const std::string& name) { call.session.post(container_path(name, verb), query); });
+  return for_each(call.arguments(),
+                  [&](const std::string& name) { call.session.post(container_path(name, verb), query); });
 }
 
 Query stop_query(const Flags& flags) {
@@ -114,7 +115,8 @@ int run_update(Call& call) {
     Json reply = call.session.post(container_path(name, "update"), {}, api::to_json(update));
     const Json* list = json::find(reply, "Warnings");
     if (!list || !list->is_array()) return;
-    for (const Json& one : list->get_array()) if (one.is_string()) warnings.emplace_back(std::string_view(one.get_string()));
+    for (const Json& one : list->get_array())
+      if (one.is_string()) warnings.emplace_back(std::string_view(one.get_string()));
   });
   if (!warnings.empty()) err_line(join(warnings, "\n"));
   return status;
@@ -138,7 +140,9 @@ int run_top(Call& call) {
   Json reply = call.session.get(container_path(words[0], "top"), query);
   auto row = [](const Json& cells) {
     std::vector<std::string> texts;
-    if (cells.is_array()) for (const Json& cell : cells.get_array()) texts.emplace_back(cell.is_string() ? std::string_view(cell.get_string()) : "");
+    if (cells.is_array())
+      for (const Json& cell : cells.get_array())
+        texts.emplace_back(cell.is_string() ? std::string_view(cell.get_string()) : "");
     return join(texts, "\t") + "\n";
   };
   std::string text;
@@ -160,7 +164,8 @@ int run_port(Call& call) {
     if (bindings.is_array()) {
       for (const Json& one : bindings.get_array()) {
         std::string ip = json::string_at(one, "HostIp");
-        lines.push_back(cat(ip.find(':') != std::string::npos ? cat("[", ip, "]") : ip, ":", json::string_at(one, "HostPort")));
+        lines.push_back(
+            cat(ip.find(':') != std::string::npos ? cat("[", ip, "]") : ip, ":", json::string_at(one, "HostPort")));
       }
     }
     return lines;
@@ -170,7 +175,8 @@ int run_port(Call& call) {
     std::string port = cat(number, "/", protocol.value_or("tcp"));
     const Json* bindings = ports ? json::find(*ports, port) : nullptr;
     std::vector<std::string> lines = bindings ? addresses(*bindings) : std::vector<std::string>{};
-    if (lines.empty()) throw ExitWith{1, cat("Error: No public port '", call.arguments()[1], "' published for ", container)};
+    if (lines.empty())
+      throw ExitWith{1, cat("Error: No public port '", call.arguments()[1], "' published for ", container)};
     out_line(join(lines, "\n"));
     return 0;
   }

@@ -121,7 +121,8 @@ struct Target {
 };
 
 // docker's rules for cp (archive.PrepareArchiveCopy).
-Target target_of(const std::string& destination, bool exists, bool is_directory, const std::string& source_name, bool source_is_directory, bool contents) {
+Target target_of(const std::string& destination, bool exists, bool is_directory, const std::string& source_name,
+                 bool source_is_directory, bool contents) {
   std::string path = destination;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   std::string parent(os::dir_name(path)), base(os::base_name(path));
@@ -132,7 +133,8 @@ Target target_of(const std::string& destination, bool exists, bool is_directory,
 }
 
 void report(std::uint64_t bytes, const std::string& where, bool quiet) {
-  if (!quiet && is_terminal(STDERR_FILENO)) err_line(cat("Successfully copied ", human_size(static_cast<double>(bytes), 3), " to ", where));
+  if (!quiet && is_terminal(STDERR_FILENO))
+    err_line(cat("Successfully copied ", human_size(static_cast<double>(bytes), 3), " to ", where));
 }
 
 std::optional<api::PathStat> stat_in_container(Session& session, const Place& place) {
@@ -141,7 +143,8 @@ std::optional<api::PathStat> stat_in_container(Session& session, const Place& pl
     session.get(container_path(place.container, "json"));
     return std::nullopt;
   }
-  if (reply.status >= 400) throw ExitWith{1, cat("Error response from daemon: cannot access ", place.path, " in ", place.container)};
+  if (reply.status >= 400)
+    throw ExitWith{1, cat("Error response from daemon: cannot access ", place.path, " in ", place.container)};
   return api::decode_path_stat(reply.headers.get("X-Docker-Container-Path-Stat"));
 }
 
@@ -149,7 +152,8 @@ std::optional<api::PathStat> stat_in_container(Session& session, const Place& pl
 std::optional<api::PathStat> followed_stat(Session& session, Place& place) {
   auto stat = stat_in_container(session, place);
   if (!stat || stat->link_target.empty()) return stat;
-  place.path = stat->link_target.starts_with('/') ? stat->link_target : cat(os::dir_name(place.path), "/", stat->link_target);
+  place.path =
+      stat->link_target.starts_with('/') ? stat->link_target : cat(os::dir_name(place.path), "/", stat->link_target);
   return stat_in_container(session, place);
 }
 
@@ -170,8 +174,10 @@ int copy_from(Call& call, Place source, const std::string& destination) {
   api::PathStat stat = api::decode_path_stat(response->headers.get("X-Docker-Container-Path-Stat"));
   struct stat info {};
   bool exists = ::stat(destination.c_str(), &info) == 0;
-  Target target = target_of(destination, exists, exists && S_ISDIR(info.st_mode), name, is_go_directory(stat), contents_only(source.path));
-  if (!os::exists(target.directory)) throw ExitWith{1, cat("invalid output path: directory ", quoted(target.directory), " does not exist")};
+  Target target = target_of(destination, exists, exists && S_ISDIR(info.st_mode), name, is_go_directory(stat),
+                            contents_only(source.path));
+  if (!os::exists(target.directory))
+    throw ExitWith{1, cat("invalid output path: directory ", quoted(target.directory), " does not exist")};
   RenamedArchive renamed(*response, target.name, target.drop_top, contents_only(source.path));
   archive::TarReader reader(renamed);
   archive::ExtractOptions options;
@@ -201,7 +207,8 @@ int copy_to(Call& call, const std::string& source, Place destination) {
   auto stat = followed_stat(call.session, destination);
   bool exists = stat.has_value(), is_directory = stat && is_go_directory(*stat);
   if (source == "-") {
-    if (!is_directory) throw ExitWith{1, cat("destination ", quoted(cat(shown.container, ":", shown.path)), " must be a directory")};
+    if (!is_directory)
+      throw ExitWith{1, cat("destination ", quoted(cat(shown.container, ":", shown.path)), " must be a directory")};
     FdSource input(STDIN_FILENO);
     upload(call, destination, destination.path, input);
     return 0;
@@ -214,7 +221,8 @@ int copy_to(Call& call, const std::string& source, Place destination) {
   if ((follow ? ::stat(path.c_str(), &info) : ::lstat(path.c_str(), &info)) != 0) {
     std::string why = os::errno_text(errno);
     char directory[PATH_MAX];
-    std::string full = path.starts_with('/') || !::getcwd(directory, sizeof directory) ? path : os::path_join(directory, path);
+    std::string full =
+        path.starts_with('/') || !::getcwd(directory, sizeof directory) ? path : os::path_join(directory, path);
     throw ExitWith{1, cat(follow ? "stat " : "lstat ", full, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
   }
   if (follow || contents || name == ".." || name == ".") {
@@ -257,10 +265,13 @@ int copy_to(Call& call, const std::string& source, Place destination) {
 
 int run_copy(Call& call) {
   const std::string &from = call.arguments()[0], &to = call.arguments()[1];
-  if (from.empty() || to.empty()) throw ExitWith{1, from.empty() ? "source can not be empty" : "destination can not be empty"};
+  if (from.empty() || to.empty())
+    throw ExitWith{1, from.empty() ? "source can not be empty" : "destination can not be empty"};
   Place source = parse_place(from), destination = parse_place(to);
-  if (!source.container.empty() && !destination.container.empty()) throw ExitWith{1, "copying between containers is not supported"};
-  if (source.container.empty() && destination.container.empty()) throw ExitWith{1, "must specify at least one container source"};
+  if (!source.container.empty() && !destination.container.empty())
+    throw ExitWith{1, "copying between containers is not supported"};
+  if (source.container.empty() && destination.container.empty())
+    throw ExitWith{1, "must specify at least one container source"};
   if (!source.container.empty()) return copy_from(call, source, to);
   ::signal(SIGPIPE, SIG_IGN);  // the daemon may refuse while we still send
   return copy_to(call, from, destination);

@@ -16,7 +16,10 @@ namespace {
 [[noreturn]] void bad(std::string message) { throw FlagError{std::move(message)}; }
 
 std::string file_error(const std::string& path, const Error& error) {
-  return cat("open ", path, ": ", error.errno_code() ? to_lower(os::errno_text(error.errno_code()).substr(0, 1)) + os::errno_text(error.errno_code()).substr(1) : error.message());
+  return cat("open ", path, ": ",
+             error.errno_code() ? to_lower(os::errno_text(error.errno_code()).substr(0, 1)) +
+                                      os::errno_text(error.errno_code()).substr(1)
+                                : error.message());
 }
 
 void plan_streams(const Flags& flags, api::ContainerConfig& config) {
@@ -83,8 +86,10 @@ void plan_ports(const Flags& flags, api::ContainerConfig& config, api::HostConfi
 void plan_storage(const Flags& flags, const Surroundings& around, api::ContainerConfig& config, api::HostConfig& host) {
   for (const std::string& spec : flags.list("volume")) {
     VolumeSpec volume = parse_volume(spec, around.directory);
-    if (volume.anonymous) config.volumes[volume.path] = {};
-    else host.binds.push_back(volume.bind);
+    if (volume.anonymous)
+      config.volumes[volume.path] = {};
+    else
+      host.binds.push_back(volume.bind);
   }
   for (const std::string& spec : flags.list("mount")) host.mounts.push_back(parse_mount(spec, around.directory));
   for (const std::string& spec : flags.list("tmpfs")) {
@@ -231,7 +236,8 @@ CreateOptions plan_create(const Flags& flags, const Surroundings& around) {
   plan_resources(flags, request.host_config);
   plan_host(flags, request.host_config);
   config.healthcheck = plan_health(flags);
-  config.hostname = flags.text("hostname"), config.domainname = flags.text("domainname"), config.user = flags.text("user");
+  config.hostname = flags.text("hostname"), config.domainname = flags.text("domainname"),
+  config.user = flags.text("user");
   config.working_dir = flags.text("workdir");
   config.stop_signal = flags.text("stop-signal");
   if (flags.given("stop-timeout")) config.stop_timeout = static_cast<int>(flags.number("stop-timeout"));

@@ -12,7 +12,7 @@ namespace proa::cli {
 
 struct CreateOptions {
   api::ContainerCreateRequest request;
-  std::string pull;     // always, missing, never
+  std::string pull;  // always, missing, never
   std::string cidfile;
   bool quiet = false;
   bool detach = false, sig_proxy = true, explain = false;

@@ -12,7 +12,9 @@ namespace {
 CreateOptions plan(std::vector<std::string> words) {
   Flags flags({create_flags(), run_only_flags()}, words, false);
   Surroundings around;
-  around.variable = [](const std::string& name) -> std::optional<std::string> { return name == "HOME" ? std::optional<std::string>("/root") : std::nullopt; };
+  around.variable = [](const std::string& name) -> std::optional<std::string> {
+    return name == "HOME" ? std::optional<std::string>("/root") : std::nullopt;
+  };
   around.read_file = [](const std::string& path) -> std::string {
     if (path == "/env") return "# comment\nA=1\n\n  B=2\nHOME\nUNSET\n";
     throw Error(ErrorKind::NotFound, "no", 2);
@@ -32,13 +34,15 @@ std::string mistake(std::vector<std::string> words) {
 
 TEST(Create, AttachesToWhatIsAskedFor) {
   api::ContainerConfig config = plan({"-i", "x"}).request.config;
-  EXPECT_TRUE(config.attach_stdin && config.attach_stdout && config.attach_stderr && config.stdin_once && config.open_stdin);
+  EXPECT_TRUE(config.attach_stdin && config.attach_stdout && config.attach_stderr && config.stdin_once &&
+              config.open_stdin);
   config = plan({"-a", "STDERR", "x"}).request.config;
   EXPECT_TRUE(!config.attach_stdin && !config.attach_stdout && config.attach_stderr);
 }
 
 TEST(Create, ReadsPorts) {
-  CreateOptions options = plan({"-p", "127.0.0.1:53:53/udp", "-p", "[::1]:1000-1001:2000-2001", "-p", "80", "-p", "5000-5010:90", "x"});
+  CreateOptions options =
+      plan({"-p", "127.0.0.1:53:53/udp", "-p", "[::1]:1000-1001:2000-2001", "-p", "80", "-p", "5000-5010:90", "x"});
   const api::PortMap& ports = options.request.host_config.port_bindings;
   EXPECT_EQ(ports.at("53/udp")->at(0).host_ip, "127.0.0.1");
   EXPECT_EQ(ports.at("2001/tcp")->at(0).host_ip, "::1");
@@ -49,7 +53,9 @@ TEST(Create, ReadsPorts) {
 }
 
 TEST(Create, ReadsVolumesAndMounts) {
-  CreateOptions options = plan({"-v", "./x:/y:ro", "-v", "/anon", "--mount", "type=bind,src=./a,dst=/b,readonly,bind-recursive=disabled", "--tmpfs", "/t:size=1m", "x"});
+  CreateOptions options =
+      plan({"-v", "./x:/y:ro", "-v", "/anon", "--mount", "type=bind,src=./a,dst=/b,readonly,bind-recursive=disabled",
+            "--tmpfs", "/t:size=1m", "x"});
   EXPECT_EQ(options.request.host_config.binds, std::vector<std::string>{"/work/x:/y:ro"});
   EXPECT_TRUE(options.request.config.volumes.contains("/anon"));
   EXPECT_EQ(options.request.host_config.tmpfs.at("/t"), "size=1m");
@@ -64,7 +70,9 @@ TEST(Create, TakesEnvironmentFromFilesAndTheCaller) {
 }
 
 TEST(Create, ReadsLimits) {
-  api::HostConfig host = plan({"-m", "512m", "--cpus", "1.5", "--pids-limit", "50", "--ulimit", "nofile=10:20", "--memory-swap", "-1", "x"}).request.host_config;
+  api::HostConfig host = plan({"-m", "512m", "--cpus", "1.5", "--pids-limit", "50", "--ulimit", "nofile=10:20",
+                               "--memory-swap", "-1", "x"})
+                             .request.host_config;
   EXPECT_EQ(host.memory, 512 << 20);
   EXPECT_EQ(host.nano_cpus, 1'500'000'000);
   EXPECT_EQ(host.pids_limit, 50);
@@ -73,8 +81,9 @@ TEST(Create, ReadsLimits) {
 }
 
 TEST(Create, NormalizesCapabilities) {
-  EXPECT_EQ(plan({"--cap-add", "net_admin", "--cap-add", "CAP_CHOWN", "--cap-drop", "all", "x"}).request.host_config.cap_add,
-            (std::vector<std::string>{"CAP_CHOWN", "CAP_NET_ADMIN"}));
+  EXPECT_EQ(
+      plan({"--cap-add", "net_admin", "--cap-add", "CAP_CHOWN", "--cap-drop", "all", "x"}).request.host_config.cap_add,
+      (std::vector<std::string>{"CAP_CHOWN", "CAP_NET_ADMIN"}));
 }
 
 TEST(Create, ReadsTheLongFormOfNetworks) {
@@ -89,14 +98,18 @@ TEST(Create, ComplainsAsDockerDoes) {
   EXPECT_EQ(mistake({"-p", "foo", "x"}), "invalid containerPort: foo");
   EXPECT_EQ(mistake({"-p", "x:y:z:w", "x"}), "invalid IP address: x:y");
   EXPECT_EQ(mistake({"-p", "1-3:1-5", "x"}), "invalid ranges specified for container and host Ports: 1-5 and 1-3");
-  EXPECT_EQ(mistake({"--rm", "--restart", "always", "x"}), "conflicting options: cannot specify both --restart and --rm");
-  EXPECT_EQ(mistake({"--no-healthcheck", "--health-cmd", "x", "y"}), "--no-healthcheck conflicts with --health-* options");
+  EXPECT_EQ(mistake({"--rm", "--restart", "always", "x"}),
+            "conflicting options: cannot specify both --restart and --rm");
+  EXPECT_EQ(mistake({"--no-healthcheck", "--health-cmd", "x", "y"}),
+            "--no-healthcheck conflicts with --health-* options");
   EXPECT_EQ(mistake({"--env-file", "/nope", "x"}), "open /nope: no such file or directory");
   EXPECT_EQ(mistake({"--pid", "x", "y"}), "--pid: invalid PID mode");
-  EXPECT_EQ(mistake({"--network-alias", "a", "x"}), "network-scoped aliases are only supported for user-defined networks");
+  EXPECT_EQ(mistake({"--network-alias", "a", "x"}),
+            "network-scoped aliases are only supported for user-defined networks");
   EXPECT_EQ(mistake({"--network", "a", "--network", "a", "x"}), "network \"a\" is specified multiple times");
   EXPECT_EQ(mistake({"--security-opt", "foo", "x"}), "Invalid --security-opt: \"foo\"");
-  EXPECT_EQ(mistake({"--pull", "foo", "x"}), "invalid pull option: 'foo': must be one of \"always\", \"missing\" or \"never\"");
+  EXPECT_EQ(mistake({"--pull", "foo", "x"}),
+            "invalid pull option: 'foo': must be one of \"always\", \"missing\" or \"never\"");
   EXPECT_EQ(mistake({"-v", "", "x"}), "invalid empty volume spec");
   EXPECT_EQ(mistake({"--memory-swappiness", "200", "x"}), "invalid value: 200. Valid memory swappiness range is 0-100");
   EXPECT_EQ(check_mount("type=volume,dst=/b,tmpfs-size=1"), "cannot mix 'tmpfs-*' options with mount type 'volume'");
@@ -113,8 +126,10 @@ TEST(Explain, CountsTimeOnceWhereStepsOverlap) {
 
 TEST(Explain, HangsAnswersBelowTheirRequests) {
   Explanation explanation;
-  explanation.events = {{"api.request", "proad", 12, 5, -1, {{"method", "POST"}, {"path", "/v1.51/containers/create"}}}};
-  join_client(explanation, {{"client.request", "proa", 10, 10, -1, {{"method", "POST"}, {"path", "/containers/create"}}}}, 0, 30);
+  explanation.events = {
+      {"api.request", "proad", 12, 5, -1, {{"method", "POST"}, {"path", "/v1.51/containers/create"}}}};
+  join_client(explanation,
+              {{"client.request", "proa", 10, 10, -1, {{"method", "POST"}, {"path", "/containers/create"}}}}, 0, 30);
   ASSERT_GE(explanation.events.size(), 2u);
   EXPECT_EQ(explanation.events[1].name, "api.request");
   EXPECT_EQ(explanation.events[1].parent, 0);

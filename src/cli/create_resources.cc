@@ -12,7 +12,8 @@ namespace {
 [[noreturn]] void bad(std::string message) { throw FlagError{std::move(message)}; }
 
 bool is_user_defined(std::string_view network) {
-  for (std::string_view name : {"", "default", "bridge", "host", "none"}) if (network == name) return false;
+  for (std::string_view name : {"", "default", "bridge", "host", "none"})
+    if (network == name) return false;
   return !network.starts_with("container:");
 }
 
@@ -68,18 +69,25 @@ void plan_resources(const Flags& flags, api::Resources& resources) {
   resources.cpuset_cpus = flags.text("cpuset-cpus");
   resources.cpuset_mems = flags.text("cpuset-mems");
   resources.blkio_weight = static_cast<std::uint16_t>(flags.number("blkio-weight"));
-  for (const std::string& one : flags.list("blkio-weight-device")) resources.blkio_weight_device.push_back(parse_weight_device(one));
-  for (const std::string& one : flags.list("device-read-bps")) resources.blkio_device_read_bps.push_back(parse_throttle(one, true));
-  for (const std::string& one : flags.list("device-write-bps")) resources.blkio_device_write_bps.push_back(parse_throttle(one, true));
-  for (const std::string& one : flags.list("device-read-iops")) resources.blkio_device_read_iops.push_back(parse_throttle(one, false));
-  for (const std::string& one : flags.list("device-write-iops")) resources.blkio_device_write_iops.push_back(parse_throttle(one, false));
+  for (const std::string& one : flags.list("blkio-weight-device"))
+    resources.blkio_weight_device.push_back(parse_weight_device(one));
+  for (const std::string& one : flags.list("device-read-bps"))
+    resources.blkio_device_read_bps.push_back(parse_throttle(one, true));
+  for (const std::string& one : flags.list("device-write-bps"))
+    resources.blkio_device_write_bps.push_back(parse_throttle(one, true));
+  for (const std::string& one : flags.list("device-read-iops"))
+    resources.blkio_device_read_iops.push_back(parse_throttle(one, false));
+  for (const std::string& one : flags.list("device-write-iops"))
+    resources.blkio_device_write_iops.push_back(parse_throttle(one, false));
   for (const std::string& one : flags.list("device")) resources.devices.push_back(parse_device(one));
   resources.device_cgroup_rules = flags.list("device-cgroup-rule");
   for (const std::string& one : flags.list("ulimit")) resources.ulimits.push_back(parse_ulimit(one));
-  std::sort(resources.ulimits.begin(), resources.ulimits.end(), [](const api::Ulimit& a, const api::Ulimit& b) { return a.name < b.name; });
+  std::sort(resources.ulimits.begin(), resources.ulimits.end(),
+            [](const api::Ulimit& a, const api::Ulimit& b) { return a.name < b.name; });
   if (flags.given("memory-swappiness")) {
     std::int64_t value = flags.number("memory-swappiness");
-    if (value != -1 && (value < 0 || value > 100)) bad(cat("invalid value: ", value, ". Valid memory swappiness range is 0-100"));
+    if (value != -1 && (value < 0 || value > 100))
+      bad(cat("invalid value: ", value, ". Valid memory swappiness range is 0-100"));
     if (value != -1) resources.memory_swappiness = value;
   }
   if (flags.given("oom-kill-disable")) resources.oom_kill_disable = flags.on("oom-kill-disable");
@@ -92,7 +100,8 @@ void plan_resources(const Flags& flags, api::Resources& resources) {
 
 std::optional<api::HealthConfig> plan_health(const Flags& flags) {
   bool any = false;
-  for (const char* name : {"health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period", "health-timeout"}) {
+  for (const char* name : {"health-cmd", "health-interval", "health-retries", "health-start-interval",
+                           "health-start-period", "health-timeout"}) {
     any = any || flags.given(name);
   }
   if (flags.on("no-healthcheck")) {
@@ -121,11 +130,19 @@ api::NetworkingConfig plan_networks(const Flags& flags, std::string& network_mod
   api::NetworkingConfig networking;
   std::vector<NetworkAttachment> networks;
   for (const std::string& one : flags.list("network")) networks.push_back(parse_network(one));
-  if (networks.empty()) networks.push_back({.target = "default", .aliases = {}, .link_local_ips = {}, .ip = {}, .ip6 = {}, .mac_address = {}, .driver_opts = {}});
+  if (networks.empty())
+    networks.push_back({.target = "default",
+                        .aliases = {},
+                        .link_local_ips = {},
+                        .ip = {},
+                        .ip6 = {},
+                        .mac_address = {},
+                        .driver_opts = {}});
   add_container_options(flags, networks[0]);
   network_mode = networks[0].target;
   for (NetworkAttachment& network : networks) {
-    if (networking.endpoints_config.contains(network.target)) bad(cat("network ", quoted(network.target), " is specified multiple times"));
+    if (networking.endpoints_config.contains(network.target))
+      bad(cat("network ", quoted(network.target), " is specified multiple times"));
     networking.endpoints_config[network.target] = endpoint_of(network);
   }
   if (networks.size() > 1) {

@@ -12,7 +12,8 @@ namespace proa::cli {
 
 namespace {
 
-constexpr Column kColumns[] = {{"Type", "TYPE"}, {"TotalCount", "TOTAL"}, {"Active", "ACTIVE"}, {"Size", "SIZE"}, {"Reclaimable", "RECLAIMABLE"}};
+constexpr Column kColumns[] = {
+    {"Type", "TYPE"}, {"TotalCount", "TOTAL"}, {"Active", "ACTIVE"}, {"Size", "SIZE"}, {"Reclaimable", "RECLAIMABLE"}};
 
 struct Usage {
   const char* type;
@@ -21,7 +22,10 @@ struct Usage {
 
 JsonObject row_of(const Usage& usage) {
   std::string share = usage.size > 0 ? cat(" (", usage.reclaimable * 100 / usage.size, "%)") : "";
-  return {{"Type", usage.type}, {"TotalCount", cat(usage.total)}, {"Active", cat(usage.active)}, {"Size", human_size(static_cast<double>(usage.size))},
+  return {{"Type", usage.type},
+          {"TotalCount", cat(usage.total)},
+          {"Active", cat(usage.active)},
+          {"Size", human_size(static_cast<double>(usage.size))},
           {"Reclaimable", cat(human_size(static_cast<double>(usage.reclaimable)), share)}};
 }
 
@@ -74,30 +78,40 @@ Usage volumes_usage(const Json& reply) {
 int run_disk_usage(Call& call) {
   std::string format = call.flags.text("format");
   if (call.flags.on("verbose") && !format.empty()) throw ExitWith{1, "the verbose and the format options conflict"};
-  Listing listing(kColumns, format, "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", "*formatter.diskUsageContext");
+  Listing listing(kColumns, format, "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+                  "*formatter.diskUsageContext");
   Json reply = call.session.get("/system/df");
-  std::vector<JsonObject> rows = {row_of(images_usage(reply)), row_of(containers_usage(reply)), row_of(volumes_usage(reply)), row_of(Usage{"Build Cache"})};
+  std::vector<JsonObject> rows = {row_of(images_usage(reply)), row_of(containers_usage(reply)),
+                                  row_of(volumes_usage(reply)), row_of(Usage{"Build Cache"})};
   if (!call.flags.on("verbose")) {
     out(listing.render(rows));
     return 0;
   }
-  std::string images = "REPOSITORY\tIMAGE ID\tCREATED\tSIZE\tCONTAINERS\n", containers = "CONTAINER ID\tIMAGE\tSIZE\tCREATED\tSTATUS\tNAMES\n", volumes = "VOLUME NAME\tLINKS\tSIZE\n";
+  std::string images = "REPOSITORY\tIMAGE ID\tCREATED\tSIZE\tCONTAINERS\n",
+              containers = "CONTAINER ID\tIMAGE\tSIZE\tCREATED\tSTATUS\tNAMES\n",
+              volumes = "VOLUME NAME\tLINKS\tSIZE\n";
   for (const Json& image : array_of(json::find(reply, "Images"))) {
     const JsonArray& tags = array_of(json::find(image, "RepoTags"));
-    images += cat(tags.empty() || !tags[0].is_string() ? "<none>" : std::string_view(tags[0].as_string()), "\t", truncated_id(json::string_at(image, "Id")), "\t",
-                  ago(json::int_at(image, "Created")), "\t", size_text(static_cast<double>(json::int_at(image, "Size"))), "\t", std::max<std::int64_t>(0, json::int_at(image, "Containers")), "\n");
+    images += cat(tags.empty() || !tags[0].is_string() ? "<none>" : std::string_view(tags[0].as_string()), "\t",
+                  truncated_id(json::string_at(image, "Id")), "\t", ago(json::int_at(image, "Created")), "\t",
+                  size_text(static_cast<double>(json::int_at(image, "Size"))), "\t",
+                  std::max<std::int64_t>(0, json::int_at(image, "Containers")), "\n");
   }
   for (const Json& one : array_of(json::find(reply, "Containers"))) {
     const JsonArray& names = array_of(json::find(one, "Names"));
-    containers += cat(truncated_id(json::string_at(one, "Id")), "\t", json::string_at(one, "Image"), "\t", size_text(static_cast<double>(json::int_at(one, "SizeRw"))), "\t",
-                      ago(json::int_at(one, "Created")), "\t", json::string_at(one, "Status"), "\t", names.empty() ? "" : std::string_view(names[0].as_string()).substr(1), "\n");
+    containers += cat(truncated_id(json::string_at(one, "Id")), "\t", json::string_at(one, "Image"), "\t",
+                      size_text(static_cast<double>(json::int_at(one, "SizeRw"))), "\t",
+                      ago(json::int_at(one, "Created")), "\t", json::string_at(one, "Status"), "\t",
+                      names.empty() ? "" : std::string_view(names[0].as_string()).substr(1), "\n");
   }
   for (const Json& one : array_of(json::find(reply, "Volumes"))) {
     const Json* data = json::find(one, "UsageData");
     std::int64_t links = data ? json::int_at(*data, "RefCount") : 0, size = data ? json::int_at(*data, "Size") : 0;
-    volumes += cat(json::string_at(one, "Name"), "\t", std::max<std::int64_t>(0, links), "\t", human_size(static_cast<double>(std::max<std::int64_t>(0, size))), "\n");
+    volumes += cat(json::string_at(one, "Name"), "\t", std::max<std::int64_t>(0, links), "\t",
+                   human_size(static_cast<double>(std::max<std::int64_t>(0, size))), "\n");
   }
-  out(cat("Images space usage:\n\n", align_tabs(images), "\nContainers space usage:\n\n", align_tabs(containers), "\nLocal Volumes space usage:\n\n", align_tabs(volumes)));
+  out(cat("Images space usage:\n\n", align_tabs(images), "\nContainers space usage:\n\n", align_tabs(containers),
+          "\nLocal Volumes space usage:\n\n", align_tabs(volumes)));
   return 0;
 }
 

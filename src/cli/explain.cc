@@ -17,7 +17,8 @@ namespace proa::cli {
 namespace {
 
 std::string attribute(const trace::Event& event, std::string_view key) {
-  for (const auto& [name, value] : event.attributes) if (name == key) return value;
+  for (const auto& [name, value] : event.attributes)
+    if (name == key) return value;
   return "";
 }
 
@@ -30,12 +31,14 @@ bool holds(const trace::Event& outer, const trace::Event& inner) {
 
 const trace::Event* find_event(const Explanation& explanation, std::string_view name) {
   const trace::Event* found = nullptr;
-  for (const trace::Event& event : explanation.events) if (event.name == name) found = &event;
+  for (const trace::Event& event : explanation.events)
+    if (event.name == name) found = &event;
   return found;
 }
 
 std::string without_version(std::string path) {
-  if (path.size() > 2 && path[0] == '/' && path[1] == 'v' && std::isdigit(static_cast<unsigned char>(path[2]))) path.erase(0, std::min(path.find('/', 1), path.size()));
+  if (path.size() > 2 && path[0] == '/' && path[1] == 'v' && std::isdigit(static_cast<unsigned char>(path[2])))
+    path.erase(0, std::min(path.find('/', 1), path.size()));
   return path;
 }
 
@@ -68,14 +71,21 @@ Explanation explanation_from_json(const Json& value) {
     explanation.begin = std::min(explanation.begin, event.start);
     explanation.end = std::max(explanation.end, end_of(event));
   }
-  if (const trace::Event* exit = find_event(explanation, "engine.exit")) explanation.end = std::max(end_of(*exit), explanation.begin + 1);
+  if (const trace::Event* exit = find_event(explanation, "engine.exit"))
+    explanation.end = std::max(end_of(*exit), explanation.begin + 1);
   return explanation;
 }
 
-void join_client(Explanation& explanation, const std::vector<trace::Event>& client, std::int64_t begin, std::int64_t end) {
+void join_client(Explanation& explanation, const std::vector<trace::Event>& client, std::int64_t begin,
+                 std::int64_t end) {
   std::vector<trace::Event> all = client;
-  all.erase(std::remove_if(all.begin(), all.end(), [](const trace::Event& event) { return attribute(event, "path").starts_with("/proa/explain"); }), all.end());
-  if (all.size() != client.size()) for (trace::Event& event : all) if (event.parent >= static_cast<int>(all.size())) event.parent = -1;
+  all.erase(
+      std::remove_if(all.begin(), all.end(),
+                     [](const trace::Event& event) { return attribute(event, "path").starts_with("/proa/explain"); }),
+      all.end());
+  if (all.size() != client.size())
+    for (trace::Event& event : all)
+      if (event.parent >= static_cast<int>(all.size())) event.parent = -1;
   std::vector<trace::Event> own = all;
   int shift = static_cast<int>(all.size());
   for (trace::Event event : explanation.events) {
@@ -91,7 +101,8 @@ void join_client(Explanation& explanation, const std::vector<trace::Event>& clie
   explanation.begin = begin, explanation.end = end;
   explanation.events.push_back({"client.arguments", "proa", begin, std::max<std::int64_t>(0, first - begin), -1, {}});
   const trace::Event* exit = find_event(explanation, "engine.exit");
-  if (exit && end > exit->start) explanation.events.push_back({"client.end", "proa", exit->start, end - exit->start, -1, {}});
+  if (exit && end > exit->start)
+    explanation.events.push_back({"client.end", "proa", exit->start, end - exit->start, -1, {}});
 }
 
 void add_container_run(Explanation& explanation) {
@@ -142,11 +153,16 @@ void explain_run(Session& session, const std::string& id) {
 
 int run_explain(Call& call) {
   std::string format = call.flags.text("format");
-  if (format != "tree" && format != "json" && format != "chrome") throw ExitWith{1, cat("invalid value for \"format\": ", quoted(format), ": must be \"tree\", \"json\" or \"chrome\"")};
-  Explanation explanation = explanation_from_json(call.session.get(cat("/proa/explain/", path_escape(call.arguments()[0]))));
+  if (format != "tree" && format != "json" && format != "chrome")
+    throw ExitWith{1,
+                   cat("invalid value for \"format\": ", quoted(format), ": must be \"tree\", \"json\" or \"chrome\"")};
+  Explanation explanation =
+      explanation_from_json(call.session.get(cat("/proa/explain/", path_escape(call.arguments()[0]))));
   add_container_run(explanation);
-  if (format == "tree") out(render_tree(explanation, is_terminal(STDOUT_FILENO) && !::getenv("NO_COLOR")));
-  else out_line(format == "json" ? render_json(explanation) : render_chrome(explanation));
+  if (format == "tree")
+    out(render_tree(explanation, is_terminal(STDOUT_FILENO) && !::getenv("NO_COLOR")));
+  else
+    out_line(format == "json" ? render_json(explanation) : render_chrome(explanation));
   return 0;
 }
 

@@ -12,14 +12,15 @@ namespace proa::cli {
 
 struct Explanation {
   std::string container, name, image;
-  std::vector<trace::Event> events;   // parents before children
-  std::int64_t begin = 0, end = 0;    // the wall time to account for (monotonic ns)
+  std::vector<trace::Event> events;  // parents before children
+  std::int64_t begin = 0, end = 0;   // the wall time to account for (monotonic ns)
 };
 
 // The daemon's answer. begin and end: from the first event to the exit, or the last event.
 Explanation explanation_from_json(const Json& value);
 // The client's own events joined: what the daemon did hangs below the request that asked for it.
-void join_client(Explanation& explanation, const std::vector<trace::Event>& client, std::int64_t begin, std::int64_t end);
+void join_client(Explanation& explanation, const std::vector<trace::Event>& client, std::int64_t begin,
+                 std::int64_t end);
 // Makes the time between the start of the program and its exit an event of its own ("container.run").
 void add_container_run(Explanation& explanation);
 // The part of [begin, end] in which at least one event was open, 0 to 1.

@@ -83,12 +83,17 @@ constexpr Label kLabels[] = {
 
 std::string words_for(const trace::Event& event) {
   auto value = [&](std::string_view key) {
-    for (const auto& [name, text] : event.attributes) if (name == key) return text;
+    for (const auto& [name, text] : event.attributes)
+      if (name == key) return text;
     return std::string();
   };
-  if (event.name == "client.request") return cat("asked: ", value("method"), " ", value("path"), value("status").empty() ? "" : " -> ", value("status"));
-  if (event.name == "api.request") return cat("answered: ", value("method"), " ", value("path"), value("status").empty() ? "" : " -> ", value("status"));
-  for (const Label& label : kLabels) if (label.name == event.name) return std::string(label.words);
+  if (event.name == "client.request")
+    return cat("asked: ", value("method"), " ", value("path"), value("status").empty() ? "" : " -> ", value("status"));
+  if (event.name == "api.request")
+    return cat("answered: ", value("method"), " ", value("path"), value("status").empty() ? "" : " -> ",
+               value("status"));
+  for (const Label& label : kLabels)
+    if (label.name == event.name) return std::string(label.words);
   return event.name;
 }
 
@@ -111,7 +116,8 @@ std::string details_of(const trace::Event& event) {
   for (const auto& [key, value] : event.attributes) {
     if (request && (key == "method" || key == "path" || key == "status")) continue;
     if (value.empty() || (key == "oom_killed" && value == "false")) continue;
-    bool bytes = key == "bytes" || key == "size" || key == "in" || key == "out" || key == "total" || key == "logged_bytes";
+    bool bytes =
+        key == "bytes" || key == "size" || key == "in" || key == "out" || key == "total" || key == "logged_bytes";
     auto number = parse_int<std::int64_t>(value);
     std::string shown = bytes && number ? human_size(static_cast<double>(*number)) : value;
     if (shown.size() > 200) shown = shown.substr(0, 199) + "…";
@@ -135,18 +141,24 @@ class Tree {
   Tree(const Explanation& explanation, bool colour) : explanation_(explanation), colour_(colour) {
     for (std::size_t i = 0; i < explanation.events.size(); ++i) children_[explanation.events[i].parent].push_back(i);
     for (auto& [parent, list] : children_) {
-      std::stable_sort(list.begin(), list.end(), [&](std::size_t a, std::size_t b) { return explanation.events[a].start < explanation.events[b].start; });
+      std::stable_sort(list.begin(), list.end(), [&](std::size_t a, std::size_t b) {
+        return explanation.events[a].start < explanation.events[b].start;
+      });
     }
   }
 
   std::string run() {
     const Explanation& e = explanation_;
-    std::string who = e.name.empty() ? e.container.substr(0, 12) : cat(e.container.substr(0, 12), " (", e.name.substr(e.name.starts_with('/')), ")");
+    std::string who = e.name.empty()
+                          ? e.container.substr(0, 12)
+                          : cat(e.container.substr(0, 12), " (", e.name.substr(e.name.starts_with('/')), ")");
     text_ = cat(paint("1", cat("Container ", who, e.image.empty() ? "" : cat(", image ", e.image))), "\n",
                 paint("2", "    at ms   took ms  step"), "\n");
     show(-1, "");
     auto share = static_cast<int>(accounted_share(e) * 1000 + 0.5);
-    text_ += cat(paint("1", cat("The steps shown account for ", share / 10, ".", share % 10, " % of ", trim(ms(e.end - e.begin)), " ms.")), "\n");
+    text_ += cat(paint("1", cat("The steps shown account for ", share / 10, ".", share % 10, " % of ",
+                                trim(ms(e.end - e.begin)), " ms.")),
+                 "\n");
     return std::move(text_);
   }
 
@@ -166,8 +178,10 @@ class Tree {
       std::string branch = parent < 0 ? "" : last ? "└─ " : "├─ ";
       std::string who = event.process != process ? cat("[", event.process, "] ") : "";
       std::string details = details_of(event);
-      text_ += cat(ms(event.start - explanation_.begin), " ", event.duration > 0 ? ms(event.duration) : std::string(9, ' '), "  ", margin, branch,
-                   paint("36", who), short_ids(words_for(event)), details.empty() ? "" : cat("  ", paint("2", short_ids(details))), "\n");
+      text_ +=
+          cat(ms(event.start - explanation_.begin), " ", event.duration > 0 ? ms(event.duration) : std::string(9, ' '),
+              "  ", margin, branch, paint("36", who), short_ids(words_for(event)),
+              details.empty() ? "" : cat("  ", paint("2", short_ids(details))), "\n");
       show(static_cast<int>(list[i]), parent < 0 ? margin : margin + (last ? "   " : "│  "));
     }
   }
@@ -183,8 +197,12 @@ class Tree {
 std::string render_tree(const Explanation& explanation, bool colour) { return Tree(explanation, colour).run(); }
 
 std::string render_json(const Explanation& explanation) {
-  JsonObject object{{"container", explanation.container}, {"name", explanation.name}, {"image", explanation.image},
-                    {"begin", explanation.begin}, {"end", explanation.end}, {"accounted", accounted_share(explanation)},
+  JsonObject object{{"container", explanation.container},
+                    {"name", explanation.name},
+                    {"image", explanation.image},
+                    {"begin", explanation.begin},
+                    {"end", explanation.end},
+                    {"accounted", accounted_share(explanation)},
                     {"events", trace::to_json(explanation.events)}};
   return json::pretty(Json(std::move(object)), "  ");
 }
@@ -195,14 +213,24 @@ std::string render_chrome(const Explanation& explanation) {
   for (const trace::Event& event : explanation.events) {
     auto [process, added] = processes.emplace(event.process, static_cast<int>(processes.size()) + 1);
     if (added) {
-      events.push_back(JsonObject{{"name", "process_name"}, {"ph", "M"}, {"pid", process->second}, {"tid", process->second},
+      events.push_back(JsonObject{{"name", "process_name"},
+                                  {"ph", "M"},
+                                  {"pid", process->second},
+                                  {"tid", process->second},
                                   {"args", JsonObject{{"name", event.process}}}});
     }
     JsonObject arguments;
     for (const auto& [key, value] : event.attributes) arguments[key] = std::string_view(value);
-    double at = static_cast<double>(event.start - explanation.begin) / 1000, took = static_cast<double>(event.duration) / 1000;
-    events.push_back(JsonObject{{"name", event.name}, {"cat", std::string(cut(std::string_view(event.name), '.').first)}, {"ph", "X"}, {"ts", at},
-                                {"dur", took}, {"pid", process->second}, {"tid", process->second}, {"args", std::move(arguments)}});
+    double at = static_cast<double>(event.start - explanation.begin) / 1000,
+           took = static_cast<double>(event.duration) / 1000;
+    events.push_back(JsonObject{{"name", event.name},
+                                {"cat", std::string(cut(std::string_view(event.name), '.').first)},
+                                {"ph", "X"},
+                                {"ts", at},
+                                {"dur", took},
+                                {"pid", process->second},
+                                {"tid", process->second},
+                                {"args", std::move(arguments)}});
   }
   return json::text(JsonObject{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}});
 }

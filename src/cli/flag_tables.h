@@ -5,8 +5,15 @@
 
 namespace proa::cli {
 
-inline constexpr const char* kTableFormat = "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
-inline constexpr const char* kFormat = "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+inline constexpr const char* kTableFormat =
+    "Format output using a custom template:\n'table':            Print output in table format with column headers "
+    "(default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             "
+    "Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to "
+    "https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+inline constexpr const char* kFormat =
+    "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print "
+    "output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about "
+    "formatting output with templates";
 
 std::span<const Flag> create_flags();
 std::span<const Flag> run_only_flags();

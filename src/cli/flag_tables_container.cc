@@ -55,10 +55,12 @@ constexpr Flag kContainerLs[] = {
 constexpr Flag kContainerLogs[] = {
     {"details", 0, Kind::Bool, "Show extra details provided to logs"},
     {"follow", 'f', Kind::Bool, "Follow log output"},
-    {"since", 0, Kind::String, "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"},
+    {"since", 0, Kind::String,
+     "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"},
     {"tail", 'n', Kind::String, "Number of lines to show from the end of the logs (default \"all\")", "all"},
     {"timestamps", 't', Kind::Bool, "Show timestamps"},
-    {"until", 0, Kind::String, "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"},
+    {"until", 0, Kind::String,
+     "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"},
 };
 
 constexpr Flag kContainerExec[] = {
@@ -81,7 +83,8 @@ constexpr Flag kContainerInspect[] = {
 constexpr Flag kContainerCp[] = {
     {"archive", 'a', Kind::Bool, "Archive mode (copy all uid/gid information)"},
     {"follow-link", 'L', Kind::Bool, "Always follow symbol link in SRC_PATH"},
-    {"quiet", 'q', Kind::Bool, "Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached"},
+    {"quiet", 'q', Kind::Bool,
+     "Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached"},
 };
 
 constexpr Flag kContainerStats[] = {
@@ -92,7 +95,8 @@ constexpr Flag kContainerStats[] = {
 };
 
 constexpr Flag kContainerUpdate[] = {
-    {"blkio-weight", 0, Kind::Uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)", "0"},
+    {"blkio-weight", 0, Kind::Uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)",
+     "0"},
     {"cpu-period", 0, Kind::Int, "Limit CPU CFS (Completely Fair Scheduler) period"},
     {"cpu-quota", 0, Kind::Int, "Limit CPU CFS (Completely Fair Scheduler) quota"},
     {"cpu-rt-period", 0, Kind::Int, "Limit the CPU real-time period in microseconds"},

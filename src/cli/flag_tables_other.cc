@@ -26,19 +26,24 @@ constexpr Flag kImageLs[] = {
 constexpr Flag kImageRm[] = {
     {"force", 'f', Kind::Bool, "Force removal of the image"},
     {"no-prune", 0, Kind::Bool, "Do not delete untagged parents"},
-    {"platform", 0, Kind::Strings, "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
+    {"platform", 0, Kind::Strings,
+     "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
 };
 
 constexpr Flag kImageInspect[] = {
     {"format", 'f', Kind::String, kFormat},
-    {"platform", 0, Kind::String, "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)"},
+    {"platform", 0, Kind::String,
+     "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform "
+     "capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform "
+     "(eg. linux/amd64)"},
 };
 
 constexpr Flag kImageHistory[] = {
     {"format", 0, Kind::String, kTableFormat},
     {"human", 'H', Kind::Bool, "Print sizes and dates in human readable format (default true)", "true"},
     {"no-trunc", 0, Kind::Bool, "Don't truncate output"},
-    {"platform", 0, Kind::String, "Show history for the given platform. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
+    {"platform", 0, Kind::String,
+     "Show history for the given platform. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
     {"quiet", 'q', Kind::Bool, "Only show image IDs"},
 };
 
@@ -87,7 +92,8 @@ constexpr Flag kNetworkInspect[] = {
 constexpr Flag kNetworkConnect[] = {
     {"alias", 0, Kind::Strings, "Add network-scoped alias for the container"},
     {"driver-opt", 0, Kind::Strings, "driver options for the network"},
-    {"gw-priority", 0, Kind::Int, "Highest gw-priority provides the default gateway. Accepts positive and negative values."},
+    {"gw-priority", 0, Kind::Int,
+     "Highest gw-priority provides the default gateway. Accepts positive and negative values."},
     {"ip", 0, Kind::String, "IPv4 address (e.g., \"172.30.100.104\")"},
     {"ip6", 0, Kind::String, "IPv6 address (e.g., \"2001:db8::33\")"},
     {"link", 0, Kind::List, "Add link to another container"},
@@ -104,7 +110,8 @@ constexpr Flag kNetworkPrune[] = {
 };
 
 constexpr Flag kVolumeCreate[] = {
-    {"availability", 0, Kind::String, "Cluster Volume availability (\"active\", \"pause\", \"drain\") (default \"active\")", "active"},
+    {"availability", 0, Kind::String,
+     "Cluster Volume availability (\"active\", \"pause\", \"drain\") (default \"active\")", "active"},
     {"driver", 'd', Kind::String, "Specify volume driver name (default \"local\")", "local"},
     {"group", 0, Kind::String, "Cluster Volume group (cluster volumes)"},
     {"label", 0, Kind::List, "Set metadata for a volume", "", check_label},
@@ -113,7 +120,8 @@ constexpr Flag kVolumeCreate[] = {
     {"required-bytes", 0, Kind::Bytes, "Maximum size of the Cluster Volume in bytes"},
     {"scope", 0, Kind::String, "Cluster Volume access scope (\"single\", \"multi\") (default \"single\")", "single"},
     {"secret", 0, Kind::Map, "Cluster Volume secrets (default map[])"},
-    {"sharing", 0, Kind::String, "Cluster Volume access sharing (\"none\", \"readonly\", \"onewriter\", \"all\") (default \"none\")", "none"},
+    {"sharing", 0, Kind::String,
+     "Cluster Volume access sharing (\"none\", \"readonly\", \"onewriter\", \"all\") (default \"none\")", "none"},
     {"topology-preferred", 0, Kind::List, "A topology that the Cluster Volume would be preferred in"},
     {"topology-required", 0, Kind::List, "A topology that the Cluster Volume must be accessible from"},
     {"type", 0, Kind::String, "Cluster Volume access type (\"mount\", \"block\") (default \"block\")", "block"},

@@ -21,10 +21,12 @@ std::string check_int(std::string_view value, bool is_unsigned, std::int64_t lim
   std::int64_t number = 0;
   const char* function = is_unsigned ? "strconv.ParseUint" : "strconv.ParseInt";
   IntError error = parse_go_int(value, number);
-  if (error == IntError::None && is_unsigned && (value.front() == '-' || value.front() == '+')) error = IntError::Syntax;
+  if (error == IntError::None && is_unsigned && (value.front() == '-' || value.front() == '+'))
+    error = IntError::Syntax;
   if (error == IntError::None && number > limit) error = IntError::Range;
   if (error == IntError::None) return "";
-  return cat(function, ": parsing ", quoted(value), error == IntError::Syntax ? ": invalid syntax" : ": value out of range");
+  return cat(function, ": parsing ", quoted(value),
+             error == IntError::Syntax ? ": invalid syntax" : ": value out of range");
 }
 
 // The kind's own rule, before the flag's.
@@ -32,18 +34,30 @@ std::string check_kind(Kind kind, std::string_view value) {
   switch (kind) {
     case Kind::Bool:
       return parse_go_bool(value) ? "" : cat("strconv.ParseBool: parsing ", quoted(value), ": invalid syntax");
-    case Kind::Int: return check_int(value, false, INT64_MAX);
-    case Kind::Uint: return check_int(value, true, INT64_MAX);
-    case Kind::Uint16: return check_int(value, true, UINT16_MAX);
-    case Kind::Bytes: return check_bytes(value);
-    case Kind::Decimal: return check_cpus(value);
-    case Kind::Duration: return check_duration(value);
-    case Kind::Filter: return check_filter(value);
-    case Kind::Mount: return check_mount(value);
-    case Kind::Network: return check_network(value);
-    case Kind::Ulimit: return check_ulimit(value);
-    case Kind::Strings: return parse_csv(value) ? "" : "parse error on line 1, column 1: bare \" in non-quoted field";
-    default: return "";
+    case Kind::Int:
+      return check_int(value, false, INT64_MAX);
+    case Kind::Uint:
+      return check_int(value, true, INT64_MAX);
+    case Kind::Uint16:
+      return check_int(value, true, UINT16_MAX);
+    case Kind::Bytes:
+      return check_bytes(value);
+    case Kind::Decimal:
+      return check_cpus(value);
+    case Kind::Duration:
+      return check_duration(value);
+    case Kind::Filter:
+      return check_filter(value);
+    case Kind::Mount:
+      return check_mount(value);
+    case Kind::Network:
+      return check_network(value);
+    case Kind::Ulimit:
+      return check_ulimit(value);
+    case Kind::Strings:
+      return parse_csv(value) ? "" : "parse error on line 1, column 1: bare \" in non-quoted field";
+    default:
+      return "";
   }
 }
 
@@ -52,8 +66,10 @@ const std::vector<std::string> kNone;
 }  // namespace
 
 std::optional<bool> parse_go_bool(std::string_view text) {
-  for (std::string_view word : {"1", "t", "T", "TRUE", "true", "True"}) if (text == word) return true;
-  for (std::string_view word : {"0", "f", "F", "FALSE", "false", "False"}) if (text == word) return false;
+  for (std::string_view word : {"1", "t", "T", "TRUE", "true", "True"})
+    if (text == word) return true;
+  for (std::string_view word : {"0", "f", "F", "FALSE", "false", "False"})
+    if (text == word) return false;
   return std::nullopt;
 }
 
@@ -107,8 +123,9 @@ std::optional<std::vector<std::string>> parse_csv(std::string_view line) {
 }
 
 std::string_view value_name(Kind kind) {
-  static constexpr std::string_view kNames[] = {"",     "string", "list",   "strings", "int",     "uint",   "uint16",  "bytes",
-                                                "decimal", "duration", "map", "filter", "mount", "network", "ulimit", "gpu-request"};
+  static constexpr std::string_view kNames[] = {"",       "string",  "list",    "strings",    "int", "uint",
+                                                "uint16", "bytes",   "decimal", "duration",   "map", "filter",
+                                                "mount",  "network", "ulimit",  "gpu-request"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -193,14 +210,16 @@ void Flags::store(const Flag& flag, std::string_view value) {
 
 const Flag* Flags::find(std::string_view name) const {
   for (std::span<const Flag> part : table_) {
-    for (const Flag& flag : part) if (name == flag.name) return &flag;
+    for (const Flag& flag : part)
+      if (name == flag.name) return &flag;
   }
   return nullptr;
 }
 
 const Flag* Flags::find(char letter) const {
   for (std::span<const Flag> part : table_) {
-    for (const Flag& flag : part) if (flag.letter == letter) return &flag;
+    for (const Flag& flag : part)
+      if (flag.letter == letter) return &flag;
   }
   return nullptr;
 }
@@ -224,9 +243,13 @@ std::int64_t Flags::number(std::string_view name) const {
   std::string value = text(name);
   std::int64_t number = 0;
   switch (must_find(name).kind) {
-    case Kind::Bytes: return parse_bytes(value).value_or(0);
-    case Kind::Duration: return parse_go_duration(value).value_or(0);
-    default: parse_go_int(value, number); return number;
+    case Kind::Bytes:
+      return parse_bytes(value).value_or(0);
+    case Kind::Duration:
+      return parse_go_duration(value).value_or(0);
+    default:
+      parse_go_int(value, number);
+      return number;
   }
 }
 

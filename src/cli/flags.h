@@ -13,7 +13,22 @@ namespace proa::cli {
 
 // What a flag's value is; the name that help shows for it follows from this.
 enum class Kind : std::uint8_t {
-  Bool, String, List, Strings, Int, Uint, Uint16, Bytes, Decimal, Duration, Map, Filter, Mount, Network, Ulimit, Gpus,
+  Bool,
+  String,
+  List,
+  Strings,
+  Int,
+  Uint,
+  Uint16,
+  Bytes,
+  Decimal,
+  Duration,
+  Map,
+  Filter,
+  Mount,
+  Network,
+  Ulimit,
+  Gpus,
 };
 
 // Says what is wrong with one value, "" if nothing is.
@@ -21,7 +36,7 @@ using Check = std::string (*)(std::string_view value);
 
 struct Flag {
   const char* name;
-  char letter;               // 0: it has none
+  char letter;  // 0: it has none
   Kind kind;
   const char* usage;         // the text of --help, its default included
   const char* initial = "";  // the value where the flag is not given
@@ -46,9 +61,9 @@ class Flags {
   Flags(Table table, std::span<const std::string> words, bool interspersed);
 
   bool given(std::string_view name) const;
-  std::string text(std::string_view name) const;                 // the last value or the initial one
+  std::string text(std::string_view name) const;  // the last value or the initial one
   bool on(std::string_view name) const;
-  std::int64_t number(std::string_view name) const;              // Int, Uint, Uint16, Bytes, Duration (ns)
+  std::int64_t number(std::string_view name) const;                   // Int, Uint, Uint16, Bytes, Duration (ns)
   const std::vector<std::string>& list(std::string_view name) const;  // Strings are split at commas as CSV
   const std::vector<std::string>& arguments() const { return arguments_; }
   bool wants_help() const { return help_; }

@@ -59,7 +59,8 @@ TEST(Flags, ComplainsAsDockerDoes) {
   EXPECT_EQ(mistake({"-m"}), "flag needs an argument: 'm' in -m");
   EXPECT_EQ(mistake({"--memory", "x", "y"}), "invalid argument \"x\" for \"-m, --memory\" flag: invalid size: 'x'");
   EXPECT_EQ(mistake({"--memory", "-1", "y"}), "invalid argument \"-1\" for \"-m, --memory\" flag: invalid size: '-1'");
-  EXPECT_EQ(mistake({"--cpus", "x", "y"}), "invalid argument \"x\" for \"--cpus\" flag: failed to parse x as a rational number");
+  EXPECT_EQ(mistake({"--cpus", "x", "y"}),
+            "invalid argument \"x\" for \"--cpus\" flag: failed to parse x as a rational number");
   EXPECT_EQ(mistake({"--pids-limit", "99999999999999999999", "y"}),
             "invalid argument \"99999999999999999999\" for \"--pids-limit\" flag: strconv.ParseInt: parsing "
             "\"99999999999999999999\": value out of range");
@@ -71,7 +72,9 @@ TEST(Flags, ComplainsAsDockerDoes) {
 
 TEST(Flags, LetsMemorySwapBeUnlimited) { EXPECT_EQ(run_flags({"--memory-swap", "-1", "x"}).number("memory-swap"), -1); }
 
-TEST(Flags, KnowsOldNames) { EXPECT_EQ(run_flags({"--net", "host", "x"}).list("network"), std::vector<std::string>{"host"}); }
+TEST(Flags, KnowsOldNames) {
+  EXPECT_EQ(run_flags({"--net", "host", "x"}).list("network"), std::vector<std::string>{"host"});
+}
 
 TEST(Flags, SplitsCsvOfStrings) {
   std::vector<std::string> words = {"--subnet", "10.0.0.0/24,10.1.0.0/24", "--subnet", "10.2.0.0/24", "n"};

@@ -28,7 +28,8 @@ std::string complaint(F&& f) {
 
 bool is_digits(std::string_view text) {
   if (text.empty()) return false;
-  for (char c : text) if (c < '0' || c > '9') return false;
+  for (char c : text)
+    if (c < '0' || c > '9') return false;
   return true;
 }
 
@@ -36,8 +37,9 @@ std::int64_t limit_value(std::string_view text) {
   std::int64_t value = 0;
   std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
   if (!is_digits(digits)) bad(cat("strconv.ParseInt: parsing ", quoted(text), ": invalid syntax"));
-  if (parse_go_int(digits.size() > 1 ? digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1)) : digits,
-                   value) != IntError::None) {
+  if (parse_go_int(
+          digits.size() > 1 ? digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1)) : digits,
+          value) != IntError::None) {
     bad(cat("strconv.ParseInt: parsing ", quoted(text), ": value out of range"));
   }
   return digits.size() == text.size() ? value : -value;
@@ -94,7 +96,9 @@ std::optional<std::int64_t> parse_bytes(std::string_view value) {
   return parse_ram_bytes(value);
 }
 
-std::string check_bytes(std::string_view value) { return parse_ram_bytes(value) ? "" : cat("invalid size: '", value, "'"); }
+std::string check_bytes(std::string_view value) {
+  return parse_ram_bytes(value) ? "" : cat("invalid size: '", value, "'");
+}
 
 std::int64_t parse_cpus(std::string_view value) {
   auto reject = [&] { bad(cat("failed to parse ", value, " as a rational number")); };
@@ -103,7 +107,8 @@ std::int64_t parse_cpus(std::string_view value) {
   if (negative || rest.starts_with('+')) rest.remove_prefix(1);
   auto [whole, fraction] = cut(rest, '.');
   std::string decimals(fraction.value_or(""));
-  if ((whole.empty() && decimals.empty()) || (!whole.empty() && !is_digits(whole)) || (!decimals.empty() && !is_digits(decimals))) {
+  if ((whole.empty() && decimals.empty()) || (!whole.empty() && !is_digits(whole)) ||
+      (!decimals.empty() && !is_digits(decimals))) {
     reject();
   }
   while (decimals.size() > 9 && decimals.back() == '0') decimals.pop_back();
@@ -147,7 +152,8 @@ std::string check_attach(std::string_view value) {
 bool is_ip_address(std::string_view text) {
   std::string address(text);
   std::array<unsigned char, 16> bytes;
-  return inet_pton(AF_INET, address.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
+  return inet_pton(AF_INET, address.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
 }
 
 std::string check_ip(std::string_view value) {
@@ -168,8 +174,10 @@ std::string parse_extra_host(std::string_view value) {
   std::size_t at = value.find_first_of("=:");
   if (at == std::string_view::npos || at == 0) bad(cat("bad format for add-host: ", quoted(value)));
   std::string_view host = value.substr(0, at), address = value.substr(at + 1);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
-  if (address != "host-gateway" && !is_ip_address(address)) bad(cat("invalid IP address in add-host: ", quoted(address)));
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  if (address != "host-gateway" && !is_ip_address(address))
+    bad(cat("invalid IP address in add-host: ", quoted(address)));
   return cat(host, ":", address);
 }
 
@@ -185,10 +193,17 @@ api::DeviceMapping parse_device(std::string_view value) {
   api::DeviceMapping device{"", "", "rwm"};
   std::vector<std::string> parts = split(value, ':');
   switch (parts.size()) {
-    case 3: device.cgroup_permissions = parts[2]; [[fallthrough]];
-    case 2: (is_mode(parts[1]) ? device.cgroup_permissions : device.path_in_container) = parts[1]; [[fallthrough]];
-    case 1: device.path_on_host = parts[0]; break;
-    default: bad(cat("invalid device specification: ", value));
+    case 3:
+      device.cgroup_permissions = parts[2];
+      [[fallthrough]];
+    case 2:
+      (is_mode(parts[1]) ? device.cgroup_permissions : device.path_in_container) = parts[1];
+      [[fallthrough]];
+    case 1:
+      device.path_on_host = parts[0];
+      break;
+    default:
+      bad(cat("invalid device specification: ", value));
   }
   if (device.path_in_container.empty()) device.path_in_container = device.path_on_host;
   return device;
@@ -196,7 +211,8 @@ api::DeviceMapping parse_device(std::string_view value) {
 
 std::string check_device(std::string_view value) {
   std::vector<std::string> parts = split(value, ':');
-  if (parts[0].find('=') != std::string::npos && parts[0].find('/') != std::string::npos && parts[0][0] != '/') return "";  // CDI
+  if (parts[0].find('=') != std::string::npos && parts[0].find('/') != std::string::npos && parts[0][0] != '/')
+    return "";  // CDI
   if (parts.size() > 3) return cat("bad format for path: ", value);
   for (std::size_t i = 0; i < parts.size() && i < 2; ++i) {
     if (i == 1 && parts[i].find_first_not_of("rwm") == std::string::npos && !parts[i].empty()) continue;
@@ -209,8 +225,9 @@ std::string check_device(std::string_view value) {
 // ^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$
 std::string check_device_rule(std::string_view value) {
   std::vector<std::string> parts = split(value, ' ');
-  bool good = parts.size() == 3 && parts[0].size() == 1 && std::string_view("acb").find(parts[0][0]) != std::string_view::npos &&
-              parts[2].size() >= 1 && parts[2].size() <= 3 && parts[2].find_first_not_of("rwm") == std::string::npos;
+  bool good = parts.size() == 3 && parts[0].size() == 1 &&
+              std::string_view("acb").find(parts[0][0]) != std::string_view::npos && parts[2].size() >= 1 &&
+              parts[2].size() <= 3 && parts[2].find_first_not_of("rwm") == std::string::npos;
   if (good) {
     auto [major, minor] = cut(parts[1], ':');
     good = minor && (major == "*" || is_digits(major)) && (*minor == "*" || is_digits(*minor));
@@ -243,8 +260,9 @@ api::ThrottleDevice parse_throttle(std::string_view value, bool bytes) {
   if (!path.starts_with("/dev/")) bad(cat("bad format for device path: ", value));
   std::optional<std::int64_t> number = bytes ? parse_ram_bytes(*rate) : parse_int<std::int64_t>(*rate);
   if (!number || *number < 0) {
-    bad(cat("invalid rate for device: ", value, ". The correct format is <device-path>:<number>", bytes ? "[<unit>]" : "",
-            ". Number must be a positive integer", bytes ? ". Unit is optional and can be kb, mb, or gb" : ""));
+    bad(cat("invalid rate for device: ", value, ". The correct format is <device-path>:<number>",
+            bytes ? "[<unit>]" : "", ". Number must be a positive integer",
+            bytes ? ". Unit is optional and can be kb, mb, or gb" : ""));
   }
   return {std::string(path), static_cast<std::uint64_t>(*number)};
 }
@@ -260,15 +278,17 @@ std::string check_throttle_iops(std::string_view value) {
 }
 
 api::Ulimit parse_ulimit(std::string_view value) {
-  static constexpr std::string_view kNames[] = {"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
-                                                "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"};
+  static constexpr std::string_view kNames[] = {"core",    "cpu",      "data",   "fsize",      "locks",
+                                                "memlock", "msgqueue", "nice",   "nofile",     "nproc",
+                                                "rss",     "rtprio",   "rttime", "sigpending", "stack"};
   auto [name, limits] = cut(value, '=');
   if (!limits) bad(cat("invalid ulimit argument: ", value));
   bool known = false;
   for (std::string_view one : kNames) known = known || one == name;
   if (!known) bad(cat("invalid ulimit type: ", name));
   std::vector<std::string> parts = split(*limits, ':');
-  if (parts.size() > 2) bad(cat("too many limit value arguments - ", *limits, ", can only have up to two, `soft[:hard]`"));
+  if (parts.size() > 2)
+    bad(cat("too many limit value arguments - ", *limits, ", can only have up to two, `soft[:hard]`"));
   std::int64_t soft = limit_value(parts[0]);
   std::int64_t hard = parts.size() == 2 ? limit_value(parts[1]) : soft;
   if (hard != -1 && (soft == -1 || soft > hard)) {

@@ -1,5 +1,5 @@
-// What the values of docker's flags mean. Every parse_* is pure and throws FlagError with docker's text; every check_* is
-// that text, "" for a good value.
+// What the values of docker's flags mean. Every parse_* is pure and throws FlagError with docker's text; every check_*
+// is that text, "" for a good value.
 #pragma once
 
 #include <optional>
@@ -73,8 +73,8 @@ struct VolumeSpec {
 };
 VolumeSpec parse_volume(std::string_view value, std::string_view working_directory);
 
-// The lines of an --env-file or --label-file: comments and blank lines skipped, names checked. `lookup` gives the value of
-// a name without "=" (nullptr: labels, the line stays as it is).
+// The lines of an --env-file or --label-file: comments and blank lines skipped, names checked. `lookup` gives the value
+// of a name without "=" (nullptr: labels, the line stays as it is).
 using Lookup = std::optional<std::string> (*)(const std::string& name);
 std::vector<std::string> parse_key_value_lines(std::string_view text, std::string_view file, Lookup lookup);
 

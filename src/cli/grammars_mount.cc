@@ -40,7 +40,8 @@ void set_bind_option(api::Mount& mount, std::string_view key, std::string_view v
     bind.read_only_non_recursive = value == "writable";
     bind.read_only_force_recursive = value == "readonly";
   } else {
-    bad(cat("invalid value for ", key, ": ", value, " (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"));
+    bad(cat("invalid value for ", key, ": ", value,
+            " (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"));
   }
 }
 
@@ -74,11 +75,13 @@ void set_tmpfs_option(api::Mount& mount, std::string_view key, std::string_view 
 void set_mount_field(api::Mount& mount, std::string_view field, std::string_view directory) {
   auto [name, content] = cut(field, '=');
   std::string key = to_lower(name);
-  bool alone = key == "readonly" || key == "ro" || key == "volume-nocopy" || key == "bind-nonrecursive" || key == "bind-create-src";
+  bool alone = key == "readonly" || key == "ro" || key == "volume-nocopy" || key == "bind-nonrecursive" ||
+               key == "bind-create-src";
   if (!content && !alone) bad(cat("invalid field '", field, "' must be a key=value pair"));
   std::string_view value = content ? *content : "true";
   auto one_of = [&](std::initializer_list<std::string_view> keys) {
-    for (std::string_view one : keys) if (key == one) return true;
+    for (std::string_view one : keys)
+      if (key == one) return true;
     return false;
   };
   if (key == "type") {
@@ -117,7 +120,9 @@ api::Mount parse_mount(std::string_view csv, std::string_view working_directory)
   mount.type = "volume";
   for (const std::string& field : *fields) set_mount_field(mount, field, working_directory);
   if (mount.target.empty()) bad("target is required");
-  auto mixed = [&](const char* options) { bad(cat("cannot mix '", options, "' options with mount type '", mount.type, "'")); };
+  auto mixed = [&](const char* options) {
+    bad(cat("cannot mix '", options, "' options with mount type '", mount.type, "'"));
+  };
   if (mount.volume_options && mount.type != "volume") mixed("volume-*");
   if (mount.image_options && mount.type != "image") mixed("image-*");
   if (mount.bind_options && mount.type != "bind") mixed("bind-*");
@@ -150,7 +155,8 @@ NetworkAttachment parse_network(std::string_view value) {
   NetworkAttachment network;
   bool long_form = false;
   auto fields = parse_csv(value);
-  for (std::string_view key : {"name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"}) {
+  for (std::string_view key :
+       {"name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"}) {
     for (const std::string& field : fields.value_or(std::vector<std::string>{})) {
       if (field.find('=') != std::string::npos && to_lower(trim(cut(field, '=').first)) == key) long_form = true;
     }
@@ -163,16 +169,24 @@ NetworkAttachment parse_network(std::string_view value) {
     auto [name, content] = cut(field, '=');
     std::string key = to_lower(trim(name)), item(trim(content.value_or("")));
     if (!content) bad(cat("invalid field ", field, ": invalid format"));
-    if (key == "name") network.target = item;
-    else if (key == "alias") network.aliases.push_back(item);
-    else if (key == "ip") network.ip = item;
-    else if (key == "ip6") network.ip6 = item;
-    else if (key == "mac-address") network.mac_address = item;
-    else if (key == "link-local-ip") network.link_local_ips.push_back(item);
-    else if (key == "driver-opt") set_map_entry(network.driver_opts, item);
+    if (key == "name")
+      network.target = item;
+    else if (key == "alias")
+      network.aliases.push_back(item);
+    else if (key == "ip")
+      network.ip = item;
+    else if (key == "ip6")
+      network.ip6 = item;
+    else if (key == "mac-address")
+      network.mac_address = item;
+    else if (key == "link-local-ip")
+      network.link_local_ips.push_back(item);
+    else if (key == "driver-opt")
+      set_map_entry(network.driver_opts, item);
     else if (key == "gw-priority") {
       auto priority = parse_int<int>(item);
-      if (!priority) bad(cat("invalid gw-priority (", item, "): strconv.Atoi: parsing ", quoted(item), ": invalid syntax"));
+      if (!priority)
+        bad(cat("invalid gw-priority (", item, "): strconv.Atoi: parsing ", quoted(item), ": invalid syntax"));
       network.gw_priority = *priority;
     } else {
       bad(cat("invalid field key ", key));
@@ -211,7 +225,8 @@ std::vector<std::string> parse_key_value_lines(std::string_view text, std::strin
   int number = 0;
   for (const std::string& raw : split(text, '\n')) {
     ++number;
-    if (!is_utf8(raw)) bad(cat("invalid env file (", file, "): invalid utf8 bytes at line ", number, ": ", quoted(raw)));
+    if (!is_utf8(raw))
+      bad(cat("invalid env file (", file, "): invalid utf8 bytes at line ", number, ": ", quoted(raw)));
     std::string_view line = raw;
     if (line.ends_with('\r')) line.remove_suffix(1);
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.front()))) line.remove_prefix(1);

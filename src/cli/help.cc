@@ -42,7 +42,8 @@ std::string list_commands(std::string_view title, std::span<const std::pair<std:
   std::size_t width = 11;
   for (const auto& [name, brief] : entries) width = std::max(width, name.size());
   std::string text = cat(title, ":\n");
-  for (const auto& [name, brief] : entries) text += cat("  ", name, std::string(width - name.size() + 1, ' '), brief, "\n");
+  for (const auto& [name, brief] : entries)
+    text += cat("  ", name, std::string(width - name.size() + 1, ' '), brief, "\n");
   return text;
 }
 
@@ -69,8 +70,11 @@ struct Group {
   const char* name;
   const char* brief;
 };
-constexpr Group kGroups[] = {{"container", "Manage containers"}, {"image", "Manage images"}, {"network", "Manage networks"},
-                             {"system", "Manage Proa"}, {"volume", "Manage volumes"}};
+constexpr Group kGroups[] = {{"container", "Manage containers"},
+                             {"image", "Manage images"},
+                             {"network", "Manage networks"},
+                             {"system", "Manage Proa"},
+                             {"volume", "Manage volumes"}};
 constexpr std::string_view kCommon[] = {"run", "exec", "ps", "pull", "images", "explain", "version", "info"};
 
 }  // namespace
@@ -78,11 +82,13 @@ constexpr std::string_view kCommon[] = {"run", "exec", "ps", "pull", "images", "
 std::string flag_usages(const Flags::Table& table, int width) {
   std::vector<const Flag*> flags;
   for (std::span<const Flag> part : table) {
-    for (const Flag& flag : part) if (!flag.hidden && !flag.deprecated) flags.push_back(&flag);
+    for (const Flag& flag : part)
+      if (!flag.hidden && !flag.deprecated) flags.push_back(&flag);
   }
   static constexpr Flag kHelp{"help", 0, Kind::Bool, "Print usage"};
   if (flags.size() > 60) flags.push_back(&kHelp);  // docker shows it for run and create alone
-  std::sort(flags.begin(), flags.end(), [](const Flag* a, const Flag* b) { return std::string_view(a->name) < b->name; });
+  std::sort(flags.begin(), flags.end(),
+            [](const Flag* a, const Flag* b) { return std::string_view(a->name) < b->name; });
   std::vector<std::string> heads;
   std::size_t longest = 0;
   for (const Flag* flag : flags) {
@@ -119,9 +125,10 @@ std::string command_help(const Command& command, std::string_view path, int widt
 
 std::string group_help(std::string_view group) {
   std::string brief;
-  for (const Group& one : kGroups) if (group == one.name) brief = one.brief;
-  return cat("Usage:  proa ", group, " COMMAND\n\n", brief, "\n\n", list_commands("Commands", commands_in(group)), "\nRun 'proa ",
-             group, " COMMAND --help' for more information on a command.\n");
+  for (const Group& one : kGroups)
+    if (group == one.name) brief = one.brief;
+  return cat("Usage:  proa ", group, " COMMAND\n\n", brief, "\n\n", list_commands("Commands", commands_in(group)),
+             "\nRun 'proa ", group, " COMMAND --help' for more information on a command.\n");
 }
 
 std::string top_help(int width) {
@@ -131,15 +138,18 @@ std::string top_help(int width) {
   }
   for (const Group& one : kGroups) groups.emplace_back(one.name, one.brief);
   for (auto& entry : commands_in("")) {
-    if (std::find(std::begin(kCommon), std::end(kCommon), entry.first) == std::end(kCommon)) others.push_back(std::move(entry));
+    if (std::find(std::begin(kCommon), std::end(kCommon), entry.first) == std::end(kCommon))
+      others.push_back(std::move(entry));
   }
-  return cat("Usage:  proa [OPTIONS] COMMAND\n\nA container engine that explains itself\n\n", list_commands("Common Commands", common),
-             "\n", list_commands("Management Commands", groups), "\n", list_commands("Commands", others), "\nGlobal Options:\n",
-             flag_usages({global_flags()}, width), "\nRun 'proa COMMAND --help' for more information on a command.\n");
+  return cat("Usage:  proa [OPTIONS] COMMAND\n\nA container engine that explains itself\n\n",
+             list_commands("Common Commands", common), "\n", list_commands("Management Commands", groups), "\n",
+             list_commands("Commands", others), "\nGlobal Options:\n", flag_usages({global_flags()}, width),
+             "\nRun 'proa COMMAND --help' for more information on a command.\n");
 }
 
 bool is_group(std::string_view name) {
-  for (const Group& one : kGroups) if (name == one.name) return true;
+  for (const Group& one : kGroups)
+    if (name == one.name) return true;
   return false;
 }
 

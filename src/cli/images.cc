@@ -14,11 +14,20 @@ namespace proa::cli {
 
 namespace {
 
-constexpr Column kColumns[] = {{"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"Tag", "TAG"}, {"Digest", "DIGEST"}, {"CreatedSince", "CREATED"},
-                               {"CreatedAt", "CREATED AT"}, {"Size", "SIZE"}, {"Containers", "CONTAINERS"}, {"VirtualSize", "SIZE"},
-                               {"SharedSize", "SHARED SIZE"}, {"UniqueSize", "UNIQUE SIZE"}};
-constexpr Column kHistoryColumns[] = {{"ID", "IMAGE"}, {"CreatedSince", "CREATED"}, {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
-                                      {"Size", "SIZE"}, {"Comment", "COMMENT"}};
+constexpr Column kColumns[] = {{"ID", "IMAGE ID"},
+                               {"Repository", "REPOSITORY"},
+                               {"Tag", "TAG"},
+                               {"Digest", "DIGEST"},
+                               {"CreatedSince", "CREATED"},
+                               {"CreatedAt", "CREATED AT"},
+                               {"Size", "SIZE"},
+                               {"Containers", "CONTAINERS"},
+                               {"VirtualSize", "SIZE"},
+                               {"SharedSize", "SHARED SIZE"},
+                               {"UniqueSize", "UNIQUE SIZE"}};
+constexpr Column kHistoryColumns[] = {
+    {"ID", "IMAGE"},  {"CreatedSince", "CREATED"}, {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
+    {"Size", "SIZE"}, {"Comment", "COMMENT"}};
 constexpr const char* kNone = "<none>";
 
 struct Name {
@@ -125,11 +134,13 @@ int run_tag(Call& call) {
   try {
     reference = oci::Reference::parse(target);
   } catch (const Error& error) {
-    throw ExitWith{1, cat("Error parsing reference: ", quoted(target), " is not a valid repository/tag: ", error.message())};
+    throw ExitWith{
+        1, cat("Error parsing reference: ", quoted(target), " is not a valid repository/tag: ", error.message())};
   }
   if (reference.has_digest()) throw ExitWith{1, "refusing to create a tag with a digest reference"};
   reference = reference.with_default_tag();
-  call.session.post(cat("/images/", replace_all(path_escape(source), "%2F", "/"), "/tag"), {{"repo", reference.familiar_name()}, {"tag", reference.tag}});
+  call.session.post(cat("/images/", replace_all(path_escape(source), "%2F", "/"), "/tag"),
+                    {{"repo", reference.familiar_name()}, {"tag", reference.tag}});
   return 0;
 }
 

@@ -16,11 +16,14 @@ struct Source {
 
 std::string container_json(const std::string& name) { return container_path(name, "json"); }
 // Slashes belong to the name of an image.
-std::string image_json(const std::string& name) { return cat("/images/", replace_all(path_escape(name), "%2F", "/"), "/json"); }
+std::string image_json(const std::string& name) {
+  return cat("/images/", replace_all(path_escape(name), "%2F", "/"), "/json");
+}
 std::string network_json(const std::string& name) { return cat("/networks/", path_escape(name)); }
 std::string volume_json(const std::string& name) { return cat("/volumes/", path_escape(name)); }
 
-constexpr Source kSources[] = {{"container", container_json}, {"image", image_json}, {"network", network_json}, {"volume", volume_json}};
+constexpr Source kSources[] = {
+    {"container", container_json}, {"image", image_json}, {"network", network_json}, {"volume", volume_json}};
 
 Finder finder_of(Call& call, const char* type, bool typed = true) {
   for (const Source& source : kSources) {
@@ -30,7 +33,8 @@ Finder finder_of(Call& call, const char* type, bool typed = true) {
       if (name.empty()) return std::nullopt;
       Query query = size ? Query{{"size", "1"}} : Query{};
       // Asked for one kind, the daemon's own words say what is missing.
-      return typed ? std::optional<Json>(call.session.get(source.path(name), query)) : call.session.find(source.path(name), query);
+      return typed ? std::optional<Json>(call.session.get(source.path(name), query))
+                   : call.session.find(source.path(name), query);
     };
   }
   return nullptr;
@@ -58,9 +62,12 @@ int inspect_each(Call& call, const Finder& find, const std::function<std::string
         errors.push_back(missing(name));
         continue;
       }
-      if (text) shown += text->execute(*object, {.strict = true}) + "\n";
-      else if (format == "json") shown += json::text(*object) + "\n";
-      else found.push_back(std::move(*object));
+      if (text)
+        shown += text->execute(*object, {.strict = true}) + "\n";
+      else if (format == "json")
+        shown += json::text(*object) + "\n";
+      else
+        found.push_back(std::move(*object));
     } catch (const Error& error) {
       bool of_template = error.message().starts_with("template: ");
       errors.push_back(of_template ? cat("template parsing error: ", error.message()) : error.message());
@@ -75,14 +82,18 @@ int inspect_each(Call& call, const Finder& find, const std::function<std::string
 
 int run_inspect(Call& call) {
   std::string type = call.flags.text("type");
-  if (call.flags.given("type") && type.empty()) throw ExitWith{1, "type is empty: must be one of \"container\", \"image\", \"network\", \"volume\""};
+  if (call.flags.given("type") && type.empty())
+    throw ExitWith{1, "type is empty: must be one of \"container\", \"image\", \"network\", \"volume\""};
   if (!type.empty()) {
     Finder find = finder_of(call, type.c_str());
-    if (!find) throw ExitWith{1, cat("unknown type: ", quoted(type), ": must be one of \"container\", \"image\", \"network\", \"volume\"")};
+    if (!find)
+      throw ExitWith{
+          1, cat("unknown type: ", quoted(type), ": must be one of \"container\", \"image\", \"network\", \"volume\"")};
     return inspect_each(call, find, [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
   }
   auto find_any = [&](const std::string& name) -> std::optional<Json> {
-    for (const Source& source : kSources) if (auto object = finder_of(call, source.type, false)(name)) return object;
+    for (const Source& source : kSources)
+      if (auto object = finder_of(call, source.type, false)(name)) return object;
     return std::nullopt;
   };
   return inspect_each(call, find_any, [](const std::string& name) { return cat("Error: No such object: ", name); });
@@ -90,7 +101,8 @@ int run_inspect(Call& call) {
 
 namespace {
 int inspect_typed(Call& call, const char* type) {
-  return inspect_each(call, finder_of(call, type), [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
+  return inspect_each(call, finder_of(call, type),
+                      [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
 }
 }  // namespace
 

@@ -11,10 +11,22 @@ namespace proa::cli {
 
 namespace {
 
-constexpr Column kColumns[] = {{"ID", "CONTAINER ID"}, {"Names", "NAMES"},     {"Image", "IMAGE"},   {"Command", "COMMAND"},
-                               {"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Ports", "PORTS"}, {"State", "STATE"},
-                               {"Status", "STATUS"},   {"Size", "SIZE"},       {"Labels", "LABELS"}, {"Mounts", "MOUNTS"},
-                               {"LocalVolumes", "LOCAL VOLUMES"}, {"Networks", "NETWORKS"}, {"Platform", "PLATFORM"}, {"HealthStatus", "HEALTH STATUS"}};
+constexpr Column kColumns[] = {{"ID", "CONTAINER ID"},
+                               {"Names", "NAMES"},
+                               {"Image", "IMAGE"},
+                               {"Command", "COMMAND"},
+                               {"CreatedAt", "CREATED AT"},
+                               {"RunningFor", "CREATED"},
+                               {"Ports", "PORTS"},
+                               {"State", "STATE"},
+                               {"Status", "STATUS"},
+                               {"Size", "SIZE"},
+                               {"Labels", "LABELS"},
+                               {"Mounts", "MOUNTS"},
+                               {"LocalVolumes", "LOCAL VOLUMES"},
+                               {"Networks", "NETWORKS"},
+                               {"Platform", "PLATFORM"},
+                               {"HealthStatus", "HEALTH STATUS"}};
 
 std::string names_text(const Json* names, bool truncate) {
   std::vector<std::string> shown;
@@ -73,7 +85,8 @@ JsonObject row_of(const Json& container, bool truncate) {
   row["LocalVolumes"] = cat(volumes);
   std::vector<std::string> networks;
   const Json* settings = json::find(container, "NetworkSettings");
-  for (const auto& [name, endpoint] : object_of(settings ? json::find(*settings, "Networks") : nullptr)) networks.emplace_back(name);
+  for (const auto& [name, endpoint] : object_of(settings ? json::find(*settings, "Networks") : nullptr))
+    networks.emplace_back(name);
   std::sort(networks.begin(), networks.end());
   row["Networks"] = join(networks, ",");
   return row;
@@ -94,7 +107,9 @@ int run_list(Call& call) {
   if (flags.on("latest") && last == -1) last = 1;
   if (flags.on("all")) query.emplace_back("all", "1");
   if (last > 0) query.emplace_back("limit", cat(last));
-  if (size || (!format.empty() && !format.starts_with("json") && (listing.mentions("Size") || format.find("json .") != std::string::npos))) query.emplace_back("size", "1");
+  if (size || (!format.empty() && !format.starts_with("json") &&
+               (listing.mentions("Size") || format.find("json .") != std::string::npos)))
+    query.emplace_back("size", "1");
   add_filters(query, flags.list("filter"));
   Json reply = call.session.get("/containers/json", query);
   std::vector<JsonObject> rows;

@@ -27,7 +27,8 @@ std::string created_at(std::int64_t unix_seconds) { return format_go_time(unix_s
 std::string labels_text(const Json* labels) {
   std::vector<std::string> pairs;
   if (labels && labels->is_object()) {
-    for (const auto& [key, value] : labels->get_object()) pairs.push_back(cat(std::string_view(key), "=", value.is_string() ? std::string_view(value.get_string()) : ""));
+    for (const auto& [key, value] : labels->get_object())
+      pairs.push_back(cat(std::string_view(key), "=", value.is_string() ? std::string_view(value.get_string()) : ""));
   }
   std::sort(pairs.begin(), pairs.end());
   return join(pairs, ",");
@@ -56,7 +57,8 @@ std::string ports_text(const Json* ports) {
   };
   std::vector<Published> all;
   for (const Json& port : array_of(ports)) {
-    all.push_back({json::int_at(port, "PrivatePort"), json::string_at(port, "IP"), json::int_at(port, "PublicPort"), json::string_at(port, "Type")});
+    all.push_back({json::int_at(port, "PrivatePort"), json::string_at(port, "IP"), json::int_at(port, "PublicPort"),
+                   json::string_at(port, "Type")});
   }
   std::sort(all.begin(), all.end(), [](const Published& a, const Published& b) {
     return std::tie(a.inner, a.ip, a.outer, a.type) < std::tie(b.inner, b.ip, b.outer, b.type);

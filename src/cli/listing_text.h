@@ -8,12 +8,12 @@
 
 namespace proa::cli {
 
-std::string ellipsis(std::string_view text, std::size_t runes);        // docker's: "abc…"
-std::string ago(std::int64_t unix_seconds);                             // "5 minutes ago"
-std::string created_at(std::int64_t unix_seconds);                      // "2026-11-23 21:00:00 +0000 UTC"
-std::string labels_text(const Json* labels);                            // "a=b,c=d"
-std::string truncated_id(std::string_view id);                          // 12 digits, without "sha256:"
-std::string size_text(double bytes);                                    // three digits
+std::string ellipsis(std::string_view text, std::size_t runes);  // docker's: "abc…"
+std::string ago(std::int64_t unix_seconds);                      // "5 minutes ago"
+std::string created_at(std::int64_t unix_seconds);               // "2026-11-23 21:00:00 +0000 UTC"
+std::string labels_text(const Json* labels);                     // "a=b,c=d"
+std::string truncated_id(std::string_view id);                   // 12 digits, without "sha256:"
+std::string size_text(double bytes);                             // three digits
 // "0.0.0.0:80->80/tcp, 90/tcp" of a summary's Ports.
 std::string ports_text(const Json* ports);
 // The members of an object, JSON text of the value where it is none; empty object if `value` is null.

@@ -15,7 +15,8 @@ namespace proa::cli {
 
 namespace {
 
-constexpr Column kColumns[] = {{"ID", "NETWORK ID"}, {"Name", "NAME"}, {"Driver", "DRIVER"}, {"Scope", "SCOPE"}, {"IPv4", "IPV4"}, {"IPv6", "IPV6"},
+constexpr Column kColumns[] = {{"ID", "NETWORK ID"},     {"Name", "NAME"},     {"Driver", "DRIVER"},
+                               {"Scope", "SCOPE"},       {"IPv4", "IPV4"},     {"IPv6", "IPV6"},
                                {"Internal", "INTERNAL"}, {"Labels", "LABELS"}, {"CreatedAt", "CREATED AT"}};
 
 // 1 where `address` lies inside `subnet`.
@@ -50,22 +51,27 @@ api::Ipam plan_ipam(const Flags& flags) {
     throw ExitWith{1, "every ip-range or gateway must have a corresponding subnet"};
   }
   for (const std::string& subnet : subnets) {
-    if (subnet.find('/') == std::string::npos || !is_ip_address(cut(subnet, '/').first)) throw ExitWith{1, cat("invalid subnet ", subnet, " : invalid CIDR block notation: ", subnet)};
+    if (subnet.find('/') == std::string::npos || !is_ip_address(cut(subnet, '/').first))
+      throw ExitWith{1, cat("invalid subnet ", subnet, " : invalid CIDR block notation: ", subnet)};
     ipam.config.push_back({subnet, "", "", {}});
   }
   auto place = [&](const std::string& address, std::string api::IpamPool::*member, const char* what) {
     for (api::IpamPool& pool : ipam.config) {
       if (!inside(pool.subnet, address)) continue;
-      if (!(pool.*member).empty()) throw ExitWith{1, cat("cannot configure multiple ", what, " (", pool.*member, ", ", address, ") on the same subnet (", pool.subnet, ")")};
+      if (!(pool.*member).empty())
+        throw ExitWith{1, cat("cannot configure multiple ", what, " (", pool.*member, ", ", address,
+                              ") on the same subnet (", pool.subnet, ")")};
       pool.*member = address;
       return;
     }
-    throw ExitWith{1, cat("no matching subnet for ", what == std::string_view("ranges") ? "range " : "gateway ", address)};
+    throw ExitWith{1,
+                   cat("no matching subnet for ", what == std::string_view("ranges") ? "range " : "gateway ", address)};
   };
   for (const std::string& range : flags.list("ip-range")) place(range, &api::IpamPool::ip_range, "ranges");
   for (const std::string& gateway : flags.list("gateway")) place(gateway, &api::IpamPool::gateway, "gateway");
   for (const auto& [name, address] : key_value_map(flags.list("aux-address"))) {
-    auto pool = std::find_if(ipam.config.begin(), ipam.config.end(), [&](const api::IpamPool& one) { return inside(one.subnet, address); });
+    auto pool = std::find_if(ipam.config.begin(), ipam.config.end(),
+                             [&](const api::IpamPool& one) { return inside(one.subnet, address); });
     if (pool == ipam.config.end()) throw ExitWith{1, cat("no matching subnet for aux-address ", address)};
     pool->auxiliary_addresses[name] = address;
   }
@@ -82,7 +88,8 @@ int run_network_create(Call& call) {
   request.scope = flags.text("scope");
   request.options = key_value_map(flags.list("opt"));
   request.labels = key_value_map(flags.list("label"));
-  request.internal = flags.on("internal"), request.ingress = flags.on("ingress"), request.attachable = flags.on("attachable");
+  request.internal = flags.on("internal"), request.ingress = flags.on("ingress"),
+  request.attachable = flags.on("attachable");
   request.config_only = flags.on("config-only");
   if (flags.given("ipv4")) request.enable_ipv4 = flags.on("ipv4");
   if (flags.given("ipv6")) request.enable_ipv6 = flags.on("ipv6");
@@ -96,7 +103,9 @@ int run_network_create(Call& call) {
 
 int run_network_list(Call& call) {
   const Flags& flags = call.flags;
-  std::string format = flags.on("quiet") && (flags.text("format").empty() || flags.text("format") == "table") ? "{{.ID}}" : flags.text("format");
+  std::string format = flags.on("quiet") && (flags.text("format").empty() || flags.text("format") == "table")
+                           ? "{{.ID}}"
+                           : flags.text("format");
   Listing listing(kColumns, format, "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", "*network.networkContext");
   Query query;
   add_filters(query, flags.list("filter"));
@@ -106,17 +115,23 @@ int run_network_list(Call& call) {
     JsonObject row;
     std::string id = json::string_at(network, "Id");
     row["ID"] = flags.on("no-trunc") ? id : truncated_id(id);
-    row["Name"] = json::string_at(network, "Name"), row["Driver"] = json::string_at(network, "Driver"), row["Scope"] = json::string_at(network, "Scope");
+    row["Name"] = json::string_at(network, "Name"), row["Driver"] = json::string_at(network, "Driver"),
+    row["Scope"] = json::string_at(network, "Scope");
     row["IPv4"] = cat(json::bool_at(network, "EnableIPv4")), row["IPv6"] = cat(json::bool_at(network, "EnableIPv6"));
     row["Internal"] = cat(json::bool_at(network, "Internal"));
     const Json* labels = json::find(network, "Labels");
     row["Labels"] = labels_text(labels);
     row["\x01labels"] = object_of(labels);
     auto created = parse_rfc3339(json::string_at(network, "Created"));
-    row["CreatedAt"] = created ? replace_all(format_rfc3339(*created), "T", " ").substr(0, format_rfc3339(*created).size() - 1) + " +0000 UTC" : "";
+    row["CreatedAt"] =
+        created ? replace_all(format_rfc3339(*created), "T", " ").substr(0, format_rfc3339(*created).size() - 1) +
+                      " +0000 UTC"
+                : "";
     rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const JsonObject& a, const JsonObject& b) { return a.at("Name").as_string() < b.at("Name").as_string(); });
+  std::stable_sort(rows.begin(), rows.end(), [](const JsonObject& a, const JsonObject& b) {
+    return a.at("Name").as_string() < b.at("Name").as_string();
+  });
   out(listing.render(rows));
   return 0;
 }
@@ -138,7 +153,8 @@ int run_network_remove(Call& call) {
 
 int run_network_connect(Call& call) {
   const Flags& flags = call.flags;
-  if (!flags.list("link").empty()) throw ExitWith{1, "--link is not available: containers in one network reach each other by name"};
+  if (!flags.list("link").empty())
+    throw ExitWith{1, "--link is not available: containers in one network reach each other by name"};
   api::NetworkConnect request;
   request.container = call.arguments()[1];
   api::EndpointSettings endpoint;
@@ -147,7 +163,8 @@ int run_network_connect(Call& call) {
   if (!options.empty()) endpoint.driver_opts = options;
   endpoint.gw_priority = static_cast<int>(flags.number("gw-priority"));
   api::EndpointIpamConfig addresses{flags.text("ip"), flags.text("ip6"), flags.list("link-local-ip")};
-  if (!addresses.ipv4_address.empty() || !addresses.ipv6_address.empty() || !addresses.link_local_ips.empty()) endpoint.ipam_config = addresses;
+  if (!addresses.ipv4_address.empty() || !addresses.ipv6_address.empty() || !addresses.link_local_ips.empty())
+    endpoint.ipam_config = addresses;
   request.endpoint_config = endpoint;
   call.session.post(cat("/networks/", path_escape(call.arguments()[0]), "/connect"), {}, api::to_json(request));
   return 0;

@@ -47,10 +47,12 @@ int unknown_command(std::string_view group, std::string_view name) {
 
 // Docker commands that Proa does not have yet: said plainly instead of "unknown command".
 bool is_docker_command(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"build",   "builder", "buildx",  "checkpoint", "commit", "compose", "config", "context",
-                                                "import",  "load",    "login",   "logout",     "manifest", "node",  "plugin", "push",
-                                                "save",    "search",  "secret",  "service",    "stack",  "swarm",   "trust"};
-  for (std::string_view one : kNames) if (one == name) return true;
+  static constexpr std::string_view kNames[] = {"build",    "builder", "buildx", "checkpoint", "commit", "compose",
+                                                "config",   "context", "import", "load",       "login",  "logout",
+                                                "manifest", "node",    "plugin", "push",       "save",   "search",
+                                                "secret",   "service", "stack",  "swarm",      "trust"};
+  for (std::string_view one : kNames)
+    if (one == name) return true;
   return false;
 }
 
@@ -72,7 +74,8 @@ int call_command(const Command& command, std::string_view path, std::span<const 
     }
     return command.run(call);
   } catch (const FlagError& mistake) {
-    err(cat(mistake.message, "\n\n", usage_line(command, path), "\n\nRun 'proa ", path, " --help' for more information\n"));
+    err(cat(mistake.message, "\n\n", usage_line(command, path), "\n\nRun 'proa ", path,
+            " --help' for more information\n"));
     return kFlagMistake;
   }
 }
@@ -140,7 +143,8 @@ int dispatch(std::span<const std::string> words) {
     rest = flags.arguments();
     options = global_options(flags);
   } catch (const FlagError& mistake) {
-    err(cat(mistake.message, "\n\nUsage:  proa [OPTIONS] COMMAND [ARG...]\n\nRun 'proa --help' for more information\n"));
+    err(cat(mistake.message,
+            "\n\nUsage:  proa [OPTIONS] COMMAND [ARG...]\n\nRun 'proa --help' for more information\n"));
     return kFlagMistake;
   }
   if (rest.empty()) return print_help({});
@@ -150,8 +154,10 @@ int dispatch(std::span<const std::string> words) {
   if (is_group(rest[0])) return run_group(rest[0], arguments, session);
   if (const Command* command = find_command(rest[0])) return call_command(*command, rest[0], arguments, session);
   if (is_docker_command(rest[0])) {
-    throw ExitWith{1, cat("proa: '", rest[0], "' is a docker command that this version of Proa does not have.\n"
-                          "The daemon speaks the Docker Engine API: a docker client may offer it (DOCKER_HOST=", session.host(), ").")};
+    throw ExitWith{1, cat("proa: '", rest[0],
+                          "' is a docker command that this version of Proa does not have.\n"
+                          "The daemon speaks the Docker Engine API: a docker client may offer it (DOCKER_HOST=",
+                          session.host(), ").")};
   }
   return unknown_command("", rest[0]);
 }

@@ -24,7 +24,9 @@ std::string progress_bar(std::int64_t current, std::int64_t total, int width) {
   std::string done = human_size(static_cast<double>(current));
   if (total <= 0) return right_aligned(done, 8);
   std::string bar;
-  auto filled = static_cast<std::size_t>(std::clamp(static_cast<double>(current) / static_cast<double>(total) * 100, 0.0, 100.0)) / 2;
+  auto filled = static_cast<std::size_t>(
+                    std::clamp(static_cast<double>(current) / static_cast<double>(total) * 100, 0.0, 100.0)) /
+                2;
   if (width > 110) bar = cat("[", std::string(filled, '='), ">", std::string(50 - filled, ' '), "] ");
   return bar + right_aligned(done, 8) + (current > total ? "" : cat("/", human_size(static_cast<double>(total))));
 }
@@ -35,11 +37,14 @@ void ProgressView::show(const Json& message) {
   if (const Json* failure = json::find(message, "errorDetail"); failure && failure->is_object()) {
     throw Error(ErrorKind::Internal, json::string_at(*failure, "message"));
   }
-  if (std::string failure = json::string_at(message, "error"); !failure.empty()) throw Error(ErrorKind::Internal, failure);
-  std::string id = json::string_at(message, "id"), status = json::string_at(message, "status"), stream = json::string_at(message, "stream");
+  if (std::string failure = json::string_at(message, "error"); !failure.empty())
+    throw Error(ErrorKind::Internal, failure);
+  std::string id = json::string_at(message, "id"), status = json::string_at(message, "status"),
+              stream = json::string_at(message, "stream");
   const Json* detail = json::find(message, "progressDetail");
   bool has_progress = detail && detail->is_object();
-  std::string bar = has_progress ? progress_bar(json::int_at(*detail, "current"), json::int_at(*detail, "total"), width_) : "";
+  std::string bar =
+      has_progress ? progress_bar(json::int_at(*detail, "current"), json::int_at(*detail, "total"), width_) : "";
   std::string text;
   std::size_t up = 0;
   if (!id.empty() && has_progress) {
@@ -54,9 +59,12 @@ void ProgressView::show(const Json& message) {
   bool in_place = terminal_ && stream.empty() && has_progress;
   if (in_place) text += "\x1b[2K\r";
   if (!id.empty()) text += cat(id, ": ");
-  if (in_place) text += cat(status, " ", bar, "\r");
-  else if (!stream.empty()) text += stream;
-  else text += cat(status, "\n");
+  if (in_place)
+    text += cat(status, " ", bar, "\r");
+  else if (!stream.empty())
+    text += stream;
+  else
+    text += cat(status, "\n");
   if (terminal_) text += cursor(up, 'B');
   os::write_all(fd_, text);
 }

@@ -16,7 +16,8 @@ struct Pruned {
   std::int64_t reclaimed = 0;
 };
 
-Pruned prune(Session& session, std::string_view what, std::string_view list, std::string_view title, const Query& query) {
+Pruned prune(Session& session, std::string_view what, std::string_view list, std::string_view title,
+             const Query& query) {
   Json reply = session.post(cat("/", what, "/prune"), query);
   Pruned pruned;
   pruned.reclaimed = json::int_at(reply, "SpaceReclaimed");
@@ -33,8 +34,8 @@ Pruned prune(Session& session, std::string_view what, std::string_view list, std
   return pruned;
 }
 
-int prune_one(Call& call, std::string_view warning, std::string_view what, std::string_view list, std::string_view title,
-              std::vector<std::string> filters = {}) {
+int prune_one(Call& call, std::string_view warning, std::string_view what, std::string_view list,
+              std::string_view title, std::vector<std::string> filters = {}) {
   if (!call.flags.on("force") && !confirm(cat("WARNING! ", warning, kQuestion))) return 0;
   Query query;
   filters.insert(filters.end(), call.flags.list("filter").begin(), call.flags.list("filter").end());
@@ -48,28 +49,36 @@ int prune_one(Call& call, std::string_view warning, std::string_view what, std::
 }  // namespace
 
 int run_container_prune(Call& call) {
-  return prune_one(call, "This will remove all stopped containers.", "containers", "ContainersDeleted", "Deleted Containers");
+  return prune_one(call, "This will remove all stopped containers.", "containers", "ContainersDeleted",
+                   "Deleted Containers");
 }
 
 int run_image_prune(Call& call) {
   bool all = call.flags.on("all");
-  return prune_one(call, all ? "This will remove all images without at least one container associated to them." : "This will remove all dangling images.",
+  return prune_one(call,
+                   all ? "This will remove all images without at least one container associated to them."
+                       : "This will remove all dangling images.",
                    "images", "ImagesDeleted", "Deleted Images", {cat("dangling=", !all)});
 }
 
 int run_network_prune(Call& call) {
-  return prune_one(call, "This will remove all custom networks not used by at least one container.", "networks", "NetworksDeleted", "Deleted Networks");
+  return prune_one(call, "This will remove all custom networks not used by at least one container.", "networks",
+                   "NetworksDeleted", "Deleted Networks");
 }
 
 int run_volume_prune(Call& call) {
   bool all = call.flags.on("all");
-  return prune_one(call, all ? "This will remove all local volumes not used by at least one container." : "This will remove anonymous local volumes not used by at least one container.",
-                   "volumes", "VolumesDeleted", "Deleted Volumes", all ? std::vector<std::string>{"all=1"} : std::vector<std::string>{});
+  return prune_one(call,
+                   all ? "This will remove all local volumes not used by at least one container."
+                       : "This will remove anonymous local volumes not used by at least one container.",
+                   "volumes", "VolumesDeleted", "Deleted Volumes",
+                   all ? std::vector<std::string>{"all=1"} : std::vector<std::string>{});
 }
 
 int run_system_prune(Call& call) {
   bool all = call.flags.on("all"), volumes = call.flags.on("volumes");
-  std::string warning = "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n";
+  std::string warning =
+      "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n";
   if (volumes) warning += "  - all anonymous volumes not used by at least one container\n";
   warning += all ? "  - all images without at least one container associated to them\n" : "  - all dangling images\n";
   if (!call.flags.on("force") && !confirm(cat(warning, kQuestion))) return 0;

@@ -45,7 +45,8 @@ std::optional<api::AuthConfig> stored_auth(const Json& config, const std::string
   if (!auths || !auths->is_object()) return std::nullopt;
   for (const auto& [key, entry] : auths->get_object()) {
     std::string_view name = key;
-    for (std::string_view scheme : {"https://", "http://"}) if (name.starts_with(scheme) && name != kHub) name.remove_prefix(scheme.size());
+    for (std::string_view scheme : {"https://", "http://"})
+      if (name.starts_with(scheme) && name != kHub) name.remove_prefix(scheme.size());
     if (name != server && cut(name, '/').first != server) continue;
     api::AuthConfig auth;
     auth.server_address = server;
@@ -78,7 +79,8 @@ std::string registry_auth(std::string_view domain) {
     if (!auth) auth = stored_auth(config, server);
     return auth ? api::encode_auth_header(*auth) : "";
   } catch (const Error& error) {
-    err_line(cat("WARNING: Error loading config file: ", os::path_join(client::config_dir(), "config.json"), ": ", error.message()));
+    err_line(cat("WARNING: Error loading config file: ", os::path_join(client::config_dir(), "config.json"), ": ",
+                 error.message()));
     return "";
   }
 }

@@ -42,7 +42,8 @@ class IdFile {
     int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
       std::string why = os::errno_text(errno);
-      throw FlagError{cat("failed to create the container ID file: open ", path_, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
+      throw FlagError{
+          cat("failed to create the container ID file: open ", path_, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
     }
     fd_ = os::Fd(fd);
   }
@@ -165,12 +166,14 @@ int run_run(Call& call) {
   CreateOptions options = with_help("run", [&] { return plan_create(call.flags, process_surroundings()); });
   api::ContainerConfig& config = options.request.config;
   if (options.detach) {
-    if (!call.flags.list("attach").empty()) throw ExitWith{1, "conflicting options: cannot specify both --attach and --detach"};
+    if (!call.flags.list("attach").empty())
+      throw ExitWith{1, "conflicting options: cannot specify both --attach and --detach"};
     config.attach_stdin = config.attach_stdout = config.attach_stderr = config.stdin_once = false;
   } else {
     check_tty(config.attach_stdin, config.tty);
   }
-  if (auto size = os::tty_size(STDOUT_FILENO); size && config.tty) options.request.host_config.console_size = {size->rows, size->columns};
+  if (auto size = os::tty_size(STDOUT_FILENO); size && config.tty)
+    options.request.host_config.console_size = {size->rows, size->columns};
   with_help("run", [&] { return parse_detach_keys(detach_keys_of(options.detach_keys)); });
   std::string id = with_help("run", [&] { return create_container(call, options); });
   if (!options.detach) return run_attached(call, options, id);

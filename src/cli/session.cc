@@ -25,14 +25,22 @@ std::string daemon_message(const client::Reply& reply) {
 
 ErrorKind kind_of_status(int status) {
   switch (status) {
-    case 400: return ErrorKind::InvalidArgument;
-    case 401: return ErrorKind::Unauthorized;
-    case 403: return ErrorKind::Forbidden;
-    case 404: return ErrorKind::NotFound;
-    case 409: return ErrorKind::Conflict;
-    case 501: return ErrorKind::NotImplemented;
-    case 503: return ErrorKind::Unavailable;
-    default: return ErrorKind::Internal;
+    case 400:
+      return ErrorKind::InvalidArgument;
+    case 401:
+      return ErrorKind::Unauthorized;
+    case 403:
+      return ErrorKind::Forbidden;
+    case 404:
+      return ErrorKind::NotFound;
+    case 409:
+      return ErrorKind::Conflict;
+    case 501:
+      return ErrorKind::NotImplemented;
+    case 503:
+      return ErrorKind::Unavailable;
+    default:
+      return ErrorKind::Internal;
   }
 }
 
@@ -59,7 +67,8 @@ const std::string& Session::host() {
 client::Api& Session::api() {
   if (!api_) {
     if (options_.tls || options_.tls_verify) {
-      throw Error(ErrorKind::NotImplemented, "TLS to the daemon is not available in this version: use a unix socket or ssh -L");
+      throw Error(ErrorKind::NotImplemented,
+                  "TLS to the daemon is not available in this version: use a unix socket or ssh -L");
     }
     api_ = std::make_unique<client::Api>(host(), trace_id_);
   }
@@ -94,7 +103,9 @@ client::Reply Session::call(std::string_view method, std::string_view path, cons
 }
 
 Json Session::get(std::string_view path, const Query& query) { return call("GET", path, query).json(); }
-Json Session::post(std::string_view path, const Query& query, const Json& body) { return call("POST", path, query, body).json(); }
+Json Session::post(std::string_view path, const Query& query, const Json& body) {
+  return call("POST", path, query, body).json();
+}
 Json Session::erase(std::string_view path, const Query& query) { return call("DELETE", path, query).json(); }
 
 std::optional<Json> Session::find(std::string_view path, const Query& query) {

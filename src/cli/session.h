@@ -28,8 +28,8 @@ struct GlobalOptions {
 using Query = std::vector<std::pair<std::string, std::string>>;
 using StreamRequest = client::Api::StreamRequest;
 
-// All requests throw Error: "Error response from daemon: ..." where the daemon refused, "Cannot connect to the Proa daemon
-// at ..." where there is none (as root on a terminal the user is asked whether to start it).
+// All requests throw Error: "Error response from daemon: ..." where the daemon refused, "Cannot connect to the Proa
+// daemon at ..." where there is none (as root on a terminal the user is asked whether to start it).
 class Session {
  public:
   explicit Session(GlobalOptions options);
@@ -44,9 +44,11 @@ class Session {
   Json get(std::string_view path, const Query& query = {});
   Json post(std::string_view path, const Query& query = {}, const Json& body = nullptr);
   Json erase(std::string_view path, const Query& query = {});
-  client::Reply call(std::string_view method, std::string_view path, const Query& query = {}, const Json& body = nullptr);
+  client::Reply call(std::string_view method, std::string_view path, const Query& query = {},
+                     const Json& body = nullptr);
   // Never throws for a status.
-  client::Reply try_call(std::string_view method, std::string_view path, const Query& query = {}, const Json& body = nullptr);
+  client::Reply try_call(std::string_view method, std::string_view path, const Query& query = {},
+                         const Json& body = nullptr);
   // nullopt where the daemon says 404.
   std::optional<Json> find(std::string_view path, const Query& query = {});
 

@@ -15,8 +15,15 @@ namespace proa::cli {
 
 namespace {
 
-constexpr Column kColumns[] = {{"Container", "CONTAINER"}, {"Name", "NAME"}, {"ID", "CONTAINER ID"}, {"CPUPerc", "CPU %"}, {"MemUsage", "MEM USAGE / LIMIT"},
-                               {"MemPerc", "MEM %"}, {"NetIO", "NET I/O"}, {"BlockIO", "BLOCK I/O"}, {"PIDs", "PIDS"}};
+constexpr Column kColumns[] = {{"Container", "CONTAINER"},
+                               {"Name", "NAME"},
+                               {"ID", "CONTAINER ID"},
+                               {"CPUPerc", "CPU %"},
+                               {"MemUsage", "MEM USAGE / LIMIT"},
+                               {"MemPerc", "MEM %"},
+                               {"NetIO", "NET I/O"},
+                               {"BlockIO", "BLOCK I/O"},
+                               {"PIDs", "PIDS"}};
 
 const Json& at(const Json& value, std::string_view key) {
   static const Json kNull;
@@ -25,7 +32,9 @@ const Json& at(const Json& value, std::string_view key) {
 }
 double number(const Json& value, std::string_view key) {
   const Json& item = at(value, key);
-  return item.is_uint64() ? static_cast<double>(item.get_uint64()) : item.is_double() ? item.get_double() : static_cast<double>(json::int_at(value, key));
+  return item.is_uint64()   ? static_cast<double>(item.get_uint64())
+         : item.is_double() ? item.get_double()
+                            : static_cast<double>(json::int_at(value, key));
 }
 
 std::string percent(double value) {
@@ -57,7 +66,8 @@ double memory_used(const Json& memory) {
 JsonObject row_of(const std::string& container, const Json& sample, bool truncate) {
   const Json& memory = at(sample, "memory_stats");
   double used = memory_used(memory), limit = number(memory, "limit"), received = 0, sent = 0, read = 0, written = 0;
-  for (const auto& [name, network] : object_of(json::find(sample, "networks"))) received += number(network, "rx_bytes"), sent += number(network, "tx_bytes");
+  for (const auto& [name, network] : object_of(json::find(sample, "networks")))
+    received += number(network, "rx_bytes"), sent += number(network, "tx_bytes");
   for (const Json& entry : array_of(json::find(at(sample, "blkio_stats"), "io_service_bytes_recursive"))) {
     std::string operation = to_lower(json::string_at(entry, "op"));
     if (operation == "read") read += number(entry, "value");
@@ -65,9 +75,14 @@ JsonObject row_of(const std::string& container, const Json& sample, bool truncat
   }
   std::string name = json::string_at(sample, "name"), id = json::string_at(sample, "id");
   if (name.starts_with('/')) name.erase(0, 1);
-  return {{"Container", container}, {"Name", name}, {"ID", truncate ? truncated_id(id) : id}, {"CPUPerc", percent(cpu_percent(sample))},
-          {"MemUsage", cat(binary_size(used), " / ", binary_size(limit))}, {"MemPerc", percent(limit > 0 ? used / limit * 100 : 0)},
-          {"NetIO", cat(size_text(received), " / ", size_text(sent))}, {"BlockIO", cat(size_text(read), " / ", size_text(written))},
+  return {{"Container", container},
+          {"Name", name},
+          {"ID", truncate ? truncated_id(id) : id},
+          {"CPUPerc", percent(cpu_percent(sample))},
+          {"MemUsage", cat(binary_size(used), " / ", binary_size(limit))},
+          {"MemPerc", percent(limit > 0 ? used / limit * 100 : 0)},
+          {"NetIO", cat(size_text(received), " / ", size_text(sent))},
+          {"BlockIO", cat(size_text(read), " / ", size_text(written))},
           {"PIDs", cat(static_cast<std::int64_t>(number(at(sample, "pids_stats"), "current")))}};
 }
 
@@ -75,7 +90,10 @@ JsonObject row_of(const std::string& container, const Json& sample, bool truncat
 
 int run_stats(Call& call) {
   const Flags& flags = call.flags;
-  Listing listing(kColumns, flags.text("format"), "table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}", "*container.statsContext");
+  Listing listing(
+      kColumns, flags.text("format"),
+      "table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
+      "*container.statsContext");
   bool stream = !flags.on("no-stream"), clear = stream && flags.text("format").empty() && is_terminal(STDOUT_FILENO);
   while (true) {
     std::vector<std::string> names = call.arguments();
@@ -85,7 +103,8 @@ int run_stats(Call& call) {
     }
     std::vector<JsonObject> rows;
     for (const std::string& name : names) {
-      rows.push_back(row_of(name, call.session.get(container_path(name, "stats"), {{"stream", "0"}}), !flags.on("no-trunc")));
+      rows.push_back(
+          row_of(name, call.session.get(container_path(name, "stats"), {{"stream", "0"}}), !flags.on("no-trunc")));
     }
     out(cat(clear ? "\x1b[2J\x1b[H" : "", listing.render(rows)));
     if (!stream) return 0;

@@ -79,11 +79,13 @@ std::string align_tabs(std::string_view text, TabWidths widths) {
   return Aligner(std::move(lines), widths).run();
 }
 
-Listing::Listing(std::span<const Column> columns, std::string_view format, std::string_view otherwise, std::string_view type)
+Listing::Listing(std::span<const Column> columns, std::string_view format, std::string_view otherwise,
+                 std::string_view type)
     : columns_(columns),
       table_(format.empty() ? otherwise.starts_with("table") : format.starts_with("table")),
       type_(type),
-      template_(parse_format(body_of(format.empty() || format == "table" ? otherwise : format), 1, "failed to parse template: ")) {}
+      template_(parse_format(body_of(format.empty() || format == "table" ? otherwise : format), 1,
+                             "failed to parse template: ")) {}
 
 std::string Listing::render(const std::vector<JsonObject>& rows) const {
   std::string text;

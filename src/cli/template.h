@@ -1,6 +1,6 @@
 // The part of Go's text/template that --format needs: actions, pipelines, variables, if/with/range/else/break/continue,
-// define/template/block, comparison, printf, index, slice, len, and docker's json, join, split, lower, upper, title, pad,
-// truncate. Data is JSON; a member that starts with '\x01' is hidden from `json` and printing.
+// define/template/block, comparison, printf, index, slice, len, and docker's json, join, split, lower, upper, title,
+// pad, truncate. Data is JSON; a member that starts with '\x01' is hidden from `json` and printing.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ struct Pipe;
 
 struct Operand {
   enum class Kind { Dot, Variable, Literal, Nil, Function, Parenthesis } kind = Kind::Dot;
-  std::string name;                 // of a variable or function
+  std::string name;  // of a variable or function
   Json literal;
   std::shared_ptr<Pipe> pipe;       // Parenthesis
   std::vector<std::string> fields;  // .A.B after it
@@ -52,9 +52,9 @@ class Template {
   explicit Template(std::string_view text);
 
   struct Options {
-    bool strict = false;           // a key that a map lacks is an error (docker inspect's second attempt)
-    bool header = false;           // the header row: json, lower, ... give their argument back
-    std::string_view type = "";    // Go's name of the data's type, for errors
+    bool strict = false;         // a key that a map lacks is an error (docker inspect's second attempt)
+    bool header = false;         // the header row: json, lower, ... give their argument back
+    std::string_view type = "";  // Go's name of the data's type, for errors
   };
   // Throws Error(InvalidArgument) "template: :1:2: executing "" at <.Foo>: ...".
   std::string execute(const Json& data, Options options) const;

@@ -53,22 +53,32 @@ class TemplateRun {
     std::size_t mark = variables_.size();
     Flow flow = Flow::Next;
     switch (node.kind) {
-      case Node::Kind::Text: out_ += node.text; break;
-      case Node::Kind::Break: return Flow::Break;
-      case Node::Kind::Continue: return Flow::Continue;
+      case Node::Kind::Text:
+        out_ += node.text;
+        break;
+      case Node::Kind::Break:
+        return Flow::Break;
+      case Node::Kind::Continue:
+        return Flow::Continue;
       case Node::Kind::Action: {
         Value value = evaluate(node.pipe, dot);
         if (node.pipe.variables.empty()) out_ += print(value);
         return Flow::Next;  // its variables live on
       }
-      case Node::Kind::If: flow = walk(is_true(evaluate(node.pipe, dot)) ? node.body : node.otherwise, dot, depth + 1); break;
+      case Node::Kind::If:
+        flow = walk(is_true(evaluate(node.pipe, dot)) ? node.body : node.otherwise, dot, depth + 1);
+        break;
       case Node::Kind::With: {
         Value value = evaluate(node.pipe, dot);
         flow = is_true(value) ? walk(node.body, value, depth + 1) : walk(node.otherwise, dot, depth + 1);
         break;
       }
-      case Node::Kind::Range: flow = walk_range(node, dot, depth); break;
-      case Node::Kind::Template: walk_named(node, dot, depth); break;
+      case Node::Kind::Range:
+        flow = walk_range(node, dot, depth);
+        break;
+      case Node::Kind::Template:
+        walk_named(node, dot, depth);
+        break;
     }
     variables_.resize(mark);
     return flow;
@@ -93,7 +103,8 @@ class TemplateRun {
     };
     if (const auto* array = value.json.if_array()) {
       for (std::size_t i = 0; i < array->size(); ++i) {
-        if (!once(Json(static_cast<std::int64_t>(i)), {(*array)[i], false, value.is_map && (*array)[i].is_object()})) break;
+        if (!once(Json(static_cast<std::int64_t>(i)), {(*array)[i], false, value.is_map && (*array)[i].is_object()}))
+          break;
       }
     } else if (const auto* object = value.json.if_object()) {
       std::map<std::string, const Json*> sorted;
@@ -149,7 +160,8 @@ class TemplateRun {
     const Operand& head = command.operands.at(0);
     bool has_arguments = command.operands.size() > 1 || piped;
     if (head.kind == Operand::Kind::Function) return call(command, dot, piped);
-    bool method = has_arguments && !head.fields.empty() && (head.fields.back() == "Label" || head.fields.back() == "Get");
+    bool method =
+        has_arguments && !head.fields.empty() && (head.fields.back() == "Label" || head.fields.back() == "Get");
     if (method) return call_label(command, dot, piped);
     if (has_arguments) {
       fail(head, head.fields.empty() ? cat("can't give argument to non-function ", head.source())
@@ -194,13 +206,19 @@ class TemplateRun {
 
   Value operand(const Operand& one, const Value& dot) {
     switch (one.kind) {
-      case Operand::Kind::Dot: return chain(one, dot, 0);
-      case Operand::Kind::Literal: return {one.literal};
-      case Operand::Kind::Nil: return {nullptr};
-      case Operand::Kind::Parenthesis: return chain(one, evaluate(*one.pipe, dot), 0);
-      case Operand::Kind::Function: return call({{one}}, dot, nullptr);
+      case Operand::Kind::Dot:
+        return chain(one, dot, 0);
+      case Operand::Kind::Literal:
+        return {one.literal};
+      case Operand::Kind::Nil:
+        return {nullptr};
+      case Operand::Kind::Parenthesis:
+        return chain(one, evaluate(*one.pipe, dot), 0);
+      case Operand::Kind::Function:
+        return call({{one}}, dot, nullptr);
       case Operand::Kind::Variable:
-        for (auto it = variables_.rbegin(); it != variables_.rend(); ++it) if (it->first == one.name) return chain(one, it->second, 0);
+        for (auto it = variables_.rbegin(); it != variables_.rend(); ++it)
+          if (it->first == one.name) return chain(one, it->second, 0);
         throw Error(ErrorKind::InvalidArgument, cat("template: :1: undefined variable ", quoted(one.name)));
     }
     return {};
@@ -218,11 +236,15 @@ class TemplateRun {
         if (options_.strict) fail(at, cat("nil data; no entry for key ", quoted(name)));
         return {nullptr, true};
       }
-      fail(at, cat("can't evaluate field ", name, " in type ", value.json.is_string() ? "string" : value.json.is_array() ? "[]interface {}" : "int"));
+      fail(at, cat("can't evaluate field ", name, " in type ",
+                   value.json.is_string()  ? "string"
+                   : value.json.is_array() ? "[]interface {}"
+                                           : "int"));
     }
     const Json* found = object->if_contains(name);
     if (!found && !value.is_map) {  // Go's field names differ from the JSON's in case: ID, Id
-      for (const auto& [key, item] : *object) if (iequals(key, name)) found = &item;
+      for (const auto& [key, item] : *object)
+        if (iequals(key, name)) found = &item;
     }
     if (found) return {*found, false, is_map_member(name)};
     if (value.is_map) return {nullptr, true};

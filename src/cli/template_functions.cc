@@ -34,7 +34,9 @@ int compare(const Json& a, const Json& b) {
   }
   if (a.is_double()) return a.get_double() < b.get_double() ? -1 : a.get_double() > b.get_double();
   if (is_number(a)) {
-    auto wide = [](const Json& v) { return v.is_int64() ? static_cast<__int128>(v.get_int64()) : static_cast<__int128>(v.get_uint64()); };
+    auto wide = [](const Json& v) {
+      return v.is_int64() ? static_cast<__int128>(v.get_int64()) : static_cast<__int128>(v.get_uint64());
+    };
     return wide(a) < wide(b) ? -1 : wide(a) > wide(b);
   }
   bad("invalid type for comparison");
@@ -62,7 +64,8 @@ Value index(const Arguments& arguments) {
       if (!key.is_int64()) bad("cannot index slice/array with type string");
       const auto& array = value.json.get_array();
       std::int64_t at = key.get_int64();
-      if (at < 0 || at >= static_cast<std::int64_t>(array.size())) bad(cat("error calling index: reflect: slice index out of range"));
+      if (at < 0 || at >= static_cast<std::int64_t>(array.size()))
+        bad(cat("error calling index: reflect: slice index out of range"));
       Value next{array[static_cast<std::size_t>(at)]};
       value = std::move(next);
     } else if (value.json.is_string()) {
@@ -70,7 +73,8 @@ Value index(const Arguments& arguments) {
       if (!key.is_int64() || key.get_int64() < 0 || key.get_int64() >= static_cast<std::int64_t>(text.size())) {
         bad("error calling index: reflect: string index out of range");
       }
-      value = {Json(static_cast<std::int64_t>(static_cast<unsigned char>(text[static_cast<std::size_t>(key.get_int64())])))};
+      value = {
+          Json(static_cast<std::int64_t>(static_cast<unsigned char>(text[static_cast<std::size_t>(key.get_int64())])))};
     } else if (value.absent || value.json.is_null()) {
       value = {nullptr, true};
     } else {
@@ -83,8 +87,9 @@ Value index(const Arguments& arguments) {
 Value slice(const Arguments& arguments) {
   if (arguments.empty()) bad("wrong number of args for slice: want at least 1 got 0");
   const Json& item = arguments[0].json;
-  std::int64_t size = item.is_string() ? static_cast<std::int64_t>(item.get_string().size())
-                      : item.is_array() ? static_cast<std::int64_t>(item.get_array().size()) : -1;
+  std::int64_t size = item.is_string()  ? static_cast<std::int64_t>(item.get_string().size())
+                      : item.is_array() ? static_cast<std::int64_t>(item.get_array().size())
+                                        : -1;
   if (size < 0) bad("can't slice item of this type");
   std::int64_t bounds[2] = {0, size};
   for (std::size_t i = 1; i < arguments.size() && i < 3; ++i) {
@@ -95,7 +100,8 @@ Value slice(const Arguments& arguments) {
   if (bounds[0] > bounds[1]) bad(cat("error calling slice: invalid slice index: ", bounds[0], " > ", bounds[1]));
   auto first = static_cast<std::size_t>(bounds[0]), last = static_cast<std::size_t>(bounds[1]);
   if (item.is_string()) return text_value(std::string(std::string_view(item.get_string()).substr(first, last - first)));
-  JsonArray part(item.get_array().begin() + static_cast<std::ptrdiff_t>(first), item.get_array().begin() + static_cast<std::ptrdiff_t>(last));
+  JsonArray part(item.get_array().begin() + static_cast<std::ptrdiff_t>(first),
+                 item.get_array().begin() + static_cast<std::ptrdiff_t>(last));
   return {Json(std::move(part))};
 }
 
@@ -148,16 +154,20 @@ std::string title_case(std::string text) {
 }
 
 std::string truncate(const std::string& text, std::int64_t size) {
-  return static_cast<std::int64_t>(text.size()) < size || size < 0 ? text : text.substr(0, static_cast<std::size_t>(size));
+  return static_cast<std::int64_t>(text.size()) < size || size < 0 ? text
+                                                                   : text.substr(0, static_cast<std::size_t>(size));
 }
 
 std::string url_query(std::string_view text) {
   std::string out;
   static constexpr char kHex[] = "0123456789ABCDEF";
   for (unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') out += static_cast<char>(c);
-    else if (c == ' ') out += '+';
-    else out += cat("%", kHex[c >> 4], kHex[c & 15]);
+    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~')
+      out += static_cast<char>(c);
+    else if (c == ' ')
+      out += '+';
+    else
+      out += cat("%", kHex[c >> 4], kHex[c & 15]);
   }
   return out;
 }
@@ -178,7 +188,12 @@ std::optional<Value> call_text_function(std::string_view name, const Arguments& 
   auto want = [&](std::size_t count) {
     if (a.size() != count) bad(cat("wrong number of args for ", name, ": want ", count, " got ", a.size()));
   };
-  if (name == "json") return want(1), header ? a[0] : text_value(json::text(visible(a[0].json), json::find(a[0].json, "\x01row") ? json::Escape::Html : json::Escape::Minimal));
+  if (name == "json")
+    return want(1),
+           header
+               ? a[0]
+               : text_value(json::text(visible(a[0].json),
+                                       json::find(a[0].json, "\x01row") ? json::Escape::Html : json::Escape::Minimal));
   if (name == "join") return join_values(a);
   if (name == "split") return split_text(a);
   if (name == "title") return want(1), header ? a[0] : text_value(title_case(print(a[0])));
@@ -188,7 +203,9 @@ std::optional<Value> call_text_function(std::string_view name, const Arguments& 
   if (name == "pad") {
     want(3);
     std::string text = print(a[0]);
-    auto blanks = [](const Value& n) { return std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(int_argument(n), 0, 10000)), ' '); };
+    auto blanks = [](const Value& n) {
+      return std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(int_argument(n), 0, 10000)), ' ');
+    };
     return text_value(text.empty() ? text : cat(blanks(a[1]), text, blanks(a[2])));
   }
   if (name == "print") return text_value(sprint(a, false));
@@ -201,7 +218,8 @@ std::optional<Value> call_text_function(std::string_view name, const Arguments& 
     std::string text = replace_all(replace_all(replace_all(sprint(a, false), "&", "&amp;"), "<", "&lt;"), ">", "&gt;");
     return text_value(replace_all(replace_all(text, "\"", "&#34;"), "'", "&#39;"));
   }
-  if (name == "js") return text_value(replace_all(replace_all(replace_all(sprint(a, false), "\\", "\\\\"), "'", "\\'"), "\"", "\\\""));
+  if (name == "js")
+    return text_value(replace_all(replace_all(replace_all(sprint(a, false), "\\", "\\\\"), "'", "\\'"), "\"", "\\\""));
   if (name == "urlquery") return text_value(url_query(sprint(a, false)));
   return std::nullopt;
 }
@@ -212,13 +230,15 @@ std::optional<Value> call_logic_function(std::string_view name, const Arguments&
     return bool_value(!is_true(a[0]));
   }
   if (name == "and" || name == "or") {
-    for (const Value& value : a) if (is_true(value) == (name == "or")) return value;
+    for (const Value& value : a)
+      if (is_true(value) == (name == "or")) return value;
     if (a.empty()) bad(cat("wrong number of args for ", name, ": want at least 1 got 0"));
     return a.back();
   }
   if (name == "eq") {
     if (a.size() < 2) bad("error calling eq: missing argument for comparison");
-    for (std::size_t i = 1; i < a.size(); ++i) if (equal(a[0], a[i])) return bool_value(true);
+    for (std::size_t i = 1; i < a.size(); ++i)
+      if (equal(a[0], a[i])) return bool_value(true);
     return bool_value(false);
   }
   static constexpr std::string_view kOrders[] = {"ne", "lt", "le", "gt", "ge"};
@@ -232,9 +252,10 @@ std::optional<Value> call_logic_function(std::string_view name, const Arguments&
 }  // namespace
 
 bool is_function(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"json", "join", "split", "title", "lower", "upper", "truncate", "pad", "print", "println",
-                                                "printf", "html", "js", "urlquery", "not", "and", "or", "eq", "ne", "lt", "le", "gt", "ge",
-                                                "index", "slice", "len"};
+  static constexpr std::string_view kNames[] = {"json", "join",  "split",   "title",  "lower", "upper", "truncate",
+                                                "pad",  "print", "println", "printf", "html",  "js",    "urlquery",
+                                                "not",  "and",   "or",      "eq",     "ne",    "lt",    "le",
+                                                "gt",   "ge",    "index",   "slice",  "len"};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 

@@ -8,7 +8,23 @@ using namespace tmpl;
 namespace {
 
 struct Token {
-  enum class Kind { End, Field, Variable, Identifier, String, Number, Char, Open, Close, Pipe, Declare, Assign, Comma, Dot, Blank } kind;
+  enum class Kind {
+    End,
+    Field,
+    Variable,
+    Identifier,
+    String,
+    Number,
+    Char,
+    Open,
+    Close,
+    Pipe,
+    Declare,
+    Assign,
+    Comma,
+    Dot,
+    Blank
+  } kind;
   std::string text;
   std::size_t column = 0;
 };
@@ -50,7 +66,8 @@ class Parser {
         return nodes;
       }
       at_ = open + 2;
-      if (text_.substr(at_).starts_with("- ") || text_.substr(at_).starts_with("-\t") || text_.substr(at_).starts_with("-\n")) {
+      if (text_.substr(at_).starts_with("- ") || text_.substr(at_).starts_with("-\t") ||
+          text_.substr(at_).starts_with("-\n")) {
         std::size_t last = piece.find_last_not_of(" \t\r\n");
         piece.erase(last == std::string::npos ? 0 : last + 1);
         ++at_;
@@ -77,7 +94,8 @@ class Parser {
     at_ = end + 2;
     std::size_t close = text_.find("}}", at_);
     std::string_view between = text_.substr(at_, close == std::string_view::npos ? close : close - at_);
-    if (close == std::string_view::npos || (trim(between) != "" && trim(between) != "-")) fail("comment ends before closing delimiter");
+    if (close == std::string_view::npos || (trim(between) != "" && trim(between) != "-"))
+      fail("comment ends before closing delimiter");
     trim_next_ = trim(between) == "-";
     at_ = close + 2;
     return true;
@@ -127,11 +145,15 @@ class Parser {
     if (c == ')') return take(Token::Kind::Close, ")", 1);
     if (c == ',') return take(Token::Kind::Comma, ",", 1);
     if (c == '"' || c == '`' || c == '\'') return lex_quoted(rest, c);
-    bool number = std::isdigit(static_cast<unsigned char>(c)) ||
-                  ((c == '-' || c == '+' || c == '.') && rest.size() > 1 && std::isdigit(static_cast<unsigned char>(rest[1])));
+    bool number =
+        std::isdigit(static_cast<unsigned char>(c)) ||
+        ((c == '-' || c == '+' || c == '.') && rest.size() > 1 && std::isdigit(static_cast<unsigned char>(rest[1])));
     if (number) {
       std::size_t end = 1;
-      while (end < rest.size() && (is_word(rest[end]) || rest[end] == '.' || ((rest[end] == '-' || rest[end] == '+') && (rest[end - 1] == 'e' || rest[end - 1] == 'E')))) ++end;
+      while (end < rest.size() &&
+             (is_word(rest[end]) || rest[end] == '.' ||
+              ((rest[end] == '-' || rest[end] == '+') && (rest[end - 1] == 'e' || rest[end - 1] == 'E'))))
+        ++end;
       return take(Token::Kind::Number, std::string(rest.substr(0, end)), end);
     }
     if (c == '.') {
@@ -155,7 +177,9 @@ class Parser {
     std::size_t i = 1;
     for (;; ++i) {
       if (i >= rest.size() || (rest[i] == '\n' && quote != '`')) {
-        fail(quote == '"' ? "unterminated quoted string" : quote == '`' ? "unterminated raw quoted string" : "unterminated character constant");
+        fail(quote == '"'   ? "unterminated quoted string"
+             : quote == '`' ? "unterminated raw quoted string"
+                            : "unterminated character constant");
       }
       if (rest[i] == quote) break;
       if (rest[i] != '\\' || quote == '`' || i + 1 >= rest.size()) {
@@ -198,7 +222,8 @@ class Parser {
     } else if (code < 0x10000) {
       put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
     } else {
-      put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
+      put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)),
+          put(0x80 | (code & 0x3F));
     }
   }
 
@@ -230,7 +255,8 @@ class Parser {
       stop = "else";
       return true;
     }
-    for (auto [word, kind] : {std::pair{"if", Node::Kind::If}, {"with", Node::Kind::With}, {"range", Node::Kind::Range}}) {
+    for (auto [word, kind] :
+         {std::pair{"if", Node::Kind::If}, {"with", Node::Kind::With}, {"range", Node::Kind::Range}}) {
       if (!take_word(word)) continue;
       nodes.push_back(parse_control(kind, word, depth));
       return false;
@@ -276,7 +302,8 @@ class Parser {
     std::string stop;
     node.body = parse_list(stop, depth + 1);
     if (stop == "else") {
-      bool chained_if = kind == Node::Kind::If && take_word("if"), chained_with = kind == Node::Kind::With && take_word("with");
+      bool chained_if = kind == Node::Kind::If && take_word("if"),
+           chained_with = kind == Node::Kind::With && take_word("with");
       if (chained_if || chained_with) {
         node.otherwise.push_back(parse_control(kind, word, depth + 1));
         return node;
@@ -302,7 +329,9 @@ class Parser {
         ++next_;
         continue;
       }
-      if (kind != end) fail(kind == Token::Kind::End ? "unclosed left paren" : cat("unexpected <", tokens_[next_].text, "> in ", where));
+      if (kind != end)
+        fail(kind == Token::Kind::End ? "unclosed left paren"
+                                      : cat("unexpected <", tokens_[next_].text, "> in ", where));
       if (end == Token::Kind::Close) ++next_;
       return pipe;
     }
@@ -346,22 +375,40 @@ class Parser {
     operand.column = token.column;
     using K = Operand::Kind;
     switch (token.kind) {
-      case Token::Kind::Dot: operand.kind = K::Dot; return operand;
-      case Token::Kind::Field: operand.fields.push_back(token.text); break;
-      case Token::Kind::Variable: operand.kind = K::Variable, operand.name = token.text; break;
-      case Token::Kind::String: operand.kind = K::Literal, operand.literal = Json(token.text); break;
-      case Token::Kind::Char: operand.kind = K::Literal, operand.literal = Json(static_cast<std::int64_t>(token.text.empty() ? 0 : static_cast<unsigned char>(token.text[0]))); break;
-      case Token::Kind::Number: operand.kind = K::Literal, operand.literal = parse_number(token.text); break;
+      case Token::Kind::Dot:
+        operand.kind = K::Dot;
+        return operand;
+      case Token::Kind::Field:
+        operand.fields.push_back(token.text);
+        break;
+      case Token::Kind::Variable:
+        operand.kind = K::Variable, operand.name = token.text;
+        break;
+      case Token::Kind::String:
+        operand.kind = K::Literal, operand.literal = Json(token.text);
+        break;
+      case Token::Kind::Char:
+        operand.kind = K::Literal,
+        operand.literal =
+            Json(static_cast<std::int64_t>(token.text.empty() ? 0 : static_cast<unsigned char>(token.text[0])));
+        break;
+      case Token::Kind::Number:
+        operand.kind = K::Literal, operand.literal = parse_number(token.text);
+        break;
       case Token::Kind::Identifier:
-        if (token.text == "true" || token.text == "false") operand.kind = K::Literal, operand.literal = Json(token.text == "true");
-        else if (token.text == "nil") operand.kind = K::Nil;
-        else operand.kind = K::Function, operand.name = token.text;
+        if (token.text == "true" || token.text == "false")
+          operand.kind = K::Literal, operand.literal = Json(token.text == "true");
+        else if (token.text == "nil")
+          operand.kind = K::Nil;
+        else
+          operand.kind = K::Function, operand.name = token.text;
         break;
       case Token::Kind::Open:
         operand.kind = K::Parenthesis;
         operand.pipe = std::make_shared<Pipe>(parse_pipe("parenthesized pipeline", Token::Kind::Close));
         break;
-      default: fail(cat("unexpected <", token.text, "> in ", where));
+      default:
+        fail(cat("unexpected <", token.text, "> in ", where));
     }
     while (tokens_[next_].kind == Token::Kind::Field) operand.fields.push_back(tokens_[next_++].text);
     return operand;
@@ -389,7 +436,8 @@ class Parser {
 bool pipe_mentions(const Pipe& pipe, std::string_view field) {
   for (const Command& command : pipe.commands) {
     for (const Operand& operand : command.operands) {
-      for (const std::string& name : operand.fields) if (name == field) return true;
+      for (const std::string& name : operand.fields)
+        if (name == field) return true;
       if (operand.pipe && pipe_mentions(*operand.pipe, field)) return true;
     }
   }
@@ -398,7 +446,8 @@ bool pipe_mentions(const Pipe& pipe, std::string_view field) {
 
 bool nodes_mention(const Nodes& nodes, std::string_view field) {
   for (const Node& node : nodes) {
-    if (pipe_mentions(node.pipe, field) || nodes_mention(node.body, field) || nodes_mention(node.otherwise, field)) return true;
+    if (pipe_mentions(node.pipe, field) || nodes_mention(node.body, field) || nodes_mention(node.otherwise, field))
+      return true;
   }
   return false;
 }
@@ -406,7 +455,9 @@ bool nodes_mention(const Nodes& nodes, std::string_view field) {
 }  // namespace
 
 std::string Operand::source() const {
-  std::string text = kind == Kind::Variable || kind == Kind::Function ? name : kind == Kind::Dot && fields.empty() ? "." : "";
+  std::string text = kind == Kind::Variable || kind == Kind::Function ? name
+                     : kind == Kind::Dot && fields.empty()            ? "."
+                                                                      : "";
   for (const std::string& field : fields) text += cat(".", field);
   return text;
 }
@@ -415,10 +466,13 @@ Template::Template(std::string_view text) : source_(text) { nodes_ = Parser(sour
 
 bool Template::mentions(std::string_view field) const {
   if (nodes_mention(nodes_, field)) return true;
-  for (const auto& [name, nodes] : named_) if (nodes_mention(nodes, field)) return true;
+  for (const auto& [name, nodes] : named_)
+    if (nodes_mention(nodes, field)) return true;
   return false;
 }
 
-std::string unescape_format(std::string_view format) { return replace_all(replace_all(format, "\\t", "\t"), "\\n", "\n"); }
+std::string unescape_format(std::string_view format) {
+  return replace_all(replace_all(format, "\\t", "\t"), "\\n", "\n");
+}
 
 }  // namespace proa::cli

@@ -7,7 +7,9 @@
 namespace proa::cli {
 namespace {
 
-std::string run(std::string_view text, std::string_view data = "{}") { return Template(text).execute(json::parse(data)); }
+std::string run(std::string_view text, std::string_view data = "{}") {
+  return Template(text).execute(json::parse(data));
+}
 std::string failure(std::string_view text, std::string_view data = "{}") {
   try {
     run(text, data);
@@ -27,8 +29,10 @@ TEST(Template, ReadsFields) {
 }
 
 TEST(Template, RangesOverMapsInOrder) {
-  EXPECT_EQ(run("{{range $k, $v := .NetworkSettings.Networks}}{{$k}}={{$v.IPAddress}};{{end}}", kContainer), "bridge=172.17.0.2;");
-  EXPECT_EQ(run("{{range $p, $conf := .NetworkSettings.Ports}} {{$p}} -> {{(index $conf 0).HostPort}} {{break}}{{end}}", kContainer),
+  EXPECT_EQ(run("{{range $k, $v := .NetworkSettings.Networks}}{{$k}}={{$v.IPAddress}};{{end}}", kContainer),
+            "bridge=172.17.0.2;");
+  EXPECT_EQ(run("{{range $p, $conf := .NetworkSettings.Ports}} {{$p}} -> {{(index $conf 0).HostPort}} {{break}}{{end}}",
+                kContainer),
             " 80/tcp -> 8080 ");
   EXPECT_EQ(run("{{range .Config.Env}}{{println .}}{{else}}none{{end}}", kContainer), "A=1\nB=2\n");
 }
@@ -54,12 +58,16 @@ TEST(Template, DecidesAndCompares) {
 TEST(Template, PipesAndVariables) {
   EXPECT_EQ(run("{{$n := .Name}}{{$n | printf \"%-6s|\"}}{{upper $n}}", kContainer), "/web  |/WEB");
   EXPECT_EQ(run("{{join .Config.Env \",\"}} {{len .Config.Env}} {{slice .Id 0 2}}", kContainer), "A=1,B=2 2 ab");
-  EXPECT_EQ(run("{{range split \"a,b\" \",\"}}<{{.}}>{{end}}{{pad \"x\" 1 2}}{{truncate \"abcdef\" 3}}{{title \"a b\"}}"), "<a><b> x  abcA B");
+  EXPECT_EQ(
+      run("{{range split \"a,b\" \",\"}}<{{.}}>{{end}}{{pad \"x\" 1 2}}{{truncate \"abcdef\" 3}}{{title \"a b\"}}"),
+      "<a><b> x  abcA B");
 }
 
 TEST(Template, TrimsBlanks) { EXPECT_EQ(run("a  {{- 1 -}}  b {{/* no */ -}} c"), "a1b c"); }
 
-TEST(Template, DefinesTemplates) { EXPECT_EQ(run("{{define \"t\"}}<{{.}}>{{end}}{{template \"t\" .Id}}", kContainer), "<abc>"); }
+TEST(Template, DefinesTemplates) {
+  EXPECT_EQ(run("{{define \"t\"}}<{{.}}>{{end}}{{template \"t\" .Id}}", kContainer), "<abc>");
+}
 
 TEST(Template, ComplainsAsGoDoes) {
   EXPECT_EQ(failure("{{.foo"), "template: :1: unclosed action");
@@ -70,15 +78,35 @@ TEST(Template, ComplainsAsGoDoes) {
 }
 
 TEST(Template, NeverCrashesOnRubbish) {
-  for (const char* text : {"{{", "{{}}", "{{(}}", "{{)}}", "{{|}}", "{{.a |}}", "{{$}}", "{{$x}}", "{{range}}", "{{end}}", "{{else}}", "{{\"",
-                           "{{index 1 2}}", "{{slice \"abc\" 5}}", "{{printf \"%d\" \"x\"}}", "{{printf}}", "{{template \"x\"}}", "{{/*", "{{1 2}}",
-                           "{{index}}", "{{lt 1 \"a\"}}", "{{define \"t\"}}{{template \"t\"}}{{end}}{{template \"t\"}}"}) {
+  for (const char* text : {"{{",
+                           "{{}}",
+                           "{{(}}",
+                           "{{)}}",
+                           "{{|}}",
+                           "{{.a |}}",
+                           "{{$}}",
+                           "{{$x}}",
+                           "{{range}}",
+                           "{{end}}",
+                           "{{else}}",
+                           "{{\"",
+                           "{{index 1 2}}",
+                           "{{slice \"abc\" 5}}",
+                           "{{printf \"%d\" \"x\"}}",
+                           "{{printf}}",
+                           "{{template \"x\"}}",
+                           "{{/*",
+                           "{{1 2}}",
+                           "{{index}}",
+                           "{{lt 1 \"a\"}}",
+                           "{{define \"t\"}}{{template \"t\"}}{{end}}{{template \"t\"}}"}) {
     failure(text);
   }
 }
 
 TEST(Tabs, AlignColumnsWithThreeBlanks) {
-  EXPECT_EQ(align_tabs("CONTAINER ID\tIMAGE\nabcdefabcdef\tbusybox\n"), "CONTAINER ID   IMAGE\nabcdefabcdef   busybox\n");
+  EXPECT_EQ(align_tabs("CONTAINER ID\tIMAGE\nabcdefabcdef\tbusybox\n"),
+            "CONTAINER ID   IMAGE\nabcdefabcdef   busybox\n");
   EXPECT_EQ(align_tabs("A\tB\n1\t2\n"), "A         B\n1         2\n");
 }
 

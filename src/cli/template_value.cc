@@ -78,15 +78,21 @@ struct Verb {
 Verb parse_verb(const std::string& spec, std::size_t& at) {
   Verb verb;
   for (; at < spec.size(); ++at) {
-    if (spec[at] == '-') verb.left = true;
-    else if (spec[at] == '0') verb.zero = true;
-    else if (spec[at] == '+') verb.plus = true;
-    else if (spec[at] == '#') verb.sharp = true;
-    else if (spec[at] != ' ') break;
+    if (spec[at] == '-')
+      verb.left = true;
+    else if (spec[at] == '0')
+      verb.zero = true;
+    else if (spec[at] == '+')
+      verb.plus = true;
+    else if (spec[at] == '#')
+      verb.sharp = true;
+    else if (spec[at] != ' ')
+      break;
   }
   auto number = [&] {
     int value = 0;
-    while (at < spec.size() && std::isdigit(static_cast<unsigned char>(spec[at]))) value = std::min(value * 10 + (spec[at++] - '0'), 100000);
+    while (at < spec.size() && std::isdigit(static_cast<unsigned char>(spec[at])))
+      value = std::min(value * 10 + (spec[at++] - '0'), 100000);
     return value;
   };
   verb.width = number();
@@ -102,19 +108,29 @@ std::string format_one(const Verb& verb, const Value& value) {
   const Json& json = value.json;
   bool number = json.is_int64() || json.is_uint64();
   auto wrong = [&] {
-    const char* type = json.is_string() ? "string" : json.is_bool() ? "bool" : number ? "int" : json.is_double() ? "float64" : "map";
+    const char* type = json.is_string()   ? "string"
+                       : json.is_bool()   ? "bool"
+                       : number           ? "int"
+                       : json.is_double() ? "float64"
+                                          : "map";
     return cat("%!", verb.letter, "(", type, "=", print(value), ")");
   };
   std::string text;
   switch (verb.letter) {
-    case 'v': text = print(value); break;
+    case 'v':
+      text = print(value);
+      break;
     case 's':
       if (number || json.is_double() || json.is_bool()) return wrong();
       text = print(value);
       if (verb.precision >= 0) text.resize(std::min(text.size(), static_cast<std::size_t>(verb.precision)));
       break;
-    case 'q': text = json.is_string() ? quoted(print(value)) : wrong(); break;
-    case 't': text = json.is_bool() ? print(value) : wrong(); break;
+    case 'q':
+      text = json.is_string() ? quoted(print(value)) : wrong();
+      break;
+    case 't':
+      text = json.is_bool() ? print(value) : wrong();
+      break;
     case 'd':
       if (!number) return wrong();
       text = print(value);
@@ -126,7 +142,8 @@ std::string format_one(const Verb& verb, const Value& value) {
         std::string_view bytes = json.get_string();
         text = to_hex(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
       } else if (number) {
-        text = hexadecimal(json.is_uint64() ? json.get_uint64() : static_cast<std::uint64_t>(json.get_int64()), verb.letter == 'X');
+        text = hexadecimal(json.is_uint64() ? json.get_uint64() : static_cast<std::uint64_t>(json.get_int64()),
+                           verb.letter == 'X');
       } else {
         return wrong();
       }
@@ -139,22 +156,42 @@ std::string format_one(const Verb& verb, const Value& value) {
       if (!number) return wrong();
       text = static_cast<char>(json.is_int64() ? json.get_int64() : 0);
       break;
-    default: return wrong();
+    default:
+      return wrong();
   }
   std::size_t width = static_cast<std::size_t>(verb.width), runes = rune_count(text);
   if (runes >= width) return text;
   if (verb.left) return text + std::string(width - runes, ' ');
   bool zeros = verb.zero && (verb.letter == 'd' || verb.letter == 'f' || verb.letter == 'x' || verb.letter == 'X');
-  if (zeros && (text[0] == '-' || text[0] == '+')) return text.substr(0, 1) + std::string(width - runes, '0') + text.substr(1);
+  if (zeros && (text[0] == '-' || text[0] == '+'))
+    return text.substr(0, 1) + std::string(width - runes, '0') + text.substr(1);
   return std::string(width - runes, zeros ? '0' : ' ') + text;
 }
 
 }  // namespace
 
 bool is_map_member(std::string_view name) {
-  static constexpr std::string_view kMaps[] = {"Labels",  "Annotations", "Networks",  "Ports",        "Options", "Sysctls", "Attributes",
-                                               "PortBindings", "Tmpfs",  "Volumes",   "ExposedPorts", "StorageOpt", "Containers", "Data",
-                                               "DriverOpts", "Status", "AuxiliaryAddresses", "Runtimes", "EndpointsConfig", "Details", "IndexConfigs",
+  static constexpr std::string_view kMaps[] = {"Labels",
+                                               "Annotations",
+                                               "Networks",
+                                               "Ports",
+                                               "Options",
+                                               "Sysctls",
+                                               "Attributes",
+                                               "PortBindings",
+                                               "Tmpfs",
+                                               "Volumes",
+                                               "ExposedPorts",
+                                               "StorageOpt",
+                                               "Containers",
+                                               "Data",
+                                               "DriverOpts",
+                                               "Status",
+                                               "AuxiliaryAddresses",
+                                               "Runtimes",
+                                               "EndpointsConfig",
+                                               "Details",
+                                               "IndexConfigs",
                                                "\x01labels"};
   return std::find(std::begin(kMaps), std::end(kMaps), name) != std::end(kMaps);
 }
@@ -203,7 +240,8 @@ Json visible(const Json& value) {
   const auto* object = value.if_object();
   if (!object) return value;
   JsonObject shown;
-  for (const auto& [key, item] : *object) if (!std::string_view(key).starts_with('\x01')) shown[key] = item;
+  for (const auto& [key, item] : *object)
+    if (!std::string_view(key).starts_with('\x01')) shown[key] = item;
   return shown;
 }
 

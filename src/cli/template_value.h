@@ -18,7 +18,7 @@ struct Value {
 // True where an object found under this member is a map in Docker's Go types.
 bool is_map_member(std::string_view name);
 bool is_true(const Value& value);
-std::string print(const Value& value);  // %v
+std::string print(const Value& value);                                             // %v
 std::string format(const std::string& spec, const std::vector<Value>& arguments);  // fmt.Sprintf
 // Without members that start with '\x01'.
 Json visible(const Json& value);

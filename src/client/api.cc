@@ -13,15 +13,24 @@ namespace {
 
 ErrorKind kind_of_status(int status) {
   switch (status) {
-    case 304: return ErrorKind::NotModified;
-    case 400: return ErrorKind::InvalidArgument;
-    case 401: return ErrorKind::Unauthorized;
-    case 403: return ErrorKind::Forbidden;
-    case 404: return ErrorKind::NotFound;
-    case 409: return ErrorKind::Conflict;
-    case 501: return ErrorKind::NotImplemented;
-    case 503: return ErrorKind::Unavailable;
-    default: return ErrorKind::Internal;
+    case 304:
+      return ErrorKind::NotModified;
+    case 400:
+      return ErrorKind::InvalidArgument;
+    case 401:
+      return ErrorKind::Unauthorized;
+    case 403:
+      return ErrorKind::Forbidden;
+    case 404:
+      return ErrorKind::NotFound;
+    case 409:
+      return ErrorKind::Conflict;
+    case 501:
+      return ErrorKind::NotImplemented;
+    case 503:
+      return ErrorKind::Unavailable;
+    default:
+      return ErrorKind::Internal;
   }
 }
 
@@ -38,10 +47,14 @@ ErrorKind kind_of_status(int status) {
 
 [[noreturn]] void throw_unreachable(const std::string& host, const Error& error) {
   if (error.errno_code() == EACCES || error.errno_code() == EPERM) {
-    throw Error(ErrorKind::Forbidden, cat("permission denied while trying to connect to the Docker daemon socket at ", host), error.errno_code());
+    throw Error(ErrorKind::Forbidden,
+                cat("permission denied while trying to connect to the Docker daemon socket at ", host),
+                error.errno_code());
   }
   if (error.kind() == ErrorKind::DataLoss || error.kind() == ErrorKind::Cancelled) throw error;
-  throw Error(ErrorKind::Unavailable, cat("Cannot connect to the Docker daemon at ", host, ". Is the docker daemon running?"), error.errno_code());
+  throw Error(ErrorKind::Unavailable,
+              cat("Cannot connect to the Docker daemon at ", host, ". Is the docker daemon running?"),
+              error.errno_code());
 }
 
 void set_body(http::ClientRequest& request, const Json& body) {
@@ -58,7 +71,8 @@ void check_status(http::ClientResponse& response) {
 
 Json Reply::json() const { return trim(text).empty() ? Json(nullptr) : json::parse(text); }
 
-Api::Api(std::string host, std::string trace_id) : host_(std::move(host)), trace_id_(std::move(trace_id)), http_(host_) {}
+Api::Api(std::string host, std::string trace_id)
+    : host_(std::move(host)), trace_id_(std::move(trace_id)), http_(host_) {}
 Api::~Api() = default;
 
 const std::string& Api::version() {
@@ -110,7 +124,8 @@ Reply Api::call(std::string_view method, std::string_view path, const http::Quer
 }
 
 std::unique_ptr<http::ClientResponse> Api::stream(const StreamRequest& wanted) {
-  http::ClientRequest request{.method = wanted.method, .target = target(wanted.path, wanted.query), .headers = wanted.headers};
+  http::ClientRequest request{
+      .method = wanted.method, .target = target(wanted.path, wanted.query), .headers = wanted.headers};
   if (wanted.body) set_body(request, *wanted.body);
   if (!wanted.content_type.empty()) request.headers.set("Content-Type", wanted.content_type);
   request.stream = wanted.upload;

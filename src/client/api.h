@@ -35,7 +35,8 @@ class Api {
   // Docker daemon at X. Is the docker daemon running?" as Unavailable. A path is "/containers/json", without version.
   Reply call(std::string_view method, std::string_view path, const http::Query& query = {}, const Json& body = nullptr);
   // Never throws for a status.
-  Reply try_call(std::string_view method, std::string_view path, const http::Query& query = {}, const Json& body = nullptr);
+  Reply try_call(std::string_view method, std::string_view path, const http::Query& query = {},
+                 const Json& body = nullptr);
 
   struct StreamRequest {
     std::string method = "GET", path;

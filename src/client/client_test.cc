@@ -32,7 +32,9 @@ TEST(Host, FlagBeforeEnvironmentBeforeContext) {
   std::string dir = cat("/tmp/proa-client-test-", ::getpid());
   os::make_dirs(dir + "/contexts/meta/0123", 0700);
   os::write_file(dir + "/config.json", R"({"currentContext":"far"})");
-  os::write_file(dir + "/contexts/meta/0123/meta.json", R"({"Name":"far","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2375","SkipTLSVerify":false}}})");
+  os::write_file(
+      dir + "/contexts/meta/0123/meta.json",
+      R"({"Name":"far","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2375","SkipTLSVerify":false}}})");
   ::setenv("DOCKER_CONFIG", dir.c_str(), 1);
   ::unsetenv("DOCKER_CONTEXT");
   ::unsetenv("DOCKER_HOST");
@@ -77,7 +79,8 @@ TEST(Api, ThrowsTheDaemonsMessage) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::Unavailable);
-    EXPECT_EQ(error.message(), "Cannot connect to the Docker daemon at unix://" + path + ". Is the docker daemon running?");
+    EXPECT_EQ(error.message(),
+              "Cannot connect to the Docker daemon at unix://" + path + ". Is the docker daemon running?");
   }
 }
 

@@ -48,7 +48,8 @@ std::string normalised(std::string_view host) {
   if (host.starts_with("tcp://")) return std::string(host);
   if (host.starts_with('/')) return cat("unix://", host);
   if (host.find("://") == host.npos) return cat("tcp://", host);
-  throw Error(ErrorKind::InvalidArgument, cat("unable to reach ", host, ": only unix:// and tcp:// hosts are supported"));
+  throw Error(ErrorKind::InvalidArgument,
+              cat("unable to reach ", host, ": only unix:// and tcp:// hosts are supported"));
 }
 
 }  // namespace
@@ -62,11 +63,13 @@ std::string choose_host(std::string_view host, std::string_view context) {
   if (!host.empty()) return normalised(host);
   std::string wanted(context);
   if (wanted.empty()) {
-    if (std::string from_environment = environment("DOCKER_HOST"); !from_environment.empty()) return normalised(from_environment);
+    if (std::string from_environment = environment("DOCKER_HOST"); !from_environment.empty())
+      return normalised(from_environment);
     wanted = environment("DOCKER_CONTEXT");
   }
   if (wanted.empty()) {
-    if (auto config = read_json(os::path_join(config_dir(), "config.json"))) wanted = json::string_at(*config, "currentContext");
+    if (auto config = read_json(os::path_join(config_dir(), "config.json")))
+      wanted = json::string_at(*config, "currentContext");
   }
   if (wanted.empty() || wanted == "default") return default_host();
   return normalised(host_of_context(wanted));

@@ -56,7 +56,8 @@ api::PathStat stat_in(const os::RootedDir& root, const Container& container, con
     auto length = os::check(::readlinkat(place.parent.get(), place.name.c_str(), link.data(), link.size()), path);
     link.resize(static_cast<std::size_t>(length));
     // docker resolves it in the container's scope, for the client to ask again
-    out.link_target = link.starts_with('/') ? os::clean_path(link) : os::clean_path(cat(os::dir_name(clean), "/", link));
+    out.link_target =
+        link.starts_with('/') ? os::clean_path(link) : os::clean_path(cat(os::dir_name(clean), "/", link));
   }
   return out;
 }
@@ -104,7 +105,8 @@ void Archive::get(std::string_view reference, std::string_view path,
   out.flush();
 }
 
-void Archive::put(std::string_view reference, std::string_view path, const PutArchiveOptions& options, ByteSource& tar) const {
+void Archive::put(std::string_view reference, std::string_view path, const PutArchiveOptions& options,
+                  ByteSource& tar) const {
   trace::Span span("engine.archive_put");
   auto container = rooms_.roster->get(reference);
   auto definition = container->definition();
@@ -119,7 +121,8 @@ void Archive::put(std::string_view reference, std::string_view path, const PutAr
     on_root = false;
     if (!point.read_write) throw Error(ErrorKind::Forbidden, "mounted volume is marked read-only");
   }
-  if (on_root && definition->host_config.readonly_rootfs) throw Error(ErrorKind::Forbidden, "container rootfs is marked read-only");
+  if (on_root && definition->host_config.readonly_rootfs)
+    throw Error(ErrorKind::Forbidden, "container rootfs is marked read-only");
   archive::Decompressor plain(tar);
   archive::TarReader reader(plain);
   archive::ExtractOptions extract;

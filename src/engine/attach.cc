@@ -33,7 +33,8 @@ shim::AttachStream attach_stream_of(const AttachOptions& options, bool tty, std:
   out.use_stdout = options.out;
   out.use_stderr = options.err && !tty;
   out.framing = tty ? shim::Framing::Raw : shim::Framing::Multiplexed;
-  out.detach_keys = options.detach_keys.empty() ? std::string(shim::kDefaultDetachKeys) : shim::parse_detach_keys(options.detach_keys);
+  out.detach_keys = options.detach_keys.empty() ? std::string(shim::kDefaultDetachKeys)
+                                                : shim::parse_detach_keys(options.detach_keys);
   out.early_stdin = std::move(early_bytes);
   out.client_id = std::string(short_id(new_id()));
   return out;
@@ -45,10 +46,12 @@ void Attach::attach(std::string_view reference, const AttachOptions& options, co
   span.set("container", container->id());
   auto snapshot = container->snapshot();
   if (snapshot->state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is paused, unpause the container before attach"));
+    throw Error(ErrorKind::Conflict,
+                cat("container ", container->id(), " is paused, unpause the container before attach"));
   }
   if (snapshot->state.status == Status::Restarting) {
-    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is restarting, wait until the container is running"));
+    throw Error(ErrorKind::Conflict,
+                cat("container ", container->id(), " is restarting, wait until the container is running"));
   }
   bool tty = snapshot->definition->config.tty;
   auto effective = options;
@@ -62,7 +65,9 @@ void Attach::attach(std::string_view reference, const AttachOptions& options, co
     log.err = options.err;
     int socket = stream.socket.get();
     try {
-      Logs(rooms_).read(container->id(), log, [&](bool) -> Sink { return [socket](std::string_view bytes) { os::write_all(socket, bytes); }; }, {});
+      Logs(rooms_).read(
+          container->id(), log,
+          [&](bool) -> Sink { return [socket](std::string_view bytes) { os::write_all(socket, bytes); }; }, {});
     } catch (const Error&) {
       return;  // the client is gone, or there is no log: nothing can be answered any more
     }

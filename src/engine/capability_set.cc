@@ -10,17 +10,51 @@ namespace proa::engine {
 namespace {
 
 // In the kernel's numbering.
-constexpr std::array<std::string_view, 41> kNames = {
-    "CHOWN",        "DAC_OVERRIDE",   "DAC_READ_SEARCH", "FOWNER",    "FSETID",     "KILL",      "SETGID",
-    "SETUID",       "SETPCAP",        "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-    "IPC_LOCK",     "IPC_OWNER",      "SYS_MODULE",      "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
-    "SYS_ADMIN",    "SYS_BOOT",       "SYS_NICE",        "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
-    "LEASE",        "AUDIT_WRITE",    "AUDIT_CONTROL",   "SETFCAP",   "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
-    "WAKE_ALARM",   "BLOCK_SUSPEND",  "AUDIT_READ",      "PERFMON",   "BPF",        "CHECKPOINT_RESTORE"};
+constexpr std::array<std::string_view, 41> kNames = {"CHOWN",
+                                                     "DAC_OVERRIDE",
+                                                     "DAC_READ_SEARCH",
+                                                     "FOWNER",
+                                                     "FSETID",
+                                                     "KILL",
+                                                     "SETGID",
+                                                     "SETUID",
+                                                     "SETPCAP",
+                                                     "LINUX_IMMUTABLE",
+                                                     "NET_BIND_SERVICE",
+                                                     "NET_BROADCAST",
+                                                     "NET_ADMIN",
+                                                     "NET_RAW",
+                                                     "IPC_LOCK",
+                                                     "IPC_OWNER",
+                                                     "SYS_MODULE",
+                                                     "SYS_RAWIO",
+                                                     "SYS_CHROOT",
+                                                     "SYS_PTRACE",
+                                                     "SYS_PACCT",
+                                                     "SYS_ADMIN",
+                                                     "SYS_BOOT",
+                                                     "SYS_NICE",
+                                                     "SYS_RESOURCE",
+                                                     "SYS_TIME",
+                                                     "SYS_TTY_CONFIG",
+                                                     "MKNOD",
+                                                     "LEASE",
+                                                     "AUDIT_WRITE",
+                                                     "AUDIT_CONTROL",
+                                                     "SETFCAP",
+                                                     "MAC_OVERRIDE",
+                                                     "MAC_ADMIN",
+                                                     "SYSLOG",
+                                                     "WAKE_ALARM",
+                                                     "BLOCK_SUSPEND",
+                                                     "AUDIT_READ",
+                                                     "PERFMON",
+                                                     "BPF",
+                                                     "CHECKPOINT_RESTORE"};
 
 constexpr std::array<std::string_view, 14> kDefault = {
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
-    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"};
+    "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",      "NET_RAW", "SETGID",
+    "SETUID", "SETFCAP",      "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",    "AUDIT_WRITE"};
 
 // Without CAP_, in capitals.
 std::set<std::string> normalized(const std::vector<std::string>& names, std::string_view field) {
@@ -29,7 +63,9 @@ std::set<std::string> normalized(const std::vector<std::string>& names, std::str
     std::string name = to_upper(given);
     if (name.starts_with("CAP_")) name.erase(0, 4);
     if (name != "ALL" && std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
-      throw Error(ErrorKind::InvalidArgument, cat("invalid ", field, ": unknown capability: \"", to_upper(given).starts_with("CAP_") ? "" : "CAP_", to_upper(given), "\""));
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("invalid ", field, ": unknown capability: \"", to_upper(given).starts_with("CAP_") ? "" : "CAP_",
+                      to_upper(given), "\""));
     }
     out.insert(std::move(name));
   }
@@ -40,12 +76,14 @@ std::set<std::string> normalized(const std::vector<std::string>& names, std::str
 
 std::vector<std::string> all_capabilities(int last_capability) {
   std::vector<std::string> out;
-  for (std::size_t i = 0; i < kNames.size() && static_cast<int>(i) <= last_capability; ++i) out.push_back(cat("CAP_", kNames[i]));
+  for (std::size_t i = 0; i < kNames.size() && static_cast<int>(i) <= last_capability; ++i)
+    out.push_back(cat("CAP_", kNames[i]));
   return out;
 }
 
-std::vector<std::string> container_capabilities(const std::vector<std::string>& add, const std::vector<std::string>& drop,
-                                                bool privileged, int last_capability) {
+std::vector<std::string> container_capabilities(const std::vector<std::string>& add,
+                                                const std::vector<std::string>& drop, bool privileged,
+                                                int last_capability) {
   auto added = normalized(add, "CapAdd"), dropped = normalized(drop, "CapDrop");
   std::vector<std::string> out;
   for (std::size_t i = 0; i < kNames.size() && static_cast<int>(i) <= last_capability; ++i) {

@@ -21,7 +21,8 @@ constexpr std::int64_t kLeastMemory = 6 << 20;
 bool is_container_mode(std::string_view mode) { return mode.starts_with("container:"); }
 
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 void check_cpu_list(const std::string& text, std::string_view what, const std::vector<int>& available) {
@@ -40,7 +41,8 @@ void check_cpu_list(const std::string& text, std::string_view what, const std::v
       std::vector<std::string> list;
       for (int id : available) list.push_back(std::to_string(id));
       bool cpus = what == "cpus";
-      refuse(cat("Requested ", cpus ? "CPUs" : "memory nodes", " are not available - requested ", text, ", available: ", join(list, ",")));
+      refuse(cat("Requested ", cpus ? "CPUs" : "memory nodes", " are not available - requested ", text,
+                 ", available: ", join(list, ",")));
     }
   }
   if (!good) refuse(cat("Invalid value ", text, " for cpuset ", what));
@@ -52,12 +54,14 @@ void check_memory(const api::Resources& r) {
   if (r.memory > 0 && r.memory_swap > 0 && r.memory_swap < r.memory) {
     refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
   }
-  if (r.memory == 0 && r.memory_swap > 0) refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
+  if (r.memory == 0 && r.memory_swap > 0)
+    refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
   if (r.memory_swap < -1) refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
   if (r.memory_swappiness && (*r.memory_swappiness < -1 || *r.memory_swappiness > 100)) {
     refuse(cat("Invalid value: ", std::to_string(*r.memory_swappiness), ", valid memory swappiness range is 0-100"));
   }
-  if (r.memory_reservation != 0 && r.memory_reservation < kLeastMemory) refuse("Minimum memory reservation allowed is 6MB");
+  if (r.memory_reservation != 0 && r.memory_reservation < kLeastMemory)
+    refuse("Minimum memory reservation allowed is 6MB");
   if (r.memory > 0 && r.memory_reservation > r.memory) {
     refuse("Minimum memory limit can not be less than memory reservation limit, see usage");
   }
@@ -99,19 +103,21 @@ void check_host(const api::HostConfig& host) {
   parse_security_options(host.security_opt);
   container_capabilities(host.cap_add, host.cap_drop, host.privileged, 63);
   for (const auto& ulimit : host.ulimits) {
-    static constexpr std::array<std::string_view, 15> kKnown = {"as", "core", "cpu", "data", "fsize", "locks", "memlock",
-                                                                "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-                                                                "sigpending", "stack"};
+    static constexpr std::array<std::string_view, 15> kKnown = {"as",    "core",    "cpu",      "data",       "fsize",
+                                                                "locks", "memlock", "msgqueue", "nice",       "nofile",
+                                                                "nproc", "rss",     "rtprio",   "sigpending", "stack"};
     if (ulimit.name != "rttime" && std::find(kKnown.begin(), kKnown.end(), ulimit.name) == kKnown.end()) {
       refuse(cat("invalid ulimit type: ", ulimit.name));
     }
     if (ulimit.hard != -1 && (ulimit.soft > ulimit.hard || ulimit.soft == -1)) {
-      refuse(cat("ulimit soft limit must be less than or equal to hard limit: ", std::to_string(ulimit.soft), " > ", std::to_string(ulimit.hard)));
+      refuse(cat("ulimit soft limit must be less than or equal to hard limit: ", std::to_string(ulimit.soft), " > ",
+                 std::to_string(ulimit.hard)));
     }
   }
   for (const auto& entry : host.extra_hosts) {
     auto [name, address] = cut(entry, ':');
-    if (name.empty() || !address || address->empty() || has_control(entry)) refuse(cat("bad format for add-host: ", quoted(entry)));
+    if (name.empty() || !address || address->empty() || has_control(entry))
+      refuse(cat("bad format for add-host: ", quoted(entry)));
   }
   for (const auto& [key, value] : host.sysctls) {
     if (key.empty() || has_control(key) || has_control(value)) refuse(cat("invalid sysctl ", quoted(key)));
@@ -127,10 +133,12 @@ void check_host(const api::HostConfig& host) {
 
 void check_log(const api::LogConfig& log) {
   if (log.type.empty() || log.type == "none") return;
-  if (log.type != "json-file" && log.type != "local") refuse(cat("logger: no log driver named '", log.type, "' is registered"));
+  if (log.type != "json-file" && log.type != "local")
+    refuse(cat("logger: no log driver named '", log.type, "' is registered"));
   for (const auto& [key, value] : log.config) {
-    static constexpr std::array<std::string_view, 10> kKnown = {"max-size", "max-file", "compress", "labels", "labels-regex",
-                                                                "env", "env-regex", "tag", "mode", "max-buffer-size"};
+    static constexpr std::array<std::string_view, 10> kKnown = {
+        "max-size", "max-file",  "compress", "labels", "labels-regex",
+        "env",      "env-regex", "tag",      "mode",   "max-buffer-size"};
     if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
       refuse(cat("unknown log opt '", key, "' for ", log.type, " log driver"));
     }
@@ -148,15 +156,22 @@ void check_network(const api::ContainerCreateRequest& request) {
   if (is_container_mode(host.network_mode)) {
     if (host.network_mode.size() == 10) refuse("invalid network mode: container:");
     if (!config.hostname.empty()) refuse("conflicting options: hostname and the network mode");
-    if (!host.links.empty()) refuse("conflicting options: container type network can't be used with links. This would result in undefined behavior");
+    if (!host.links.empty())
+      refuse(
+          "conflicting options: container type network can't be used with links. This would result in undefined "
+          "behavior");
     if (!host.dns.empty()) refuse("conflicting options: dns and the network mode");
     if (!host.extra_hosts.empty()) refuse("conflicting options: custom host-to-IP mapping and the network mode");
     if (!config.mac_address.empty()) refuse("conflicting options: mac-address and the network mode");
-    if (!host.port_bindings.empty() || host.publish_all_ports) refuse("conflicting options: port publishing and the container type network mode");
+    if (!host.port_bindings.empty() || host.publish_all_ports)
+      refuse("conflicting options: port publishing and the container type network mode");
     if (!config.exposed_ports.empty()) refuse("conflicting options: port exposing and the container type network mode");
   }
   if (host.network_mode == "host") {
-    if (!host.links.empty()) refuse("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+    if (!host.links.empty())
+      refuse(
+          "conflicting options: host type networking can't be used with links. This would result in undefined "
+          "behavior");
   }
   if (host.uts_mode == "host" && !config.hostname.empty()) refuse("conflicting options: hostname and the UTS mode");
 }
@@ -173,7 +188,8 @@ void check_config(const api::ContainerConfig& config) {
       config.hostname.find(' ') != std::string::npos) {
     refuse(cat("invalid hostname format: ", config.hostname));
   }
-  if (!config.stop_signal.empty() && !os::parse_signal(config.stop_signal)) refuse(cat("Invalid signal: ", config.stop_signal));
+  if (!config.stop_signal.empty() && !os::parse_signal(config.stop_signal))
+    refuse(cat("Invalid signal: ", config.stop_signal));
   if (config.healthcheck) {
     auto duration = [](std::int64_t value, std::string_view what) {
       if (value != 0 && value < kMillisecond) refuse(cat(what, " in Healthcheck cannot be less than 1ms"));
@@ -191,7 +207,8 @@ void check_config(const api::ContainerConfig& config) {
 void check_restart_policy(const api::RestartPolicy& policy, bool auto_remove) {
   const auto& name = policy.name;
   if (!name.empty() && name != "no" && name != "always" && name != "unless-stopped" && name != "on-failure") {
-    refuse(cat("invalid restart policy: unknown policy '", name, "'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"));
+    refuse(cat("invalid restart policy: unknown policy '", name,
+               "'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"));
   }
   if (name != "on-failure" && policy.maximum_retry_count != 0) {
     refuse("invalid restart policy: maximum retry count can only be used with 'on-failure'");
@@ -208,14 +225,16 @@ void check_resources(const api::Resources& r, const HostFacts& host) {
     auto count = std::to_string(host.cpus);
     refuse(cat("Range of CPUs is from 0.01 to ", count, ".00, as there are only ", count, " CPUs available"));
   }
-  if (r.cpu_shares < 0) refuse(cat("invalid CPU shares (", std::to_string(r.cpu_shares), "): value must be a positive integer"));
+  if (r.cpu_shares < 0)
+    refuse(cat("invalid CPU shares (", std::to_string(r.cpu_shares), "): value must be a positive integer"));
   if (r.cpu_period != 0 && (r.cpu_period < 1000 || r.cpu_period > 1'000'000)) {
     refuse("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
   }
   if (r.cpu_quota > 0 && r.cpu_quota < 1000) refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)");
   check_cpu_list(r.cpuset_cpus, "cpus", host.cpu_list);
   check_cpu_list(r.cpuset_mems, "mems", host.memory_nodes);
-  if (r.blkio_weight > 0 && (r.blkio_weight < 10 || r.blkio_weight > 1000)) refuse("Range of blkio weight is from 10 to 1000");
+  if (r.blkio_weight > 0 && (r.blkio_weight < 10 || r.blkio_weight > 1000))
+    refuse("Range of blkio weight is from 10 to 1000");
 }
 
 std::vector<std::string> check_create(const api::ContainerCreateRequest& request, const HostFacts& host,
@@ -232,7 +251,9 @@ std::vector<std::string> check_create(const api::ContainerCreateRequest& request
     refuse(cat("unknown or invalid runtime name: ", runtime));
   }
   if (request.host_config.oom_kill_disable.value_or(false) && request.host_config.memory == 0) {
-    warnings.push_back("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.");
+    warnings.push_back(
+        "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running "
+        "out of resources.");
   }
   if (request.host_config.network_mode == "host" && !request.host_config.port_bindings.empty()) {
     warnings.push_back("Published ports are discarded when using host network mode");

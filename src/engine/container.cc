@@ -9,26 +9,42 @@ namespace proa::json {
 template <>
 struct Fields<volume::MountPoint> {
   using T = volume::MountPoint;
-  static constexpr auto list = std::tuple{
-      optional("source", &T::source), optional("name", &T::name), always("destination", &T::destination),
-      optional("driver", &T::driver), always("rw", &T::read_write), optional("create_source", &T::create_source),
-      optional("no_copy", &T::no_copy), optional("anonymous", &T::anonymous), optional("non_recursive", &T::non_recursive),
-      optional("ro_non_recursive", &T::read_only_non_recursive),
-      optional("ro_force_recursive", &T::read_only_force_recursive), optional("mode", &T::mode),
-      optional("propagation", &T::propagation), optional("subpath", &T::subpath), optional("labels", &T::labels),
-      optional("driver_options", &T::driver_options), optional("tmpfs_size", &T::tmpfs_size),
-      optional("tmpfs_mode", &T::tmpfs_mode), optional("tmpfs_options", &T::tmpfs_options),
-      optional("from_mounts", &T::from_mounts)};
+  static constexpr auto list = std::tuple{optional("source", &T::source),
+                                          optional("name", &T::name),
+                                          always("destination", &T::destination),
+                                          optional("driver", &T::driver),
+                                          always("rw", &T::read_write),
+                                          optional("create_source", &T::create_source),
+                                          optional("no_copy", &T::no_copy),
+                                          optional("anonymous", &T::anonymous),
+                                          optional("non_recursive", &T::non_recursive),
+                                          optional("ro_non_recursive", &T::read_only_non_recursive),
+                                          optional("ro_force_recursive", &T::read_only_force_recursive),
+                                          optional("mode", &T::mode),
+                                          optional("propagation", &T::propagation),
+                                          optional("subpath", &T::subpath),
+                                          optional("labels", &T::labels),
+                                          optional("driver_options", &T::driver_options),
+                                          optional("tmpfs_size", &T::tmpfs_size),
+                                          optional("tmpfs_mode", &T::tmpfs_mode),
+                                          optional("tmpfs_options", &T::tmpfs_options),
+                                          optional("from_mounts", &T::from_mounts)};
 };
 
 template <>
 struct Fields<engine::State> {
   using T = engine::State;
-  static constexpr auto list = std::tuple{
-      optional("pid", &T::pid), optional("start_ticks", &T::start_ticks), optional("exit_code", &T::exit_code),
-      optional("error", &T::error), optional("oom_killed", &T::oom_killed), always("started_at", &T::started_at),
-      always("finished_at", &T::finished_at), optional("restart_count", &T::restart_count),
-      optional("stopped_by_user", &T::stopped_by_user), optional("starting", &T::starting), optional("health", &T::health)};
+  static constexpr auto list = std::tuple{optional("pid", &T::pid),
+                                          optional("start_ticks", &T::start_ticks),
+                                          optional("exit_code", &T::exit_code),
+                                          optional("error", &T::error),
+                                          optional("oom_killed", &T::oom_killed),
+                                          always("started_at", &T::started_at),
+                                          always("finished_at", &T::finished_at),
+                                          optional("restart_count", &T::restart_count),
+                                          optional("stopped_by_user", &T::stopped_by_user),
+                                          optional("starting", &T::starting),
+                                          optional("health", &T::health)};
 };
 
 }  // namespace proa::json
@@ -36,7 +52,8 @@ struct Fields<engine::State> {
 namespace proa::engine {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStatuses = {"created", "running", "paused", "restarting", "removing", "exited", "dead"};
+constexpr std::array<std::string_view, 7> kStatuses = {"created",  "running", "paused", "restarting",
+                                                       "removing", "exited",  "dead"};
 constexpr std::array<std::string_view, 3> kTypes = {"bind", "volume", "tmpfs"};
 
 template <std::size_t N>
@@ -65,7 +82,8 @@ Json to_json(const Definition& definition) {
     mounts.push_back(std::move(one));
   }
   JsonArray networks;
-  for (const auto& [name, endpoint] : definition.networks) networks.push_back(JsonArray{Json(name), api::to_json(endpoint)});
+  for (const auto& [name, endpoint] : definition.networks)
+    networks.push_back(JsonArray{Json(name), api::to_json(endpoint)});
   return JsonObject{{"id", definition.id},
                     {"name", definition.name},
                     {"created", definition.created},
@@ -179,7 +197,8 @@ bool Container::wait(const std::function<bool(const Epoch&, const Snapshot&)>& r
   return changed_.wait(lock, stop, [&] { return ready(epoch_, *snapshot_); });
 }
 
-bool Container::wait_for(const std::function<bool(const Epoch&, const Snapshot&)>& ready, std::int64_t nanoseconds) const {
+bool Container::wait_for(const std::function<bool(const Epoch&, const Snapshot&)>& ready,
+                         std::int64_t nanoseconds) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, std::chrono::nanoseconds(nanoseconds), [&] { return ready(epoch_, *snapshot_); });
 }

@@ -25,15 +25,15 @@ std::string_view to_string(Status status);
 
 // Changes rarely: rename, update, network connect.
 struct Definition {
-  std::string id, name;               // the name without its slash
+  std::string id, name;  // the name without its slash
   UnixNanos created = 0;
   std::string image_id;               // "sha256:..."
   std::vector<std::string> diff_ids;  // of the image, bottom first
   api::ContainerConfig config;        // with the image's defaults in it
   api::HostConfig host_config;
-  std::vector<volume::MountPoint> mounts;  // volumes have their names
+  std::vector<volume::MountPoint> mounts;                               // volumes have their names
   std::vector<std::pair<std::string, api::EndpointSettings>> networks;  // as asked for, in order
-  std::string path;                   // the program and its arguments
+  std::string path;                                                     // the program and its arguments
   std::vector<std::string> args;
   std::string trace_id;
 };

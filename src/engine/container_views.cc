@@ -95,18 +95,23 @@ api::PortMap port_map(const Definition& definition, const std::vector<network::P
   return out;
 }
 
-std::vector<api::Port> port_list(const Definition& definition, const std::vector<network::PortBinding>& bindings, bool running) {
+std::vector<api::Port> port_list(const Definition& definition, const std::vector<network::PortBinding>& bindings,
+                                 bool running) {
   std::vector<api::Port> out;
   if (!running) return out;
   for (const auto& binding : bindings) {
-    out.push_back({.ip = binding.host_ip, .private_port = binding.container_port, .public_port = binding.host_port, .type = binding.protocol});
+    out.push_back({.ip = binding.host_ip,
+                   .private_port = binding.container_port,
+                   .public_port = binding.host_port,
+                   .type = binding.protocol});
   }
   for (const auto& [name, nothing] : definition.config.exposed_ports) {
     auto [number, protocol] = cut(name, '/');
     auto port = parse_int<std::uint16_t>(number);
     std::string type(protocol.value_or("tcp"));
     auto same = [&](const api::Port& p) { return p.private_port == port.value_or(0) && p.type == type; };
-    if (port && std::none_of(out.begin(), out.end(), same)) out.push_back({.ip = "", .private_port = *port, .public_port = 0, .type = type});
+    if (port && std::none_of(out.begin(), out.end(), same))
+      out.push_back({.ip = "", .private_port = *port, .public_port = 0, .type = type});
   }
   return out;
 }
@@ -127,16 +132,18 @@ struct ListFilter {
   std::set<std::string> ancestors;  // image ids
 
   ListFilter(const Rooms& all_rooms, const api::Filters& given) : filters(given), rooms(all_rooms) {
-    filters.check({"ancestor", "before", "expose", "exited", "health", "id", "isolation", "is-task", "label", "label!", "name",
-                   "network", "publish", "since", "status", "volume"});
+    filters.check({"ancestor", "before", "expose", "exited", "health", "id", "isolation", "is-task", "label", "label!",
+                   "name", "network", "publish", "since", "status", "volume"});
     for (const auto& name : filters.get("before")) before = rooms.roster->get(name)->definition()->created;
     for (const auto& name : filters.get("since")) since = rooms.roster->get(name)->definition()->created;
     for (const auto& name : filters.get("ancestor")) {
       if (auto image = rooms.images->find(name)) ancestors.insert(image->id.text());
     }
     for (const auto& status : filters.get("status")) {
-      static const std::set<std::string> kKnown = {"created", "running", "paused", "restarting", "removing", "exited", "dead"};
-      if (!kKnown.contains(status)) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'status=", status, "'"));
+      static const std::set<std::string> kKnown = {"created",  "running", "paused", "restarting",
+                                                   "removing", "exited",  "dead"};
+      if (!kKnown.contains(status))
+        throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'status=", status, "'"));
     }
     for (const auto& code : filters.get("exited")) {
       if (!parse_int<int>(code)) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'exited=[", code, "]'"));
@@ -165,20 +172,26 @@ struct ListFilter {
     if (!filters.matches_prefix("id", d.id)) return false;
     if (!filters.matches_pattern("name", d.name) && !filters.matches_pattern("name", "/" + d.name)) return false;
     if (!filters.matches_exactly("status", to_string(s.status))) return false;
-    if (filters.has("exited") && (s.active() || s.status == Status::Created || !filters.matches_exactly("exited", std::to_string(s.exit_code)))) return false;
+    if (filters.has("exited") &&
+        (s.active() || s.status == Status::Created || !filters.matches_exactly("exited", std::to_string(s.exit_code))))
+      return false;
     if (!filters.matches_labels(d.config.labels)) return false;
     if (!filters.matches_exactly("health", s.health.empty() ? "none" : s.health)) return false;
     if (!filters.any("is-task", [](const std::string& v) { return v == "false" || v == "0"; })) return false;
     if (!filters.any("volume", [&](const std::string& v) {
-          return std::any_of(d.mounts.begin(), d.mounts.end(), [&](const volume::MountPoint& m) { return m.name == v || m.destination == v || m.source == v; });
-        })) return false;
+          return std::any_of(d.mounts.begin(), d.mounts.end(), [&](const volume::MountPoint& m) {
+            return m.name == v || m.destination == v || m.source == v;
+          });
+        }))
+      return false;
     if (!filters.any("network", [&](const std::string& v) {
           return std::any_of(d.networks.begin(), d.networks.end(), [&](const auto& n) {
             if (n.first == v) return true;
             auto record = rooms.networks->find(n.first);
             return record && (record->name == v || record->id.starts_with(v));
           });
-        })) return false;
+        }))
+      return false;
     return ports_match("publish", ports) && ports_match("expose", ports);
   }
 };
@@ -187,7 +200,8 @@ struct ListFilter {
 
 std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, const api::Filters& filters) const {
   ListFilter filter(rooms_, filters);
-  bool all = options.all || options.limit > 0 || filters.has("status") || filters.has("exited") || filters.has("since") || filters.has("before");
+  bool all = options.all || options.limit > 0 || filters.has("status") || filters.has("exited") ||
+             filters.has("since") || filters.has("before");
   std::vector<api::ContainerSummary> out;
   auto time = now();
   for (const auto& container : rooms_.roster->all()) {
@@ -195,7 +209,8 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, 
     const auto& d = *snapshot->definition;
     const auto& s = snapshot->state;
     if (!all && !s.active()) continue;
-    auto ports = port_list(d, s.running() ? rooms_.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
+    auto ports =
+        port_list(d, s.running() ? rooms_.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
     if (!filter.takes(*snapshot, ports)) continue;
     api::ContainerSummary row;
     row.id = d.id;
@@ -210,8 +225,8 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, 
     row.status = status_text(s, time);
     row.host_config.network_mode = d.host_config.network_mode;
     row.host_config.annotations = d.host_config.annotations;
-    row.network_settings.networks =
-        network_views(rooms_, *snapshot, s.running() ? rooms_.networks->endpoints(d.id) : std::vector<network::Endpoint>{});
+    row.network_settings.networks = network_views(
+        rooms_, *snapshot, s.running() ? rooms_.networks->endpoints(d.id) : std::vector<network::Endpoint>{});
     row.mounts = mount_views(rooms_, d);
     if (options.size) {
       row.size_rw = static_cast<std::int64_t>(rooms_.snapshots->size(d.id));
@@ -266,7 +281,8 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   auto live = s.running() ? rooms_.networks->endpoints(d.id) : std::vector<network::Endpoint>{};
   auto& net = out.network_settings;
   net.networks = network_views(rooms_, *snapshot, live);
-  net.ports = port_map(d, s.running() ? rooms_.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
+  net.ports =
+      port_map(d, s.running() ? rooms_.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
   if (s.running()) {
     net.sandbox_id = d.id;
     net.sandbox_key = cat("/proc/", std::to_string(s.pid), "/ns/net");

@@ -10,9 +10,10 @@
 #include "engine/execs.h"
 #include "engine/exits.h"
 #include "engine/explain.h"
-#include "engine/lifecycle.h"
-#include "engine/names.h"
 #include "engine/housekeeping.h"
+#include "engine/lifecycle.h"
+#include "engine/monitor.h"
+#include "engine/names.h"
 #include "engine/ps.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -21,7 +22,6 @@
 #include "network/networks.h"
 #include "os/file.h"
 #include "shim/client.h"
-#include "engine/monitor.h"
 #include "volume/volumes.h"
 
 namespace proa::engine {
@@ -29,12 +29,16 @@ namespace {
 
 [[noreturn]] void refuse_running(const Container& container, const State& state) {
   if (state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(), "\": container is paused and must be unpaused first"));
+    throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(),
+                                         "\": container is paused and must be unpaused first"));
   }
   if (state.status == Status::Restarting) {
-    throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(), "\": container is restarting: stop the container before removing or force remove"));
+    throw Error(ErrorKind::Conflict,
+                cat("cannot remove container \"/", container.name(),
+                    "\": container is restarting: stop the container before removing or force remove"));
   }
-  throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(), "\": container is running: stop the container before removing or force remove"));
+  throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(),
+                                       "\": container is running: stop the container before removing or force remove"));
 }
 
 std::string size_path(const std::string& containers_dir, const std::string& id) {
@@ -43,8 +47,10 @@ std::string size_path(const std::string& containers_dir, const std::string& id) 
 
 // Mount points that a start had to make are not the container's doing: neither they, nor what is below them, nor the
 // parents that changed only because of them.
-std::vector<api::FilesystemChange> without_mount_points(const Definition& definition, const std::vector<image::Change>& changes) {
-  std::set<std::string> points = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev", "/proc", "/sys", "/sbin/docker-init"};
+std::vector<api::FilesystemChange> without_mount_points(const Definition& definition,
+                                                        const std::vector<image::Change>& changes) {
+  std::set<std::string> points = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev",
+                                  "/proc",      "/sys",          "/sbin/docker-init"};
   for (const auto& mount : definition.mounts) points.insert(mount.destination);
   auto below_point = [&](const std::string& path) {
     for (std::string up = path; up.size() > 1; up = std::string(os::dir_name(up))) {
@@ -53,12 +59,14 @@ std::vector<api::FilesystemChange> without_mount_points(const Definition& defini
     return false;
   };
   auto parent_of_point = [&](const std::string& path) {
-    return std::any_of(points.begin(), points.end(), [&](const std::string& point) { return point.starts_with(path + "/"); });
+    return std::any_of(points.begin(), points.end(),
+                       [&](const std::string& point) { return point.starts_with(path + "/"); });
   };
   std::vector<api::FilesystemChange> out;
   for (auto it = changes.rbegin(); it != changes.rend(); ++it) {  // children come first
     if (below_point(it->path) && it->kind != image::Change::Kind::Deleted) continue;
-    bool has_child = std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.path.starts_with(it->path + "/"); });
+    bool has_child =
+        std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.path.starts_with(it->path + "/"); });
     if (parent_of_point(it->path) && !has_child && it->kind != image::Change::Kind::Deleted) continue;
     out.push_back({it->path, static_cast<int>(it->kind)});
   }
@@ -76,7 +84,8 @@ void Containers::rename(std::string_view reference, std::string_view new_name) {
   auto name = checked_container_name(new_name);
   std::lock_guard guard(container->operation);
   auto old_name = container->name();
-  if (old_name == name) throw Error(ErrorKind::InvalidArgument, "Renaming a container with the same name as its current name");
+  if (old_name == name)
+    throw Error(ErrorKind::InvalidArgument, "Renaming a container with the same name as its current name");
   rooms_.roster->rename(*container, name);
   rooms_.networks->rename(container->id(), name);
   rooms_.explain->container_created(container->id(), name, container->definition()->config.image);

@@ -35,7 +35,8 @@ image::ImageRecord find_image(const Rooms& rooms, const api::ContainerCreateRequ
   if (!found) {
     auto other = rooms.images->get(request.config.image);  // throws "No such image"
     throw Error(ErrorKind::NotFound,
-                cat("image with reference ", request.config.image, " was found but does not provide the specified platform (", request.platform, ")"));
+                cat("image with reference ", request.config.image,
+                    " was found but does not provide the specified platform (", request.platform, ")"));
   }
   span.set("id", found->id.text());
   span.set("layers", static_cast<std::int64_t>(found->diff_ids.size()));
@@ -78,7 +79,8 @@ std::string default_hostname(const Rooms& rooms, const api::HostConfig& host, co
 }
 
 void write_config_for_people(const Rooms& rooms, const Definition& definition) {
-  os::replace_file(os::path_join(os::path_join(rooms.containers_dir, definition.id), "config.json"), json::text(to_json(definition)), 0600);
+  os::replace_file(os::path_join(os::path_join(rooms.containers_dir, definition.id), "config.json"),
+                   json::text(to_json(definition)), 0600);
 }
 
 }  // namespace

@@ -38,8 +38,10 @@ void walk(const std::string& directory, std::vector<oci::Device>& out, int depth
     auto path = os::path_join(directory, name);
     struct stat info {};
     if (::lstat(path.c_str(), &info) < 0) continue;
-    if (S_ISDIR(info.st_mode)) walk(path, out, depth + 1);
-    else if (auto device = device_at(path, false)) out.push_back(std::move(*device));
+    if (S_ISDIR(info.st_mode))
+      walk(path, out, depth + 1);
+    else if (auto device = device_at(path, false))
+      out.push_back(std::move(*device));
   }
 }
 
@@ -65,20 +67,26 @@ void add_devices(const std::vector<api::DeviceMapping>& mappings, std::vector<oc
       throw Error(ErrorKind::InvalidArgument, cat("invalid device mode: ", access));
     }
     std::string inside = mapping.path_in_container.empty() ? mapping.path_on_host : mapping.path_in_container;
-    if (!inside.starts_with('/')) throw Error(ErrorKind::InvalidArgument, cat(quoted(inside), " is not an absolute path"));
+    if (!inside.starts_with('/'))
+      throw Error(ErrorKind::InvalidArgument, cat(quoted(inside), " is not an absolute path"));
     std::vector<oci::Device> found;
     if (auto device = device_at(mapping.path_on_host, true)) {
       device->path = os::clean_path(inside);
       found.push_back(std::move(*device));
     } else if (os::exists(mapping.path_on_host)) {
       struct stat info {};
-      if (::stat(mapping.path_on_host.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) walk(mapping.path_on_host, found, 1);
+      if (::stat(mapping.path_on_host.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+        walk(mapping.path_on_host, found, 1);
       for (auto& device_below : found) {
-        device_below.path = os::clean_path(cat(inside, "/", std::string_view(device_below.path).substr(mapping.path_on_host.size())));
+        device_below.path =
+            os::clean_path(cat(inside, "/", std::string_view(device_below.path).substr(mapping.path_on_host.size())));
       }
-      if (found.empty()) throw Error(ErrorKind::InvalidArgument, cat("error gathering device information while adding custom device ", quoted(mapping.path_on_host), ": not a device node"));
+      if (found.empty())
+        throw Error(ErrorKind::InvalidArgument, cat("error gathering device information while adding custom device ",
+                                                    quoted(mapping.path_on_host), ": not a device node"));
     } else {
-      throw Error(ErrorKind::InvalidArgument, cat("error gathering device information while adding custom device ", quoted(mapping.path_on_host), ": no such file or directory"));
+      throw Error(ErrorKind::InvalidArgument, cat("error gathering device information while adding custom device ",
+                                                  quoted(mapping.path_on_host), ": no such file or directory"));
     }
     for (auto& device : found) {
       oci::DeviceRule rule;

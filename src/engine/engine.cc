@@ -40,7 +40,8 @@ namespace {
 
 const Config& prepared(const Config& config) {
   os::make_dirs(config.data_root, 0710);
-  for (const char* name : {"containers", "trash", "tmp", "volumes"}) os::make_dir(os::path_join(config.data_root, name), 0711);
+  for (const char* name : {"containers", "trash", "tmp", "volumes"})
+    os::make_dir(os::path_join(config.data_root, name), 0711);
   os::make_dirs(config.exec_root, 0711);
   os::make_dir(os::path_join(config.exec_root, "shims"), 0700);
   return config;
@@ -165,7 +166,8 @@ struct Engine::House {
   Monitor::Callbacks callbacks() {
     return {
         .on_exit = [this](const std::string& id, const shim::ExitRecord& record) { exits.exited(id, record); },
-        .on_exec_exit = [this](const std::string&, const shim::ExitRecord& record) { execs.exited(record.exec_id, record.exit_code); },
+        .on_exec_exit = [this](const std::string&,
+                               const shim::ExitRecord& record) { execs.exited(record.exec_id, record.exit_code); },
         .on_detach =
             [this](const std::string& id, const std::string& exec_id, const std::string&) {
               if (auto container = roster.by_id(id)) {

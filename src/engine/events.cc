@@ -24,11 +24,13 @@ bool matches(const api::Event& event, const api::Filters& filters) {
       });
     }
     if (event.type != type) {
-      return type == "container" && event.type == "network" && filters.matches_prefix("container", attribute("container"));
+      return type == "container" && event.type == "network" &&
+             filters.matches_prefix("container", attribute("container"));
     }
     return filters.matches_prefix(type, event.actor.id) || filters.matches_exactly(type, attribute("name"));
   };
-  for (std::string_view type : {"container", "image", "network", "volume", "plugin", "daemon", "node", "service", "secret", "config"}) {
+  for (std::string_view type :
+       {"container", "image", "network", "volume", "plugin", "daemon", "node", "service", "secret", "config"}) {
     if (!about(type)) return false;
   }
   return filters.matches_labels(event.actor.attributes);
@@ -58,8 +60,8 @@ void Events::emit(std::string_view type, std::string_view action, std::string_vi
 
 void Events::read(const Window& window, const api::Filters& filters, const std::function<void()>& begin,
                   const std::function<void(const api::Event&)>& sink, std::stop_token stop) {
-  filters.check({"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret",
-                 "service", "type", "volume"});
+  filters.check({"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope",
+                 "secret", "service", "type", "volume"});
   std::uint64_t next = 0;
   {
     auto ring = ring_.lock();

@@ -43,30 +43,35 @@ constexpr std::int64_t kKeepFinished = 300 * kSecond;
 
 std::string command_text(const api::ExecConfig& config) { return join(config.cmd, " "); }
 
-oci::Process build_process(const Rooms& rooms, const Definition& definition, const State& state, const api::ExecConfig& config,
-                           const ExecStartOptions& options) {
+oci::Process build_process(const Rooms& rooms, const Definition& definition, const State& state,
+                           const api::ExecConfig& config, const ExecStartOptions& options) {
   oci::Process process;
   auto root = os::RootedDir::open(cat("/proc/", std::to_string(state.pid), "/root"));
-  auto user = os::resolve_user(root, config.user.empty() ? definition.config.user : config.user, definition.host_config.group_add);
+  auto user = os::resolve_user(root, config.user.empty() ? definition.config.user : config.user,
+                               definition.host_config.group_add);
   process.user.uid = user.uid;
   process.user.gid = user.gid;
   process.user.additional_gids = user.groups;
   process.args = config.cmd;
   // The user may be another one than the container's: HOME is looked up anew unless it was given.
   process.env = merge_environment(container_environment(definition, user.home), config.env);
-  if (config.tty && std::none_of(process.env.begin(), process.env.end(), [](const auto& e) { return e.starts_with("TERM="); })) {
+  if (config.tty &&
+      std::none_of(process.env.begin(), process.env.end(), [](const auto& e) { return e.starts_with("TERM="); })) {
     process.env.push_back("TERM=xterm");
   }
-  process.cwd = !config.working_dir.empty() ? config.working_dir
-                                            : (definition.config.working_dir.empty() ? "/" : definition.config.working_dir);
+  process.cwd = !config.working_dir.empty()
+                    ? config.working_dir
+                    : (definition.config.working_dir.empty() ? "/" : definition.config.working_dir);
   process.terminal = config.tty;
   if (config.tty && options.height > 0) {
-    process.console_size = oci::ConsoleSize{.height = static_cast<std::uint64_t>(options.height), .width = static_cast<std::uint64_t>(options.width)};
+    process.console_size = oci::ConsoleSize{.height = static_cast<std::uint64_t>(options.height),
+                                            .width = static_cast<std::uint64_t>(options.width)};
   } else if (config.tty && config.console_size && config.console_size->size() == 2) {
     process.console_size = oci::ConsoleSize{.height = (*config.console_size)[0], .width = (*config.console_size)[1]};
   }
-  auto capabilities = container_capabilities(definition.host_config.cap_add, definition.host_config.cap_drop,
-                                             definition.host_config.privileged || config.privileged, rooms.host.last_capability);
+  auto capabilities =
+      container_capabilities(definition.host_config.cap_add, definition.host_config.cap_drop,
+                             definition.host_config.privileged || config.privileged, rooms.host.last_capability);
   oci::Capabilities sets;
   sets.bounding = capabilities;
   if (user.uid == 0) sets.effective = sets.permitted = capabilities;
@@ -82,7 +87,8 @@ Error exec_error(const Error& cause) {
   std::string message = cause.message();
   if (!message.starts_with("exec: \"")) return cause;
   if (message.ends_with("is a directory")) message += ": permission denied";
-  return Error(cause.kind(), cat("OCI runtime exec failed: exec failed: unable to start container process: ", message, ": unknown"));
+  return Error(cause.kind(),
+               cat("OCI runtime exec failed: exec failed: unable to start container process: ", message, ": unknown"));
 }
 
 }  // namespace
@@ -94,14 +100,18 @@ std::string Execs::create(std::string_view reference, const api::ExecConfig& con
   trace::Span span("engine.exec_create");
   auto container = rooms_.roster->get(reference);
   auto snapshot = container->snapshot();
-  if (config.cmd.empty() || config.cmd.front().empty()) throw Error(ErrorKind::InvalidArgument, "No exec command specified");
+  if (config.cmd.empty() || config.cmd.front().empty())
+    throw Error(ErrorKind::InvalidArgument, "No exec command specified");
   if (snapshot->state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("Container ", container->id(), " is paused, unpause the container before exec"));
+    throw Error(ErrorKind::Conflict,
+                cat("Container ", container->id(), " is paused, unpause the container before exec"));
   }
   if (snapshot->state.status == Status::Restarting) {
-    throw Error(ErrorKind::Conflict, cat("Container ", container->id(), " is restarting, wait until the container is running"));
+    throw Error(ErrorKind::Conflict,
+                cat("Container ", container->id(), " is restarting, wait until the container is running"));
   }
-  if (!snapshot->state.running()) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not running"));
+  if (!snapshot->state.running())
+    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not running"));
   if (!config.detach_keys.empty()) shim::parse_detach_keys(config.detach_keys);
   auto exec = std::make_shared<Exec>();
   exec->id = new_id();
@@ -116,7 +126,8 @@ std::string Execs::create(std::string_view reference, const api::ExecConfig& con
     });
     (*execs)[exec->id] = exec;
   }
-  emit_container(*rooms_.events, *snapshot->definition, cat("exec_create: ", command_text(config)), {{"execID", exec->id}});
+  emit_container(*rooms_.events, *snapshot->definition, cat("exec_create: ", command_text(config)),
+                 {{"execID", exec->id}});
   return exec->id;
 }
 
@@ -133,9 +144,11 @@ void Execs::start(const std::string& id, const ExecStartOptions& options, const 
   if (!container) throw Error(ErrorKind::NotFound, cat("No such container: ", exec->container_id));
   auto snapshot = container->snapshot();
   if (snapshot->state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("Container ", container->id(), " is paused, unpause the container before exec"));
+    throw Error(ErrorKind::Conflict,
+                cat("Container ", container->id(), " is paused, unpause the container before exec"));
   }
-  if (!snapshot->state.running()) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not running"));
+  if (!snapshot->state.running())
+    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not running"));
   {
     std::lock_guard guard(exec->mutex);
     if (exec->exit_code) throw Error(ErrorKind::Conflict, cat("Error: Exec command ", id, " has already run"));
@@ -150,7 +163,10 @@ void Execs::start(const std::string& id, const ExecStartOptions& options, const 
   try {
     if (!options.detach) {
       stream = take_over(config.tty);
-      AttachOptions attach{.stream = true, .in = config.attach_stdin, .out = config.attach_stdout, .err = config.attach_stderr,
+      AttachOptions attach{.stream = true,
+                           .in = config.attach_stdin,
+                           .out = config.attach_stdout,
+                           .err = config.attach_stderr,
                            .detach_keys = config.detach_keys};
       request.attach = attach_stream_of(attach, config.tty, std::move(stream.early_bytes));
     }
@@ -234,7 +250,8 @@ void Execs::exited(const std::string& id, int exit_code) {
   }
   if (auto container = rooms_.roster->by_id(exec->container_id)) {
     emit_container(*rooms_.events, *container->definition(), "exec_die",
-                   {{"execID", id}, {"exitCode", std::to_string(exit_code)},
+                   {{"execID", id},
+                    {"exitCode", std::to_string(exit_code)},
                     {"execDuration", std::to_string((monotonic_now() - begun) / kSecond)}});
   }
 }

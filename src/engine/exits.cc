@@ -105,8 +105,9 @@ void Exits::apply(Container& container, const ExitReport& report) {
   }
   FAILPOINT("exit.after_commit");
   if (report.oom_killed) emit_container(*rooms_.events, definition, "oom");
-  emit_container(*rooms_.events, definition, "die",
-                 {{"exitCode", std::to_string(report.exit_code)}, {"execDuration", std::to_string(end.run_time / kSecond)}});
+  emit_container(
+      *rooms_.events, definition, "die",
+      {{"exitCode", std::to_string(report.exit_code)}, {"execDuration", std::to_string(end.run_time / kSecond)}});
   container.count_exit(report.exit_code, "");
   rooms_.explain->add(container.id(), recorder.events());
   rooms_.workers->run("settling an exit", [this, shared, delay = delay.value_or(-1)] { settle(shared, delay); });
@@ -154,7 +155,8 @@ void Exits::settle(const std::shared_ptr<Container>& container, std::int64_t del
 void Exits::restart(const std::shared_ptr<Container>& container) {
   std::lock_guard guard(container->operation);
   auto state = container->state();
-  if (container->epoch().removed || state.status != Status::Restarting || state.stopped_by_user || rooms_.stopping) return;
+  if (container->epoch().removed || state.status != Status::Restarting || state.stopped_by_user || rooms_.stopping)
+    return;
   trace::Recorder recorder("proad");
   trace::Scope scope(recorder);
   try {
@@ -180,11 +182,14 @@ void Exits::kill_now(Container& container) {
     }
     emit_container(*rooms_.events, *container.definition(), "kill", {{"signal", "9"}});
   }
-  bool gone = container.wait_for(
-      [&](const Container::Epoch& epoch, const Snapshot& snapshot) { return epoch.exits > before || !snapshot.state.running(); },
-      10 * kSecond);
+  bool gone =
+      container.wait_for([&](const Container::Epoch& epoch,
+                             const Snapshot& snapshot) { return epoch.exits > before || !snapshot.state.running(); },
+                         10 * kSecond);
   if (!gone) {
-    throw Error(ErrorKind::Internal, cat("Could not kill running container ", container.id(), ", cannot remove - tried to kill container, but did not receive an exit event"));
+    throw Error(ErrorKind::Internal,
+                cat("Could not kill running container ", container.id(),
+                    ", cannot remove - tried to kill container, but did not receive an exit event"));
   }
 }
 

@@ -44,8 +44,8 @@ class Explain {
   struct Shelf {
     std::map<std::string, std::shared_ptr<Story>> by_container;
     std::map<std::string, std::shared_ptr<Story>> by_trace;
-    std::deque<std::string> removed;       // container ids, oldest first
-    std::deque<std::string> trace_order;   // oldest first
+    std::deque<std::string> removed;      // container ids, oldest first
+    std::deque<std::string> trace_order;  // oldest first
   };
   static void append(Story& story, const std::vector<trace::Event>& events);
 

@@ -42,7 +42,8 @@ Settings settings_of(const api::HealthConfig& config) {
 std::vector<std::string> command_of(const Definition& definition) {
   const auto& test = definition.config.healthcheck->test;
   if (test.front() == "CMD") return {test.begin() + 1, test.end()};
-  std::vector<std::string> out = definition.config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : definition.config.shell;
+  std::vector<std::string> out =
+      definition.config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : definition.config.shell;
   out.push_back(test.size() > 1 ? test[1] : "");
   return out;
 }
@@ -118,7 +119,8 @@ void Health::loop(const std::shared_ptr<Probe>& probe) {
   auto token = probe->stop.get_token();
   while (!token.stop_requested()) {
     bool starting = monotonic_now() - probe->begun < probe->settings.start_period;
-    auto delay = starting ? std::min(probe->settings.start_interval, probe->settings.interval) : probe->settings.interval;
+    auto delay =
+        starting ? std::min(probe->settings.start_interval, probe->settings.interval) : probe->settings.interval;
     {
       std::unique_lock lock(probe->mutex);
       probe->changed.wait_for(lock, token, std::chrono::nanoseconds(delay), [] { return false; });
@@ -162,7 +164,8 @@ void Health::run_once(Probe& probe) {
     if (n <= 0) break;
     frames.push({buffer, static_cast<std::size_t>(n)});
     while (auto piece = frames.next()) {
-      if (entry.output.size() < kOutputKept) entry.output += piece->payload.substr(0, kOutputKept - entry.output.size());
+      if (entry.output.size() < kOutputKept)
+        entry.output += piece->payload.substr(0, kOutputKept - entry.output.size());
     }
   }
   if (timed_out) {

@@ -13,9 +13,9 @@ struct HostFacts {
   std::vector<int> cpu_list, memory_nodes;
   bool cgroup_unified = false;
   int last_capability = 40;
-  bool ping_group_range = true;             // the sysctl exists
-  bool mqueue = true;                       // /dev/mqueue is mounted here
-  std::vector<std::string> masked_extra;    // .../cpuN/thermal_throttle
+  bool ping_group_range = true;           // the sysctl exists
+  bool mqueue = true;                     // /dev/mqueue is mounted here
+  std::vector<std::string> masked_extra;  // .../cpuN/thermal_throttle
 };
 HostFacts read_host_facts();
 

@@ -91,7 +91,8 @@ std::vector<api::ImageSummary> Images::list(const ListOptions& options, const ap
     if (since && record.created <= *since) continue;
     if (filters.has("dangling") && filters.boolean("dangling", false) != record.references.empty()) continue;
     if (!filters.matches_labels(record.config.config.labels)) continue;
-    if (!filters.any("reference", [&](const std::string& pattern) { return reference_matches(record, pattern); })) continue;
+    if (!filters.any("reference", [&](const std::string& pattern) { return reference_matches(record, pattern); }))
+      continue;
     auto row = summary(record);
     row.containers = containers.contains(row.id) ? containers[row.id] : 0;
     if (options.shared_size) row.shared_size = 0;
@@ -152,7 +153,8 @@ void Images::pull(const PullRequest& request, const std::function<void(const api
     api::ProgressMessage out;
     out.status = message.status;
     out.id = message.id;
-    if (message.current != 0 || message.total != 0) out.progress_detail = api::ProgressDetail{message.current, message.total};
+    if (message.current != 0 || message.total != 0)
+      out.progress_detail = api::ProgressDetail{message.current, message.total};
     progress(out);
   };
   if (request.all_tags) {
@@ -185,10 +187,13 @@ api::ImagesPruneReport Images::prune(const api::Filters& filters) {
     if (!until) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'until=[", text, "]'"));
   }
   bool all = filters.has("dangling") && !filters.boolean("dangling", true);
-  auto pruned = rooms_.images->prune(all, [&](const image::ImageRecord& record) {
-    if (until && record.created >= *until) return true;
-    return !filters.matches_labels(record.config.config.labels);
-  }, uses_of(rooms_));
+  auto pruned = rooms_.images->prune(
+      all,
+      [&](const image::ImageRecord& record) {
+        if (until && record.created >= *until) return true;
+        return !filters.matches_labels(record.config.config.labels);
+      },
+      uses_of(rooms_));
   api::ImagesPruneReport report;
   report.images_deleted = items_view(rooms_, pruned.items);
   report.space_reclaimed = pruned.reclaimed;

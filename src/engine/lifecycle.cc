@@ -118,7 +118,8 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
       stop_locked(*container, {});
       return;
     }
-    throw Error(ErrorKind::Conflict, cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
+    throw Error(ErrorKind::Conflict,
+                cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
   }
   auto definition = container->definition();
   bool ends = number == 9 || number == 15 || number == stop_signal_of(*definition, "");
@@ -136,7 +137,8 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
   }
   emit_container(*rooms_.events, *definition, "kill", {{"signal", std::to_string(number)}});
   if (!try_signal(rooms_, *container, number)) {
-    throw Error(ErrorKind::Conflict, cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
+    throw Error(ErrorKind::Conflict,
+                cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
   }
 }
 
@@ -144,8 +146,10 @@ void Lifecycle::pause(std::string_view reference) {
   auto container = rooms_.roster->get(reference);
   std::lock_guard guard(container->operation);
   auto state = container->state();
-  if (state.status == Status::Paused) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is already paused"));
-  if (state.status == Status::Restarting) throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is restarting"));
+  if (state.status == Status::Paused)
+    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is already paused"));
+  if (state.status == Status::Restarting)
+    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is restarting"));
   if (!state.running()) not_running(*container);
   client_of(rooms_, *container).pause();
   rooms_.roster->change_state(*container, [](State& s) {
@@ -183,7 +187,8 @@ std::vector<std::string> Lifecycle::update(std::string_view reference, const api
   if (!request.restart_policy.name.empty()) {
     check_restart_policy(request.restart_policy, false);
     if (definition->host_config.auto_remove && request.restart_policy.name != "no") {
-      throw Error(ErrorKind::Conflict, "Restart policy cannot be updated because AutoRemove is enabled for the container");
+      throw Error(ErrorKind::Conflict,
+                  "Restart policy cannot be updated because AutoRemove is enabled for the container");
     }
   }
   api::Resources next = definition->host_config;
@@ -204,7 +209,9 @@ std::vector<std::string> Lifecycle::update(std::string_view reference, const api
   take(next.nano_cpus, request.nano_cpus);
   if (request.memory != 0) {
     if (request.memory_swap == 0 && next.memory_swap > 0 && request.memory > next.memory_swap) {
-      throw Error(ErrorKind::InvalidArgument, "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time");
+      throw Error(
+          ErrorKind::InvalidArgument,
+          "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time");
     }
     next.memory = request.memory;
   }
@@ -218,8 +225,8 @@ std::vector<std::string> Lifecycle::update(std::string_view reference, const api
   return {};
 }
 
-api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condition, const std::function<void()>& on_registered,
-                                std::stop_token stop) {
+api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condition,
+                                const std::function<void()>& on_registered, std::stop_token stop) {
   trace::Span span("engine.wait");
   auto container = rooms_.roster->get(reference);
   span.set("container", container->id());
@@ -230,9 +237,12 @@ api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condit
       [&](const Container::Epoch& epoch, const Snapshot& snapshot) {
         if (epoch.removed) return true;
         switch (condition) {
-          case WaitCondition::NotRunning: return !snapshot.state.active() && !snapshot.state.starting;
-          case WaitCondition::NextExit: return epoch.exits > before;
-          case WaitCondition::Removed: return false;
+          case WaitCondition::NotRunning:
+            return !snapshot.state.active() && !snapshot.state.starting;
+          case WaitCondition::NextExit:
+            return epoch.exits > before;
+          case WaitCondition::Removed:
+            return false;
         }
         return false;
       },

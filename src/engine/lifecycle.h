@@ -41,7 +41,7 @@ class Lifecycle {
   std::vector<std::string> update(std::string_view reference, const api::UpdateConfig& request);
   // `on_registered` is called when nothing that happens from now on can be missed: the server sends its headers then.
   api::WaitResult wait(std::string_view reference, WaitCondition condition, const std::function<void()>& on_registered,
-                  std::stop_token stop);
+                       std::stop_token stop);
 
   // Not for requests: the caller holds the operation mutex.
   void start_locked(Container& container);

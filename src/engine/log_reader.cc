@@ -18,9 +18,12 @@ std::string query_escape(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
   for (unsigned char c : text) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) out += static_cast<char>(c);
-    else if (c == ' ') out += '+';
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                 c == '.' || c == '~';
+    if (plain)
+      out += static_cast<char>(c);
+    else if (c == ' ')
+      out += '+';
     else {
       out += '%';
       out += kHex[c >> 4];
@@ -44,7 +47,8 @@ std::optional<LogEntry> parse_log_line(std::string_view line) {
     out.time = *time;
     if (const Json* attributes = json::find(value, "attrs"); attributes && attributes->is_object()) {
       for (const auto& member : attributes->get_object()) {
-        if (member.value().is_string()) out.attributes[std::string(member.key())] = std::string_view(member.value().get_string());
+        if (member.value().is_string())
+          out.attributes[std::string(member.key())] = std::string_view(member.value().get_string());
       }
     }
     return out;
@@ -81,7 +85,8 @@ std::vector<os::Fd> open_log_files(const std::string& path) {
     if (!file) break;
     struct stat info {};
     // Rotated while we opened: what was the newest a moment ago is .1 now.
-    if (i == 1 && ::fstat(file->get(), &info) == 0 && info.st_ino == before.st_ino && info.st_dev == before.st_dev) continue;
+    if (i == 1 && ::fstat(file->get(), &info) == 0 && info.st_ino == before.st_ino && info.st_dev == before.st_dev)
+      continue;
     newest_first.push_back(std::move(*file));
   }
   std::reverse(newest_first.begin(), newest_first.end());

@@ -16,7 +16,8 @@ std::string scratch(std::string_view content) {
 }
 
 TEST(LogReader, ParsesALineAndPassesOverATornOne) {
-  auto entry = parse_log_line(R"({"log":"hi\u003c\n","stream":"stderr","attrs":{"a":"b c"},"time":"2026-11-23T20:00:00.5Z"})");
+  auto entry =
+      parse_log_line(R"({"log":"hi\u003c\n","stream":"stderr","attrs":{"a":"b c"},"time":"2026-11-23T20:00:00.5Z"})");
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->text, "hi<\n");
   EXPECT_TRUE(entry->err);

@@ -53,8 +53,10 @@ class Follower {
 };
 
 bool same_file(int file, const std::string& path) {
-  struct stat ours {}, there {};
-  return ::fstat(file, &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+  struct stat ours {
+  }, there{};
+  return ::fstat(file, &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
+         ours.st_dev == there.st_dev;
 }
 
 // The tail over several files: seeks each to where it begins.
@@ -66,8 +68,8 @@ void seek_tail(std::vector<os::Fd>& files, std::int64_t lines) {
   }
 }
 
-void follow(const Container& container, const std::string& path, os::Fd file, Follower& follower, const LogOptions& options,
-            std::stop_token stop) {
+void follow(const Container& container, const std::string& path, os::Fd file, Follower& follower,
+            const LogOptions& options, std::stop_token stop) {
   os::Fd watch(os::check(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "inotify_init1"));
   auto add = [&] { ::inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF); };
   add();
@@ -96,7 +98,8 @@ void follow(const Container& container, const std::string& path, os::Fd file, Fo
 
 }  // namespace
 
-void Logs::read(std::string_view reference, const LogOptions& options, const BeginFramed& begin, std::stop_token stop) const {
+void Logs::read(std::string_view reference, const LogOptions& options, const BeginFramed& begin,
+                std::stop_token stop) const {
   auto container = rooms_.roster->get(reference);
   auto definition = container->definition();
   if (!options.out && !options.err) {

@@ -20,8 +20,8 @@ struct LogOptions {
   bool follow = false;
   bool timestamps = false;
   bool details = false;
-  UnixNanos since = 0;             // 0: from the start
-  UnixNanos until = 0;             // 0: no end
+  UnixNanos since = 0;               // 0: from the start
+  UnixNanos until = 0;               // 0: no end
   std::optional<std::int64_t> tail;  // unset: all
 };
 
@@ -29,7 +29,8 @@ class Logs {
  public:
   explicit Logs(Rooms& rooms) : rooms_(rooms) {}
 
-  void read(std::string_view reference, const LogOptions& options, const BeginFramed& begin, std::stop_token stop) const;
+  void read(std::string_view reference, const LogOptions& options, const BeginFramed& begin,
+            std::stop_token stop) const;
 
  private:
   Rooms& rooms_;

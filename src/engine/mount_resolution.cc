@@ -79,8 +79,11 @@ std::vector<volume::MountPoint> resolve_mounts(Rooms& rooms, const Definition& d
   auto points = volume::plan_mount_points(arguments, source_exists);
   for (auto& point : points) {
     if (point.type != volume::Type::Volume) continue;
-    volume::CreateVolume create{.name = point.name, .driver = point.driver, .labels = point.labels,
-                                .options = point.driver_options, .anonymous = point.name.empty()};
+    volume::CreateVolume create{.name = point.name,
+                                .driver = point.driver,
+                                .labels = point.labels,
+                                .options = point.driver_options,
+                                .anonymous = point.name.empty()};
     bool fresh = point.name.empty();
     auto record = rooms.volumes->create(create);
     point.name = record.name;

@@ -31,22 +31,30 @@ PortName parse_port(std::string_view text) {
   return out;
 }
 
-bool is_default(std::string_view name) { return name == "bridge" || name == "host" || name == "none" || name == "default"; }
+bool is_default(std::string_view name) {
+  return name == "bridge" || name == "host" || name == "none" || name == "default";
+}
 
 void check_endpoint(const std::string& name, const api::EndpointSettings& endpoint) {
   if (!is_default(name)) return;
-  if (endpoint.ipam_config && (!endpoint.ipam_config->ipv4_address.empty() || !endpoint.ipam_config->ipv6_address.empty())) {
-    throw Error(ErrorKind::InvalidArgument, "invalid config for network " + name + ": invalid endpoint settings: user specified IP address is supported on user defined networks only");
+  if (endpoint.ipam_config &&
+      (!endpoint.ipam_config->ipv4_address.empty() || !endpoint.ipam_config->ipv6_address.empty())) {
+    throw Error(
+        ErrorKind::InvalidArgument,
+        "invalid config for network " + name +
+            ": invalid endpoint settings: user specified IP address is supported on user defined networks only");
   }
   if (endpoint.aliases && !endpoint.aliases->empty()) {
-    throw Error(ErrorKind::InvalidArgument, "invalid config for network " + name + ": invalid endpoint settings: network-scoped alias is supported only for containers in user defined networks");
+    throw Error(ErrorKind::InvalidArgument, "invalid config for network " + name +
+                                                ": invalid endpoint settings: network-scoped alias is supported only "
+                                                "for containers in user defined networks");
   }
 }
 
 }  // namespace
 
 std::vector<std::pair<std::string, api::EndpointSettings>> plan_networks(const Definition& definition,
-                                                                       const api::NetworkingConfig& networking) {
+                                                                         const api::NetworkingConfig& networking) {
   std::vector<std::pair<std::string, api::EndpointSettings>> out;
   std::string mode = definition.host_config.network_mode;
   bool alone = mode == "host" || mode == "none" || mode.starts_with("container:");
@@ -61,7 +69,8 @@ std::vector<std::pair<std::string, api::EndpointSettings>> plan_networks(const D
     for (const auto& [name, endpoint] : networking.endpoints_config) {
       if (name == mode || (mode.starts_with("container:") && name == mode)) continue;
       if (name == "default" || name == "bridge") continue;
-      throw Error(ErrorKind::InvalidArgument, cat("conflicting options: cannot attach both user-defined and non-user-defined network-modes"));
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("conflicting options: cannot attach both user-defined and non-user-defined network-modes"));
     }
   } else {
     std::vector<std::pair<std::string, api::EndpointSettings>> more;
@@ -103,7 +112,9 @@ std::vector<network::PortMapping> port_mappings(const Definition& definition) {
     for (const auto& [name, nothing] : definition.config.exposed_ports) {
       auto port = parse_port(name);
       for (int number = port.port; number <= port.end; ++number) {
-        auto same = [&](const network::PortMapping& m) { return m.container_port == number && m.protocol == port.protocol; };
+        auto same = [&](const network::PortMapping& m) {
+          return m.container_port == number && m.protocol == port.protocol;
+        };
         if (std::any_of(out.begin(), out.end(), same)) continue;
         network::PortMapping mapping;
         mapping.container_port = static_cast<std::uint16_t>(number);

@@ -23,7 +23,8 @@ api::NetworkResource view(const network::NetworkRecord& record) {
   out.enable_ipv6 = record.enable_ipv6;
   out.ipam.driver = record.ipam_driver;
   if (!record.ipam_options.empty()) out.ipam.options = record.ipam_options;
-  for (const auto& pool : record.ipam) out.ipam.config.push_back({pool.subnet, pool.ip_range, pool.gateway, pool.aux_addresses});
+  for (const auto& pool : record.ipam)
+    out.ipam.config.push_back({pool.subnet, pool.ip_range, pool.gateway, pool.aux_addresses});
   out.internal = record.internal;
   out.attachable = record.attachable;
   out.ingress = record.ingress;
@@ -43,7 +44,8 @@ std::string with_prefix(const std::string& address, int prefix) {
 std::vector<api::NetworkResource> Networks::list(const api::Filters& filters) const {
   filters.check({"dangling", "driver", "id", "label", "label!", "name", "scope", "type"});
   for (const auto& type : filters.get("type")) {
-    if (type != "builtin" && type != "custom") throw Error(ErrorKind::InvalidArgument, cat("invalid filter: 'type'='", type, "'"));
+    if (type != "builtin" && type != "custom")
+      throw Error(ErrorKind::InvalidArgument, cat("invalid filter: 'type'='", type, "'"));
   }
   std::vector<api::NetworkResource> out;
   for (const auto& record : rooms_.networks->list()) {
@@ -87,7 +89,8 @@ api::NetworkCreateResponse Networks::create(const api::NetworkCreateRequest& req
   if (request.ipam) {
     if (!request.ipam->driver.empty()) spec.ipam_driver = request.ipam->driver;
     if (request.ipam->options) spec.ipam_options = *request.ipam->options;
-    for (const auto& pool : request.ipam->config) spec.ipam.push_back({pool.subnet, pool.ip_range, pool.gateway, pool.auxiliary_addresses});
+    for (const auto& pool : request.ipam->config)
+      spec.ipam.push_back({pool.subnet, pool.ip_range, pool.gateway, pool.auxiliary_addresses});
   }
   spec.options = request.options;
   spec.labels = request.labels;
@@ -109,16 +112,21 @@ void Networks::connect(std::string_view name, const api::NetworkConnect& request
   auto settings = request.endpoint_config.value_or(api::EndpointSettings{});
   const auto& mode = definition->host_config.network_mode;
   if (mode.starts_with("container:")) {
-    throw Error(ErrorKind::InvalidArgument, "container sharing network namespace with another container or host cannot be connected to any other network");
+    throw Error(
+        ErrorKind::InvalidArgument,
+        "container sharing network namespace with another container or host cannot be connected to any other network");
   }
-  if (mode == "host") throw Error(ErrorKind::InvalidArgument, "container cannot be connected to host network or disconnected from it");
+  if (mode == "host")
+    throw Error(ErrorKind::InvalidArgument, "container cannot be connected to host network or disconnected from it");
   auto same = [&](const auto& entry) { return entry.first == record.name || entry.first == record.id; };
   if (std::any_of(definition->networks.begin(), definition->networks.end(), same)) {
-    throw Error(ErrorKind::Forbidden, cat("endpoint with name ", definition->name, " already exists in network ", record.name));
+    throw Error(ErrorKind::Forbidden,
+                cat("endpoint with name ", definition->name, " already exists in network ", record.name));
   }
   if (container->state().running()) {
     rooms_.networks->connect(container->id(), endpoint_request(record.name, settings, *definition, false));
-    rooms_.events->emit("network", "connect", record.id, {{"container", container->id()}, {"name", record.name}, {"type", record.driver}});
+    rooms_.events->emit("network", "connect", record.id,
+                        {{"container", container->id()}, {"name", record.name}, {"type", record.driver}});
   }
   rooms_.roster->change_definition(*container, [&](Definition& d) {
     if (d.networks.size() == 1 && d.networks.front().first == "none") {
@@ -145,7 +153,8 @@ void Networks::disconnect(std::string_view name, const api::NetworkDisconnect& r
   }
   if (container->state().running()) {
     rooms_.networks->disconnect(container->id(), record.id, request.force);
-    rooms_.events->emit("network", "disconnect", record.id, {{"container", container->id()}, {"name", record.name}, {"type", record.driver}});
+    rooms_.events->emit("network", "disconnect", record.id,
+                        {{"container", container->id()}, {"name", record.name}, {"type", record.driver}});
   }
   rooms_.roster->change_definition(*container, [&](Definition& d) { std::erase_if(d.networks, same); });
 }

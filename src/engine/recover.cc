@@ -26,7 +26,9 @@ namespace proa::engine {
 namespace {
 
 ExitReport report_of(const shim::ExitRecord& record) {
-  return {.exit_code = record.exit_code, .signal = record.signal, .oom_killed = record.oom_killed,
+  return {.exit_code = record.exit_code,
+          .signal = record.signal,
+          .oom_killed = record.oom_killed,
           .finished_at = record.finished_at > 0 ? record.finished_at : now()};
 }
 
@@ -79,7 +81,8 @@ void remove_unowned_directories(Rooms& rooms) {
     if (rooms.roster->by_id(name)) continue;
     rooms.snapshots->remove(name);
     auto directory = os::path_join(rooms.containers_dir, name);
-    if (os::exists(directory)) os::rename_path(directory, os::path_join(rooms.trash_dir, cat("container-", name, "-", std::to_string(now()))));
+    if (os::exists(directory))
+      os::rename_path(directory, os::path_join(rooms.trash_dir, cat("container-", name, "-", std::to_string(now()))));
   }
 }
 
@@ -88,7 +91,9 @@ void start_again(Rooms& rooms) {
     auto snapshot = container->snapshot();
     const auto& state = snapshot->state;
     if (state.running() || state.started_at == kZeroTime) continue;
-    EndOfRun end{.exit_code = state.exit_code, .restarts = state.restart_count, .stopped_by_user = state.stopped_by_user,
+    EndOfRun end{.exit_code = state.exit_code,
+                 .restarts = state.restart_count,
+                 .stopped_by_user = state.stopped_by_user,
                  .daemon_restarted = true};
     if (!restart_delay(snapshot->definition->host_config.restart_policy, end)) {
       if (state.status == Status::Restarting) {

@@ -35,8 +35,10 @@ TEST(Checks, SaysWhatDockerSays) {
   EXPECT_EQ(with([](auto& r) { r.host_config.memory = 1; }), "Minimum memory limit allowed is 6MB");
   EXPECT_EQ(with([](auto& r) { r.host_config.nano_cpus = 3'000'000'000; }),
             "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available");
-  EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "0-5"; }), "Requested CPUs are not available - requested 0-5, available: 0,1");
-  EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "1-10000000000"; }), "Invalid value 1-10000000000 for cpuset cpus");
+  EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "0-5"; }),
+            "Requested CPUs are not available - requested 0-5, available: 0,1");
+  EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "1-10000000000"; }),
+            "Invalid value 1-10000000000 for cpuset cpus");
   EXPECT_EQ(with([](auto& r) { r.host_config.memory = 64 << 20, r.host_config.memory_swap = 32 << 20; }),
             "Minimum memoryswap limit should be larger than memory limit, see usage");
   EXPECT_EQ(with([](auto& r) { r.host_config.auto_remove = true, r.host_config.restart_policy.name = "always"; }),
@@ -44,9 +46,11 @@ TEST(Checks, SaysWhatDockerSays) {
   EXPECT_EQ(with([](auto& r) { r.host_config.network_mode = "container:x", r.host_config.publish_all_ports = true; }),
             "conflicting options: port publishing and the container type network mode");
   EXPECT_EQ(with([](auto& r) { r.host_config.runtime = "x"; }), "unknown or invalid runtime name: x");
-  EXPECT_EQ(with([](auto& r) { r.host_config.oom_score_adj = 1001; }), "Invalid value 1001, range for oom score adj is [-1000, 1000]");
+  EXPECT_EQ(with([](auto& r) { r.host_config.oom_score_adj = 1001; }),
+            "Invalid value 1001, range for oom score adj is [-1000, 1000]");
   EXPECT_EQ(with([](auto& r) { r.host_config.security_opt = {"nonsense"}; }), "invalid --security-opt 1: \"nonsense\"");
-  EXPECT_EQ(with([](auto& r) { r.host_config.cap_add = {"nonsense"}; }), "invalid CapAdd: unknown capability: \"CAP_NONSENSE\"");
+  EXPECT_EQ(with([](auto& r) { r.host_config.cap_add = {"nonsense"}; }),
+            "invalid CapAdd: unknown capability: \"CAP_NONSENSE\"");
 }
 
 TEST(ImageDefaults, AnEntrypointDropsTheImagesCommand) {
@@ -71,7 +75,8 @@ TEST(ImageDefaults, AnEntrypointDropsTheImagesCommand) {
 
 TEST(Names, FollowDockersRule) {
   EXPECT_EQ(checked_container_name("/web.1"), "web.1");
-  EXPECT_EQ(refusal([] { checked_container_name("-x"); }), "Invalid container name (-x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+  EXPECT_EQ(refusal([] { checked_container_name("-x"); }),
+            "Invalid container name (-x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
   EXPECT_NE(refusal([] { checked_container_name("a"); }), "accepted");
   EXPECT_NE(made_up_name(12345, 0).find('_'), std::string::npos);
 }
@@ -94,8 +99,10 @@ TEST(StartErrors, TheirWordsChooseTheExitCode) {
   auto missing = start_error(Error(ErrorKind::NotFound, "exec: \"x\": executable file not found in $PATH"));
   EXPECT_EQ(missing.exit_code, 127);
   EXPECT_EQ(missing.error.kind(), ErrorKind::InvalidArgument);
-  EXPECT_TRUE(missing.error.message().starts_with("failed to create task for container: failed to create shim task: OCI runtime create failed: "));
-  EXPECT_TRUE(missing.error.message().ends_with("unable to start container process: exec: \"x\": executable file not found in $PATH: unknown"));
+  EXPECT_TRUE(missing.error.message().starts_with(
+      "failed to create task for container: failed to create shim task: OCI runtime create failed: "));
+  EXPECT_TRUE(missing.error.message().ends_with(
+      "unable to start container process: exec: \"x\": executable file not found in $PATH: unknown"));
   auto directory = start_error(Error(ErrorKind::Internal, "exec: \"/etc\": is a directory"));
   EXPECT_EQ(directory.exit_code, 126);
   EXPECT_NE(directory.error.message().find("is a directory: permission denied"), std::string::npos);

@@ -24,7 +24,8 @@ void Roster::load() {
       index->names[definition.name] = definition.id;
       index->by_id[id] = std::make_shared<Container>(std::move(definition), std::move(state));
     } catch (const Error& error) {
-      log::error("a container's record cannot be read; it is left out", {{"container", id}, {"error", error.message()}});
+      log::error("a container's record cannot be read; it is left out",
+                 {{"container", id}, {"error", error.message()}});
     }
   }
   for (const auto& [key, value] : database_.list(kIntents, kIntentPrefix)) database_.erase(kIntents, key);
@@ -125,9 +126,8 @@ void Roster::rename(Container& container, const std::string& new_name) {
 }
 
 void Roster::change_definition(Container& container, const std::function<void(Definition&)>& f) {
-  container.change(f, nullptr, [&](const Snapshot& next) {
-    database_.put(kTable, container.id(), to_json(*next.definition));
-  });
+  container.change(f, nullptr,
+                   [&](const Snapshot& next) { database_.put(kTable, container.id(), to_json(*next.definition)); });
 }
 
 void Roster::change_state(Container& container, const std::function<void(State&)>& f) {

@@ -24,7 +24,7 @@ class Roster {
   // Rows of the database; those whose create did not finish are erased. Called once.
   void load();
 
-  ContainerPtr get(std::string_view reference) const;  // throws NotFound "No such container: x"
+  ContainerPtr get(std::string_view reference) const;   // throws NotFound "No such container: x"
   ContainerPtr find(std::string_view reference) const;  // nullptr; throws only for an ambiguous prefix
   ContainerPtr by_id(const std::string& id) const;      // nullptr
   std::vector<ContainerPtr> all() const;                // newest first

@@ -54,10 +54,11 @@ struct ForCapability {
 };
 constexpr std::array kForCapability = {
     ForCapability{"CAP_DAC_READ_SEARCH", "open_by_handle_at"},
-    ForCapability{"CAP_SYS_ADMIN",
-                  "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
-                  "lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl "
-                  "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare"},
+    ForCapability{
+        "CAP_SYS_ADMIN",
+        "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
+        "lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl "
+        "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare"},
     ForCapability{"CAP_SYS_BOOT", "reboot"},
     ForCapability{"CAP_SYS_CHROOT", "chroot"},
     ForCapability{"CAP_SYS_MODULE", "delete_module init_module finit_module"},
@@ -79,8 +80,7 @@ struct ForArchitecture {
 constexpr std::array kForArchitecture = {
     ForArchitecture{"amd64", "arch_prctl modify_ldt"},
     ForArchitecture{"386", "modify_ldt"},
-    ForArchitecture{"arm arm64",
-                    "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls"},
+    ForArchitecture{"arm arm64", "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls"},
     ForArchitecture{"ppc64le", "sync_file_range2 swapcontext"},
     ForArchitecture{"s390x", "s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr"},
     ForArchitecture{"riscv64", "riscv_flush_icache riscv_hwprobe"},
@@ -131,7 +131,8 @@ void add_conditional(oci::Seccomp& out, const std::set<std::string>& capabilitie
   }
   for (const auto& entry : kForArchitecture) {
     auto list = words(entry.architectures);
-    if (std::find(list.begin(), list.end(), architecture) != list.end()) out.syscalls.push_back(allow(words(entry.names)));
+    if (std::find(list.begin(), list.end(), architecture) != list.end())
+      out.syscalls.push_back(allow(words(entry.names)));
   }
   for (const auto& entry : kForCapability) {
     if (capabilities.contains(std::string(entry.capability))) out.syscalls.push_back(allow(words(entry.names)));
@@ -232,7 +233,8 @@ oci::Seccomp default_seccomp(const std::set<std::string>& capabilities, const st
 
 oci::Seccomp seccomp_from_json(const Json& profile, const std::set<std::string>& capabilities,
                                const std::string& architecture) {
-  if (!profile.is_object()) throw Error(ErrorKind::InvalidArgument, "Decoding seccomp profile failed: it is no JSON object");
+  if (!profile.is_object())
+    throw Error(ErrorKind::InvalidArgument, "Decoding seccomp profile failed: it is no JSON object");
   oci::Seccomp out;
   out.default_action = json::string_at(profile, "defaultAction");
   if (out.default_action.empty()) {

@@ -30,8 +30,10 @@ SecurityOptions parse_security_options(const std::vector<std::string>& options) 
     auto [key, value] = cut(option, separator);
     if (!value) throw Error(ErrorKind::InvalidArgument, cat("invalid --security-opt 1: ", quoted(option)));
     if (key == "label") {
-      if (*value == "disable") out.label_disabled = true;
-      else out.selinux_label = *value;
+      if (*value == "disable")
+        out.label_disabled = true;
+      else
+        out.selinux_label = *value;
     } else if (key == "apparmor") {
       out.apparmor = *value;
     } else if (key == "seccomp") {

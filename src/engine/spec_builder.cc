@@ -13,11 +13,20 @@ namespace {
 
 constexpr std::string_view kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-constexpr std::array<std::string_view, 12> kMasked = {
-    "/proc/acpi",          "/proc/asound",       "/proc/interrupts", "/proc/kcore",       "/proc/keys",
-    "/proc/latency_stats", "/proc/sched_debug",  "/proc/scsi",       "/proc/timer_list",  "/proc/timer_stats",
-    "/sys/devices/virtual/powercap", "/sys/firmware"};
-constexpr std::array<std::string_view, 5> kReadonly = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+constexpr std::array<std::string_view, 12> kMasked = {"/proc/acpi",
+                                                      "/proc/asound",
+                                                      "/proc/interrupts",
+                                                      "/proc/kcore",
+                                                      "/proc/keys",
+                                                      "/proc/latency_stats",
+                                                      "/proc/sched_debug",
+                                                      "/proc/scsi",
+                                                      "/proc/timer_list",
+                                                      "/proc/timer_stats",
+                                                      "/sys/devices/virtual/powercap",
+                                                      "/sys/firmware"};
+constexpr std::array<std::string_view, 5> kReadonly = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                                       "/proc/sysrq-trigger"};
 
 oci::DeviceRule rule(bool allow, std::string type, std::int64_t major, std::int64_t minor, std::string access) {
   oci::DeviceRule out;
@@ -48,7 +57,8 @@ void build_process(const SpecInput& input, const SecurityOptions& security, oci:
   auto& process = spec.process;
   process.terminal = definition.config.tty;
   if (process.terminal && host_config.console_size.size() == 2 && host_config.console_size[0] > 0) {
-    process.console_size = oci::ConsoleSize{.height = host_config.console_size[0], .width = host_config.console_size[1]};
+    process.console_size =
+        oci::ConsoleSize{.height = host_config.console_size[0], .width = host_config.console_size[1]};
   }
   process.user.uid = input.user.uid;
   process.user.gid = input.user.gid;
@@ -70,7 +80,8 @@ void build_process(const SpecInput& input, const SecurityOptions& security, oci:
   auto limit = [&](const api::Ulimit& ulimit) {
     std::string type = "RLIMIT_" + to_upper(ulimit.name);
     auto bytes = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };  // -1 is RLIM_INFINITY
-    auto it = std::find_if(process.rlimits.begin(), process.rlimits.end(), [&](const auto& r) { return r.type == type; });
+    auto it =
+        std::find_if(process.rlimits.begin(), process.rlimits.end(), [&](const auto& r) { return r.type == type; });
     if (it == process.rlimits.end()) it = process.rlimits.insert(it, oci::Rlimit{.type = type});
     it->hard = bytes(ulimit.hard);
     it->soft = bytes(ulimit.soft);
@@ -111,10 +122,13 @@ void build_confinement(const SpecInput& input, const SecurityOptions& security, 
       linux_part.masked_paths = *host_config.masked_paths;
     } else {
       linux_part.masked_paths.assign(kMasked.begin(), kMasked.end());
-      linux_part.masked_paths.insert(linux_part.masked_paths.end(), input.host->masked_extra.begin(), input.host->masked_extra.end());
+      linux_part.masked_paths.insert(linux_part.masked_paths.end(), input.host->masked_extra.begin(),
+                                     input.host->masked_extra.end());
     }
-    if (host_config.readonly_paths) linux_part.readonly_paths = *host_config.readonly_paths;
-    else linux_part.readonly_paths.assign(kReadonly.begin(), kReadonly.end());
+    if (host_config.readonly_paths)
+      linux_part.readonly_paths = *host_config.readonly_paths;
+    else
+      linux_part.readonly_paths.assign(kReadonly.begin(), kReadonly.end());
   }
   if (host_config.privileged || security.seccomp == "unconfined") return;
   const auto& bounding = spec.process.capabilities->bounding;
@@ -135,8 +149,10 @@ std::vector<std::string> merge_environment(std::vector<std::string> base, const 
       continue;
     }
     auto it = std::find_if(base.begin(), base.end(), same);
-    if (it != base.end()) *it = entry;
-    else base.push_back(entry);
+    if (it != base.end())
+      *it = entry;
+    else
+      base.push_back(entry);
   }
   return base;
 }
@@ -178,8 +194,10 @@ oci::Spec build_spec(const SpecInput& input) {
   auto resources = build_resources(host_config);
   resources.block_io = input.block_io;
   if (host_config.blkio_weight > 0) resources.block_io->weight = host_config.blkio_weight;
-  if (host_config.privileged) resources.devices = {rule(true, "a", -1, -1, "rwm")};
-  else resources.devices = default_device_rules();
+  if (host_config.privileged)
+    resources.devices = {rule(true, "a", -1, -1, "rwm")};
+  else
+    resources.devices = default_device_rules();
   resources.devices.insert(resources.devices.end(), input.device_rules.begin(), input.device_rules.end());
   spec.linux.resources = std::move(resources);
   build_sysctls(input, spec);

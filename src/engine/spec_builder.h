@@ -19,20 +19,20 @@ struct SpecInput {
   // definition.mounts with host paths filled in: source of binds and volumes.
   std::vector<volume::MountPoint> mounts;
   std::string hosts_path, hostname_path, resolv_conf_path;  // "": not mounted
-  std::string hostname;                 // "" where the host's or another container's is used
-  std::string network_namespace;        // path; "": a new, empty one; "host"
-  std::string pid_namespace, ipc_namespace;  // path to join; "": a new one; "host"
-  std::string shm_source;               // bound at /dev/shm; "": a tmpfs of its own
-  std::vector<oci::Device> devices;     // of --device, or all of the host's if privileged
+  std::string hostname;                                     // "" where the host's or another container's is used
+  std::string network_namespace;                            // path; "": a new, empty one; "host"
+  std::string pid_namespace, ipc_namespace;                 // path to join; "": a new one; "host"
+  std::string shm_source;                                   // bound at /dev/shm; "": a tmpfs of its own
+  std::vector<oci::Device> devices;                         // of --device, or all of the host's if privileged
   std::vector<oci::DeviceRule> device_rules;
-  oci::BlockIoLimits block_io;          // with device numbers
-  std::string init_path;                // "": no init
-  std::string cgroup_parent;            // "" is "/proa"
+  oci::BlockIoLimits block_io;  // with device numbers
+  std::string init_path;        // "": no init
+  std::string cgroup_parent;    // "" is "/proa"
   bool default_no_new_privileges = false;
   std::vector<api::Ulimit> default_ulimits;
   std::int64_t default_shm_size = 64 << 20;
-  std::string default_cgroupns_mode;    // "", host, private
-  bool foreign_runtime = false;         // no options of our own in it
+  std::string default_cgroupns_mode;  // "", host, private
+  bool foreign_runtime = false;       // no options of our own in it
 };
 
 oci::Spec build_spec(const SpecInput& input);

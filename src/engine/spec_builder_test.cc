@@ -29,15 +29,18 @@ const oci::Mount* mount_at(const oci::Spec& spec, std::string_view path) {
   }
   return nullptr;
 }
-bool has(const std::vector<std::string>& list, std::string_view what) { return std::find(list.begin(), list.end(), what) != list.end(); }
+bool has(const std::vector<std::string>& list, std::string_view what) {
+  return std::find(list.begin(), list.end(), what) != list.end();
+}
 
 TEST(SpecBuilder, DefaultsAreDockers) {
   Fixture f;
   auto spec = build_spec(f.input);
   EXPECT_EQ(spec.process.args, (std::vector<std::string>{"sh", "-c", "true"}));
   EXPECT_EQ(spec.process.cwd, "/");
-  EXPECT_EQ(spec.process.env, (std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                                         "HOSTNAME=box", "HOME=/root"}));
+  EXPECT_EQ(spec.process.env,
+            (std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                      "HOSTNAME=box", "HOME=/root"}));
   ASSERT_TRUE(spec.process.capabilities);
   EXPECT_EQ(spec.process.capabilities->bounding.size(), 14u);
   EXPECT_EQ(spec.process.capabilities->effective, spec.process.capabilities->bounding);
@@ -100,7 +103,9 @@ TEST(SpecBuilder, TheUsersMountsTakeThePlaceOfTheDefaults) {
   bind.read_write = false;
   f.input.mounts = {bind};
   auto spec = build_spec(f.input);
-  EXPECT_EQ(std::count_if(spec.mounts.begin(), spec.mounts.end(), [](const auto& m) { return m.destination == "/dev/shm"; }), 1);
+  EXPECT_EQ(
+      std::count_if(spec.mounts.begin(), spec.mounts.end(), [](const auto& m) { return m.destination == "/dev/shm"; }),
+      1);
   EXPECT_EQ(mount_at(spec, "/dev/shm")->type, "bind");
   EXPECT_TRUE(has(mount_at(spec, "/dev/shm")->options, "rro"));
 }
@@ -118,9 +123,10 @@ TEST(SpecBuilder, CgroupParentIsRespected) {
 TEST(SpecBuilder, SeccompHangsOnCapabilities) {
   Fixture f;
   auto allows = [](const oci::Spec& spec, std::string_view name) {
-    return std::any_of(spec.linux.seccomp->syscalls.begin(), spec.linux.seccomp->syscalls.end(), [&](const oci::SeccompRule& rule) {
-      return rule.action == "SCMP_ACT_ALLOW" && rule.args.empty() && has(rule.names, name);
-    });
+    return std::any_of(spec.linux.seccomp->syscalls.begin(), spec.linux.seccomp->syscalls.end(),
+                       [&](const oci::SeccompRule& rule) {
+                         return rule.action == "SCMP_ACT_ALLOW" && rule.args.empty() && has(rule.names, name);
+                       });
   };
   auto plain = build_spec(f.input);
   EXPECT_FALSE(allows(plain, "mount"));

@@ -37,7 +37,8 @@ std::vector<oci::Mount> default_mounts(const SpecInput& input, bool writable_sys
   if (input.ipc_namespace != "host") {
     out.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
     if (input.shm_source.empty()) {
-      out.push_back(mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", cat("size=", std::to_string(size))}));
+      out.push_back(mount("/dev/shm", "tmpfs", "shm",
+                          {"nosuid", "noexec", "nodev", "mode=1777", cat("size=", std::to_string(size))}));
     } else {
       out.push_back(mount("/dev/shm", "bind", input.shm_source, {"rbind", "rprivate"}));
     }
@@ -60,17 +61,22 @@ oci::Mount tmpfs_mount(const volume::MountPoint& point) {
     if (point.tmpfs_size > 0) options.push_back(cat("size=", std::to_string(point.tmpfs_size)));
     if (point.tmpfs_mode != 0) {
       std::string octal;
-      for (auto mode = point.tmpfs_mode; mode > 0; mode /= 8) octal.insert(octal.begin(), static_cast<char>('0' + mode % 8));
+      for (auto mode = point.tmpfs_mode; mode > 0; mode /= 8)
+        octal.insert(octal.begin(), static_cast<char>('0' + mode % 8));
       options.push_back("mode=" + octal);
     }
     if (!point.read_write) options.push_back("ro");
   } else {
     for (const auto& option : split(point.tmpfs_options, ',')) {
       if (option.empty()) continue;
-      if (option == "exec" || option == "suid" || option == "dev") put(option, "no" + option);
-      else if (option == "rw") put(option, "ro");
-      else if (option == "ro") put(option, "rw");
-      else put(option, "");
+      if (option == "exec" || option == "suid" || option == "dev")
+        put(option, "no" + option);
+      else if (option == "rw")
+        put(option, "ro");
+      else if (option == "ro")
+        put(option, "rw");
+      else
+        put(option, "");
     }
   }
   return mount(point.destination, "tmpfs", "tmpfs", std::move(options));
@@ -95,7 +101,8 @@ std::vector<oci::Mount> build_mounts(const SpecInput& input) {
   std::erase_if(out, [&](const oci::Mount& m) {
     // what the user mounts over /dev or /proc takes the place of all below it
     return std::any_of(own.begin(), own.end(), [&](const std::string& path) {
-      return m.destination == path || (path != "/" && m.destination.starts_with(path + "/") && (path == "/dev" || path == "/proc"));
+      return m.destination == path ||
+             (path != "/" && m.destination.starts_with(path + "/") && (path == "/dev" || path == "/proc"));
     });
   });
   for (const auto& point : input.mounts) {
@@ -152,7 +159,8 @@ oci::Resources build_resources(const api::Resources& given) {
   set(cpu.mems, given.cpuset_mems, !given.cpuset_mems.empty());
   if (any) out.cpu = cpu;
 
-  if (given.pids_limit && *given.pids_limit != 0) out.pids = oci::PidsLimits{.limit = std::max<std::int64_t>(*given.pids_limit, -1)};
+  if (given.pids_limit && *given.pids_limit != 0)
+    out.pids = oci::PidsLimits{.limit = std::max<std::int64_t>(*given.pids_limit, -1)};
   return out;
 }
 

@@ -48,7 +48,8 @@ std::vector<volume::MountPoint> prepare_mounts(Rooms& rooms, const Definition& d
     if (point.type == volume::Type::Bind) {
       if (!os::exists(point.source)) {
         if (!point.create_source) {
-          throw Error(ErrorKind::InvalidArgument, cat("invalid mount config for type \"bind\": bind source path does not exist: ", point.source));
+          throw Error(ErrorKind::InvalidArgument,
+                      cat("invalid mount config for type \"bind\": bind source path does not exist: ", point.source));
         }
         os::make_dirs(point.source, 0755);
       }
@@ -82,7 +83,8 @@ NetworkPart connect_network(Rooms& rooms, const Definition& definition, Rollback
   if (mode.starts_with("container:")) {
     part.shared_with = rooms.roster->get(std::string_view(mode).substr(10));
     auto state = part.shared_with->state();
-    if (!state.running()) throw Error(ErrorKind::Conflict, cat("cannot join network of a non running container: ", part.shared_with->id()));
+    if (!state.running())
+      throw Error(ErrorKind::Conflict, cat("cannot join network of a non running container: ", part.shared_with->id()));
     part.path = cat("/proc/", std::to_string(state.pid), "/ns/net");
     return part;
   }
@@ -104,7 +106,8 @@ NetworkPart connect_network(Rooms& rooms, const Definition& definition, Rollback
     }
     request.ports = port_mappings(definition);
   }
-  part.sandbox = in_context("failed to set up container networking", [&] { return rooms.networks->connect_new(request); });
+  part.sandbox =
+      in_context("failed to set up container networking", [&] { return rooms.networks->connect_new(request); });
   rollback.add([&rooms, id = definition.id] { rooms.networks->release(id); });
   if (part.sandbox.embedded_dns) part.resolver = network::Resolver::Embedded;
   return part;
@@ -124,7 +127,8 @@ EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const
   hosts.hostname = definition.config.hostname;
   hosts.domainname = definition.config.domainname;
   hosts.extra_hosts = host.extra_hosts;
-  hosts.host_gateway = rooms.config->host_gateway_ip.empty() ? rooms.networks->host_gateway() : rooms.config->host_gateway_ip;
+  hosts.host_gateway =
+      rooms.config->host_gateway_ip.empty() ? rooms.networks->host_gateway() : rooms.config->host_gateway_ip;
   for (const auto& endpoint : part.sandbox.endpoints) {
     if (!endpoint.ipv4.empty()) hosts.addresses.push_back(endpoint.ipv4);
     if (!endpoint.ipv6.empty()) hosts.addresses.push_back(endpoint.ipv6);
@@ -135,8 +139,11 @@ EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const
   resolv.dns = host.dns.empty() ? rooms.config->dns : host.dns;
   resolv.search = host.dns_search.empty() ? rooms.config->dns_search : host.dns_search;
   resolv.options = host.dns_options.empty() ? rooms.config->dns_options : host.dns_options;
-  os::write_file(files.hosts, part.path == "host" ? network::render_host_mode_hosts(os::try_read_file("/etc/hosts").value_or(""), hosts)
-                                                  : network::render_hosts(hosts), 0644);
+  os::write_file(files.hosts,
+                 part.path == "host"
+                     ? network::render_host_mode_hosts(os::try_read_file("/etc/hosts").value_or(""), hosts)
+                     : network::render_hosts(hosts),
+                 0644);
   os::write_file(files.hostname, network::render_hostname(definition.config.hostname), 0644);
   os::write_file(files.resolv_conf, network::render_resolv_conf(resolv), 0644);
   return files;
@@ -148,10 +155,14 @@ std::string join_path(const Rooms& rooms, const std::string& mode, std::string_v
   auto other = rooms.roster->get(std::string_view(mode).substr(10));
   auto state = other->state();
   if (!state.running()) {
-    throw Error(ErrorKind::Conflict, cat("cannot join ", kind == "pid" ? "PID" : "IPC", " namespace of a non running container: container ", other->id(), " is not running"));
+    throw Error(ErrorKind::Conflict,
+                cat("cannot join ", kind == "pid" ? "PID" : "IPC", " namespace of a non running container: container ",
+                    other->id(), " is not running"));
   }
   if (kind == "ipc" && other->definition()->host_config.ipc_mode == "private") {
-    throw Error(ErrorKind::InvalidArgument, cat("can't join IPC of container ", other->id(), ": non-shareable IPC (hint: use IpcMode:shareable for the donor container)"));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("can't join IPC of container ", other->id(),
+                    ": non-shareable IPC (hint: use IpcMode:shareable for the donor container)"));
   }
   return cat("/proc/", std::to_string(state.pid), "/ns/", kind);
 }
@@ -173,7 +184,8 @@ void fill_log_options(const Rooms& rooms, const Definition& definition, shim::Lo
     if (key == "max-file") log.max_file = parse_int<int>(value).value_or(log.max_file);
     if (key == "labels") {
       for (const auto& label : split(value, ',')) {
-        if (auto it = definition.config.labels.find(label); it != definition.config.labels.end()) log.attributes[label] = it->second;
+        if (auto it = definition.config.labels.find(label); it != definition.config.labels.end())
+          log.attributes[label] = it->second;
       }
     }
     if (key == "env") {
@@ -218,14 +230,17 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
     auto donor = rooms.roster->get(std::string_view(host.ipc_mode).substr(10));
     input.shm_source = cat("/proc/", std::to_string(donor->state().pid), "/root/dev/shm");
   }
-  if (host.privileged) input.devices = host_devices();
-  else add_devices(host.devices, input.devices, input.device_rules);
+  if (host.privileged)
+    input.devices = host_devices();
+  else
+    add_devices(host.devices, input.devices, input.device_rules);
   add_device_rules(host.device_cgroup_rules, input.device_rules);
   add_block_limits(host, input.block_io);
   if (host.init.value_or(rooms.config->init)) input.init_path = init_program(*rooms.config);
   input.cgroup_parent = host.cgroup_parent.empty() ? rooms.config->cgroup_parent : host.cgroup_parent;
   input.default_no_new_privileges = rooms.config->no_new_privileges;
-  for (const auto& [name, limit] : rooms.config->default_ulimits) input.default_ulimits.push_back({name, limit.soft, limit.hard});
+  for (const auto& [name, limit] : rooms.config->default_ulimits)
+    input.default_ulimits.push_back({name, limit.soft, limit.hard});
   input.default_shm_size = rooms.config->default_shm_size;
   input.default_cgroupns_mode = rooms.config->default_cgroupns_mode;
   shim::CreateRequest request;
@@ -256,7 +271,8 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
   os::Fd root_mount;
   {
     trace::Span span("engine.rootfs");
-    root_mount = rooms.snapshots->mount(definition.id, definition.host_config.auto_remove ? image::Volatile::Yes : image::Volatile::No);
+    root_mount = rooms.snapshots->mount(
+        definition.id, definition.host_config.auto_remove ? image::Volatile::Yes : image::Volatile::No);
     span.set("layers", static_cast<std::int64_t>(definition.diff_ids.size()));
   }
   os::RootedDir root(root_mount.duplicate());
@@ -318,17 +334,22 @@ void Lifecycle::start_locked(Container& container) {
     if (rooms_.health) rooms_.health->stop(container.id());
   }
   // Not in the database: a crash in between is undone by recovery, which finds no committed start.
-  container.change(nullptr, [](State& state) {
-    state.starting = true;
-    state.stopped_by_user = false;
-  }, nullptr);
+  container.change(
+      nullptr,
+      [](State& state) {
+        state.starting = true;
+        state.stopped_by_user = false;
+      },
+      nullptr);
   try {
     launch(rooms_, container, *definition);
   } catch (const std::exception&) {
     auto failure = start_error(to_error(std::current_exception()));
     rooms_.roster->change_state(container, [&](State& state) {
       state.starting = false;
-      state.status = before.status == Status::Restarting ? Status::Restarting : (before.started_at == kZeroTime ? Status::Created : Status::Exited);
+      state.status = before.status == Status::Restarting
+                         ? Status::Restarting
+                         : (before.started_at == kZeroTime ? Status::Created : Status::Exited);
       state.exit_code = failure.exit_code;
       state.error = failure.error.message();
     });
@@ -349,11 +370,13 @@ void Lifecycle::start(std::string_view reference) {
   if (container->epoch().removed) throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
   auto state = container->state();
   if (state.status == Status::Running) throw Error(ErrorKind::NotModified, "");
-  if (state.status == Status::Paused) throw Error(ErrorKind::Conflict, "cannot start a paused container, try unpause instead");
+  if (state.status == Status::Paused)
+    throw Error(ErrorKind::Conflict, "cannot start a paused container, try unpause instead");
   if (state.status == Status::Removing || state.status == Status::Dead) {
     throw Error(ErrorKind::Conflict, "container is marked for removal and cannot be started");
   }
-  container->change(nullptr, [](State& s) { s.restart_count = 0; }, nullptr);  // committed with the start
+  container->change(
+      nullptr, [](State& s) { s.restart_count = 0; }, nullptr);  // committed with the start
   container->run.restart_delay = 0;
   try {
     start_locked(*container);

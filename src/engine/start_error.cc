@@ -5,8 +5,9 @@
 namespace proa::engine {
 namespace {
 
-constexpr std::string_view kPrefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
-                                     "proa-runtime create failed: ";
+constexpr std::string_view kPrefix =
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+    "proa-runtime create failed: ";
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -30,7 +31,8 @@ StartError start_error(const Error& cause) {
   if (message.ends_with("is a directory")) message += ": permission denied";
   int code = start_exit_code(message);
   auto kind = code == 128 ? ErrorKind::Internal : ErrorKind::InvalidArgument;
-  return {Error(kind, cat(kPrefix, "unable to start container process: ", message, ": unknown"), cause.errno_code()), code};
+  return {Error(kind, cat(kPrefix, "unable to start container process: ", message, ": unknown"), cause.errno_code()),
+          code};
 }
 
 }  // namespace proa::engine

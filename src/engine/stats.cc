@@ -57,16 +57,19 @@ JsonArray io_list(std::string_view text) {
     auto [major, minor] = cut(words[0], ':');
     auto value = parse_int<std::uint64_t>(words[2]);
     if (!minor || !value) continue;
-    out.push_back(JsonObject{{"major", parse_int<std::uint64_t>(major).value_or(0)}, {"minor", parse_int<std::uint64_t>(*minor).value_or(0)},
-                             {"op", to_lower(words[1])}, {"value", *value}});
+    out.push_back(JsonObject{{"major", parse_int<std::uint64_t>(major).value_or(0)},
+                             {"minor", parse_int<std::uint64_t>(*minor).value_or(0)},
+                             {"op", to_lower(words[1])},
+                             {"value", *value}});
   }
   return out;
 }
 
 Reading read_v1(const os::CgroupLayout& layout, const std::string& path) {
   Reading out;
-  auto cpuacct = layout.directory("cpuacct", path), cpu = layout.directory("cpu", path), memory = layout.directory("memory", path),
-       pids = layout.directory("pids", path), blkio = layout.directory("blkio", path);
+  auto cpuacct = layout.directory("cpuacct", path), cpu = layout.directory("cpu", path),
+       memory = layout.directory("memory", path), pids = layout.directory("pids", path),
+       blkio = layout.directory("blkio", path);
   JsonArray per_cpu;
   for (const auto& word : split(trim(text_of(cpuacct, "cpuacct.usage_percpu")), ' ')) {
     if (auto number = parse_int<std::uint64_t>(word)) per_cpu.push_back(*number);
@@ -92,8 +95,12 @@ Reading read_v2(const os::CgroupLayout& layout, const std::string& path) {
   auto dir = layout.directory("cpu", path);
   auto cpu = text_of(dir, "cpu.stat");
   auto micro = [&](std::string_view key) { return os::cgroup_table_value(cpu, key).value_or(0) * 1000; };
-  out.cpu = {{"total_usage", micro("usage_usec")}, {"usage_in_kernelmode", micro("system_usec")}, {"usage_in_usermode", micro("user_usec")}};
-  out.memory = {{"usage", number_of(dir, "memory.current")}, {"stats", table(text_of(dir, "memory.stat"))}, {"limit", number_of(dir, "memory.max")}};
+  out.cpu = {{"total_usage", micro("usage_usec")},
+             {"usage_in_kernelmode", micro("system_usec")},
+             {"usage_in_usermode", micro("user_usec")}};
+  out.memory = {{"usage", number_of(dir, "memory.current")},
+                {"stats", table(text_of(dir, "memory.stat"))},
+                {"limit", number_of(dir, "memory.max")}};
   out.pids = {{"current", number_of(dir, "pids.current")}};
   if (auto limit = number_of(dir, "pids.max")) out.pids["limit"] = limit;
   JsonArray bytes;
@@ -104,8 +111,10 @@ Reading read_v2(const os::CgroupLayout& layout, const std::string& path) {
     for (const auto& word : words) {
       auto [key, value] = cut(word, '=');
       if (!value || (key != "rbytes" && key != "wbytes")) continue;
-      bytes.push_back(JsonObject{{"major", parse_int<std::uint64_t>(major).value_or(0)}, {"minor", parse_int<std::uint64_t>(*minor).value_or(0)},
-                                 {"op", key == "rbytes" ? "read" : "write"}, {"value", parse_int<std::uint64_t>(*value).value_or(0)}});
+      bytes.push_back(JsonObject{{"major", parse_int<std::uint64_t>(major).value_or(0)},
+                                 {"minor", parse_int<std::uint64_t>(*minor).value_or(0)},
+                                 {"op", key == "rbytes" ? "read" : "write"},
+                                 {"value", parse_int<std::uint64_t>(*value).value_or(0)}});
     }
   }
   out.blkio = {{"io_service_bytes_recursive", bytes}, {"io_serviced_recursive", nullptr}};
@@ -124,8 +133,9 @@ JsonObject networks_of(pid_t pid) {
       if (auto number = parse_int<std::uint64_t>(word)) numbers.push_back(*number);
     }
     if (numbers.size() < 16) continue;
-    out[name] = JsonObject{{"rx_bytes", numbers[0]}, {"rx_packets", numbers[1]}, {"rx_errors", numbers[2]}, {"rx_dropped", numbers[3]},
-                           {"tx_bytes", numbers[8]}, {"tx_packets", numbers[9]}, {"tx_errors", numbers[10]}, {"tx_dropped", numbers[11]}};
+    out[name] = JsonObject{{"rx_bytes", numbers[0]},   {"rx_packets", numbers[1]}, {"rx_errors", numbers[2]},
+                           {"rx_dropped", numbers[3]}, {"tx_bytes", numbers[8]},   {"tx_packets", numbers[9]},
+                           {"tx_errors", numbers[10]}, {"tx_dropped", numbers[11]}};
   }
   return out;
 }
@@ -152,7 +162,8 @@ bool pause_for(std::int64_t nanoseconds, std::stop_token stop) {
 
 }  // namespace
 
-void Stats::read(std::string_view reference, const StatsOptions& options, const Begin& begin, std::stop_token stop) const {
+void Stats::read(std::string_view reference, const StatsOptions& options, const Begin& begin,
+                 std::stop_token stop) const {
   auto container = rooms_.roster->get(reference);
   auto layout = os::find_cgroups();
   auto memory_total = static_cast<std::uint64_t>(os::host_info().memory);

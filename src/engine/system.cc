@@ -36,9 +36,12 @@ api::SystemInfo System::info() const {
   for (const auto& container : rooms_.roster->all()) {
     ++out.containers;
     auto state = container->state();
-    if (state.status == Status::Paused) ++out.containers_paused;
-    else if (state.active()) ++out.containers_running;
-    else ++out.containers_stopped;
+    if (state.status == Status::Paused)
+      ++out.containers_paused;
+    else if (state.active())
+      ++out.containers_running;
+    else
+      ++out.containers_stopped;
   }
   out.images = static_cast<int>(rooms_.images->count());
   auto host = os::host_info();
@@ -99,9 +102,15 @@ api::Version System::version() const {
   api::VersionComponent engine;
   engine.name = "Engine";
   engine.version = PROA_VERSION;
-  engine.details = {{"ApiVersion", out.api_version}, {"Arch", out.arch}, {"BuildTime", ""}, {"Experimental", "false"},
-                    {"GitCommit", ""}, {"GoVersion", out.go_version}, {"KernelVersion", host.kernel},
-                    {"MinAPIVersion", out.min_api_version}, {"Os", "linux"}};
+  engine.details = {{"ApiVersion", out.api_version},
+                    {"Arch", out.arch},
+                    {"BuildTime", ""},
+                    {"Experimental", "false"},
+                    {"GitCommit", ""},
+                    {"GoVersion", out.go_version},
+                    {"KernelVersion", host.kernel},
+                    {"MinAPIVersion", out.min_api_version},
+                    {"Os", "linux"}};
   api::VersionComponent runtime;
   runtime.name = "proa-runtime";
   runtime.version = PROA_VERSION;

@@ -27,7 +27,8 @@ std::vector<api::VolumeResource> Volumes::list(const api::Filters& filters) cons
   for (const auto& record : rooms_.volumes->list()) {
     if (!filters.matches_exactly("driver", record.driver) || !filters.matches_labels(record.labels)) continue;
     if (!filters.any("name", [&](const std::string& v) { return record.name.find(v) != std::string::npos; })) continue;
-    if (filters.has("dangling") && filters.boolean("dangling", false) != rooms_.volumes->users(record.name).empty()) continue;
+    if (filters.has("dangling") && filters.boolean("dangling", false) != rooms_.volumes->users(record.name).empty())
+      continue;
     out.push_back(view(rooms_, record));
   }
   return out;
@@ -37,7 +38,8 @@ api::VolumeResource Volumes::inspect(std::string_view name) const { return view(
 
 api::VolumeResource Volumes::create(const api::VolumeCreateRequest& request) {
   bool there = !request.name.empty() && rooms_.volumes->find(request.name).has_value();
-  volume::CreateVolume create{.name = request.name, .driver = request.driver, .labels = request.labels, .options = request.driver_opts};
+  volume::CreateVolume create{
+      .name = request.name, .driver = request.driver, .labels = request.labels, .options = request.driver_opts};
   auto record = rooms_.volumes->create(create);
   if (!there) rooms_.events->emit("volume", "create", record.name, {{"driver", record.driver}});
   return view(rooms_, record);

@@ -109,18 +109,22 @@ Client::Client(std::string_view address) : pool_(std::make_shared<Pool>()) {
   pool_->address = address;
   if (address.starts_with("unix://")) {
     pool_->path = address.substr(7);
-    if (pool_->path.empty()) throw Error(ErrorKind::InvalidArgument, cat("unable to parse docker host `", address, "`"));
+    if (pool_->path.empty())
+      throw Error(ErrorKind::InvalidArgument, cat("unable to parse docker host `", address, "`"));
     pool_->host = "docker";
     return;
   }
-  std::string_view rest = address.starts_with("tcp://") ? address.substr(6) : address.starts_with("http://") ? address.substr(7) : "";
+  std::string_view rest = address.starts_with("tcp://")    ? address.substr(6)
+                          : address.starts_with("http://") ? address.substr(7)
+                                                           : "";
   rest = rest.substr(0, rest.find('/'));
   if (rest.empty()) throw Error(ErrorKind::InvalidArgument, cat("unable to parse docker host `", address, "`"));
   std::size_t colon = rest.rfind(':');
   bool has_port = colon != rest.npos && rest.find(']', colon) == rest.npos;
   pool_->host = rest.substr(0, has_port ? colon : rest.npos);
   pool_->port = has_port ? rest.substr(colon + 1) : "2375";
-  if (pool_->host.starts_with('[') && pool_->host.ends_with(']')) pool_->host = pool_->host.substr(1, pool_->host.size() - 2);
+  if (pool_->host.starts_with('[') && pool_->host.ends_with(']'))
+    pool_->host = pool_->host.substr(1, pool_->host.size() - 2);
 }
 
 Client::~Client() = default;
@@ -184,7 +188,9 @@ static ResponseHead exchange(Client::Pool& pool, const ClientRequest& request, b
       if (error.kind() == ErrorKind::InvalidArgument) throw Error(ErrorKind::DataLoss, error.message());
       if (!reused) throw;
     }
-    if (!reused) throw Error(ErrorKind::Unavailable, cat("the daemon at ", pool.address, " closed the connection without an answer"));
+    if (!reused)
+      throw Error(ErrorKind::Unavailable,
+                  cat("the daemon at ", pool.address, " closed the connection without an answer"));
   }
 }
 

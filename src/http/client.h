@@ -17,7 +17,7 @@ namespace proa::http {
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "";  // path and query, encoded
-  Headers headers = {};  // Host, Content-Length and the like are set by the client
+  Headers headers = {};     // Host, Content-Length and the like are set by the client
   std::string body = "";
   ByteSource* stream = nullptr;  // instead of body: sent in chunks
 };

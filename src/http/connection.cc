@@ -27,11 +27,13 @@ std::string http_date() {
 
 // A page in a browser may send requests to a loopback port under a name of its own (DNS rebinding).
 bool host_is_local(std::string_view host) {
-  if (std::size_t colon = host.rfind(':'); colon != host.npos && host.find(']', colon) == host.npos) host = host.substr(0, colon);
+  if (std::size_t colon = host.rfind(':'); colon != host.npos && host.find(']', colon) == host.npos)
+    host = host.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   unsigned char address[16];
   std::string name(host);
-  return name == "localhost" || ::inet_pton(AF_INET, name.c_str(), address) == 1 || ::inet_pton(AF_INET6, name.c_str(), address) == 1;
+  return name == "localhost" || ::inet_pton(AF_INET, name.c_str(), address) == 1 ||
+         ::inet_pton(AF_INET6, name.c_str(), address) == 1;
 }
 
 std::optional<ucred> peer_of(int fd) {
@@ -43,7 +45,9 @@ std::optional<ucred> peer_of(int fd) {
 
 }  // namespace
 
-Watcher::Watcher() : epoll_(os::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create")), wake_(os::check(::eventfd(0, EFD_CLOEXEC), "eventfd")) {
+Watcher::Watcher()
+    : epoll_(os::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create")),
+      wake_(os::check(::eventfd(0, EFD_CLOEXEC), "eventfd")) {
   epoll_event event{EPOLLIN, {.u64 = 0}};
   os::check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event), "epoll_ctl");
   thread_ = std::thread([this] { run(); });
@@ -129,7 +133,8 @@ bool Connection::serve_one() {
     if (!block) return false;
     begin_request();
     RequestHead head = parse_request_head(*block);
-    if (tcp_ && !host_is_local(head.headers.get("Host"))) throw Error(ErrorKind::Forbidden, "the Host header must name this host by address");
+    if (tcp_ && !host_is_local(head.headers.get("Host")))
+      throw Error(ErrorKind::Forbidden, "the Host header must name this host by address");
     keep_ = keep_ && keeps_alive(head.minor, head.headers);
     answer(head);
     return keep_ && !hijacked_;
@@ -160,13 +165,15 @@ void Connection::refuse(int status, std::string_view message) {
 void Connection::answer(const RequestHead& head) {
   Body body(wire_, request_framing(head));
   body_ = &body;
-  if (head.minor == 1 && iequals(head.headers.get("Expect"), "100-continue")) body.send_before_reading("HTTP/1.1 100 Continue\r\n\r\n");
+  if (head.minor == 1 && iequals(head.headers.get("Expect"), "100-continue"))
+    body.send_before_reading("HTTP/1.1 100 Continue\r\n\r\n");
   wire_.set_patience(state_.options.body_seconds);
   head_only_ = head.method == "HEAD";
   chunked_ = head.minor == 1;
   auto [path, query] = cut(head.target, '?');
   auto decoded = percent_decode(path, false);
-  if (!decoded || path[0] != '/') throw Error(ErrorKind::InvalidArgument, cat("invalid request target ", quoted(head.target)));
+  if (!decoded || path[0] != '/')
+    throw Error(ErrorKind::InvalidArgument, cat("invalid request target ", quoted(head.target)));
   Request request{.method = head.method,
                   .target = head.target,
                   .path = std::move(*decoded),

@@ -61,7 +61,8 @@ os::Fd listen_tcp(std::string_view address, std::string_view host_port) {
 // sd_listen_fds(3): descriptors from 3 on, named in LISTEN_FDNAMES.
 std::vector<os::Fd> take_passed(std::string_view address, std::string_view wanted) {
   const char *pid = ::getenv("LISTEN_PID"), *count = ::getenv("LISTEN_FDS"), *names = ::getenv("LISTEN_FDNAMES");
-  if (!pid || !count || parse_int<pid_t>(pid) != ::getpid()) bad(address, "no sockets were passed by systemd (socket activation)");
+  if (!pid || !count || parse_int<pid_t>(pid) != ::getpid())
+    bad(address, "no sockets were passed by systemd (socket activation)");
   std::vector<std::string> names_of = split(names ? names : "", ':');
   std::vector<os::Fd> taken;
   for (int i = 0; i < parse_int<int>(count).value_or(0); ++i) {

@@ -66,7 +66,8 @@ std::string percent_encode(std::string_view text) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   std::string out;
   for (char c : text) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                 c == '_' || c == '~';
     if (plain) {
       out += c;
     } else {
@@ -86,7 +87,8 @@ Query Query::parse(std::string_view text) {
     if (pair.empty()) continue;
     auto [name, value] = cut(pair, '=');
     auto decoded_name = percent_decode(name, true), decoded_value = percent_decode(value.value_or(""), true);
-    if (!decoded_name || !decoded_value) throw Error(ErrorKind::InvalidArgument, cat("invalid URL escape in query: ", quoted(pair)));
+    if (!decoded_name || !decoded_value)
+      throw Error(ErrorKind::InvalidArgument, cat("invalid URL escape in query: ", quoted(pair)));
     if (query.list_.size() == 1000) throw Error(ErrorKind::InvalidArgument, "too many query parameters");
     query.list_.emplace_back(std::move(*decoded_name), std::move(*decoded_value));
   }

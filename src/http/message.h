@@ -40,7 +40,7 @@ class Query {
   // Docker's booleans: missing, "", 0, no, false, none are false, anything else is true.
   bool boolean(std::string_view name) const;
   bool boolean_or(std::string_view name, bool otherwise) const;  // `otherwise` if missing
-  std::string text() const;  // "a=b&c=d", encoded
+  std::string text() const;                                      // "a=b&c=d", encoded
   bool empty() const { return list_.empty(); }
 
  private:

@@ -24,10 +24,10 @@ struct Request {
   std::string path;    // decoded, without query
   Query query;
   Headers headers;
-  ByteSource* body = nullptr;     // never null; read as it comes, chunks already undone
-  bool has_body = false;          // Content-Length > 0 or chunked
-  std::stop_token client_gone;    // fires when the client closed, once Response::watch_client was called
-  std::optional<ucred> peer;      // unix sockets
+  ByteSource* body = nullptr;   // never null; read as it comes, chunks already undone
+  bool has_body = false;        // Content-Length > 0 or chunked
+  std::stop_token client_gone;  // fires when the client closed, once Response::watch_client was called
+  std::optional<ucred> peer;    // unix sockets
 
   // The whole body; Error(InvalidArgument) where it is longer.
   std::string read_body(std::size_t limit) const;
@@ -59,10 +59,10 @@ using Handler = std::function<void(Request&, Response&)>;
 
 struct ServerOptions {
   std::size_t header_limit = 64 << 10;
-  int header_seconds = 10;    // to send a request's headers
-  int idle_seconds = 120;     // between requests
-  int body_seconds = 60;      // without one byte of an awaited body
-  int write_seconds = 0;      // 0: a slow reader may take its time
+  int header_seconds = 10;  // to send a request's headers
+  int idle_seconds = 120;   // between requests
+  int body_seconds = 60;    // without one byte of an awaited body
+  int write_seconds = 0;    // 0: a slow reader may take its time
   int max_connections = 4096;
 };
 

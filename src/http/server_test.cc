@@ -54,7 +54,8 @@ class Http : public ::testing::Test {
 
 void echo(Request& request, Response& response) {
   response.headers.set("Content-Type", "text/plain");
-  response.whole(200, cat(request.method, " ", request.path, " ", request.query.get("q"), " ", request.read_body(1 << 20)));
+  response.whole(200,
+                 cat(request.method, " ", request.path, " ", request.query.get("q"), " ", request.read_body(1 << 20)));
 }
 
 TEST_F(Http, AnswersSeveralRequestsOnOneConnection) {
@@ -89,8 +90,10 @@ TEST_F(Http, HijackKeepsEarlyBytesOfBothSides) {
       os::write_all(taken->socket.get(), "got:" + got);
     }).detach();
   });
-  EXPECT_EQ(say("POST /attach HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n{}early and late"),
-            "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\ngot:early and late");
+  EXPECT_EQ(say("POST /attach HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: "
+                "2\r\n\r\n{}early and late"),
+            "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: "
+            "Upgrade\r\nUpgrade: tcp\r\n\r\ngot:early and late");
 }
 
 TEST_F(Http, ClientHijackGivesWhatCameBehindTheHeaders) {
@@ -170,7 +173,8 @@ TEST_F(Http, AnOverlongHeaderIs431) {
 
 TEST_F(Http, ContinuesBeforeItReadsTheBody) {
   serve(echo);
-  std::string answer = say("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+  std::string answer =
+      say("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")) << answer;
 }
 

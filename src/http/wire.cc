@@ -26,7 +26,8 @@ std::int64_t deadline_after(int seconds) { return seconds > 0 ? monotonic_now() 
 void wait_readable(int fd, std::int64_t deadline) {
   for (;;) {
     int timeout = -1;
-    if (deadline) timeout = static_cast<int>(std::max<std::int64_t>(0, (deadline - monotonic_now()) / kMillisecond + 1));
+    if (deadline)
+      timeout = static_cast<int>(std::max<std::int64_t>(0, (deadline - monotonic_now()) / kMillisecond + 1));
     pollfd one{fd, POLLIN, 0};
     int ready = ::poll(&one, 1, timeout);
     if (ready > 0) return;
@@ -82,7 +83,8 @@ std::optional<std::string> Wire::read_head(std::size_t limit, int first, int all
       begin_ += end + 4;
       return head;
     }
-    if (end != view.npos || view.size() >= limit) throw Error(ErrorKind::InvalidArgument, "request header fields too large");
+    if (end != view.npos || view.size() >= limit)
+      throw Error(ErrorKind::InvalidArgument, "request header fields too large");
     seen = view.size();
     if (!fill(deadline)) gone();
   }
@@ -98,7 +100,8 @@ std::string Wire::read_line(std::size_t limit) {
       begin_ += end + 1;
       return line;
     }
-    if (end != view.npos || view.size() > limit) throw Error(ErrorKind::InvalidArgument, "malformed HTTP message: chunk");
+    if (end != view.npos || view.size() > limit)
+      throw Error(ErrorKind::InvalidArgument, "malformed HTTP message: chunk");
     if (!fill(deadline)) gone();
   }
 }
@@ -155,7 +158,8 @@ os::Fd Wire::release(std::string& early_bytes) {
 }
 
 bool Body::next_chunk() {
-  if (!first_chunk_ && !wire_.read_line(0 + 2).empty()) throw Error(ErrorKind::InvalidArgument, "malformed HTTP message: chunk end");
+  if (!first_chunk_ && !wire_.read_line(0 + 2).empty())
+    throw Error(ErrorKind::InvalidArgument, "malformed HTTP message: chunk end");
   first_chunk_ = false;
   left_ = parse_chunk_size(wire_.read_line(kChunkLine));
   if (left_ > 0) return true;

@@ -17,7 +17,7 @@ class BytePipe : public ByteSource {
 
   // The writer's side. write() waits for room; once the reader has gone it drops what it is given.
   void write(std::span<const std::byte> bytes);
-  void finish();                        // the end, as it should be
+  void finish();                         // the end, as it should be
   void fail(std::exception_ptr reason);  // read() throws it, once what was written before is read
 
   // The reader's side.

@@ -23,9 +23,7 @@ struct ImageRow {
 
 oci::Digest digest_or_empty(const std::string& text) { return text.empty() ? oci::Digest() : oci::Digest::parse(text); }
 
-bool is_hex(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
+bool is_hex(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789abcdef") == text.npos; }
 
 }  // namespace
 
@@ -38,15 +36,15 @@ using proa::image::LayerRow;
 
 template <>
 struct Fields<LayerRow> {
-  static constexpr auto list =
-      std::tuple{optional("digest", &LayerRow::digest), always("diff_id", &LayerRow::diff_id), always("size", &LayerRow::size)};
+  static constexpr auto list = std::tuple{optional("digest", &LayerRow::digest), always("diff_id", &LayerRow::diff_id),
+                                          always("size", &LayerRow::size)};
 };
 template <>
 struct Fields<ImageRow> {
-  static constexpr auto list = std::tuple{
-      optional("manifest", &ImageRow::manifest),     optional("index", &ImageRow::index),
-      always("references", &ImageRow::references),   always("repo_digests", &ImageRow::repo_digests),
-      always("layers", &ImageRow::layers),           always("last_tagged", &ImageRow::last_tagged)};
+  static constexpr auto list =
+      std::tuple{optional("manifest", &ImageRow::manifest),   optional("index", &ImageRow::index),
+                 always("references", &ImageRow::references), always("repo_digests", &ImageRow::repo_digests),
+                 always("layers", &ImageRow::layers),         always("last_tagged", &ImageRow::last_tagged)};
 };
 
 }  // namespace proa::json
@@ -59,7 +57,8 @@ Json record_to_json(const ImageRecord& record) {
   row.index = record.index.text();
   row.references = record.references;
   row.repo_digests = record.repo_digests;
-  for (const ImageLayer& layer : record.layers) row.layers.push_back({layer.digest.text(), layer.diff_id.text(), layer.size});
+  for (const ImageLayer& layer : record.layers)
+    row.layers.push_back({layer.digest.text(), layer.diff_id.text(), layer.size});
   row.last_tagged = record.last_tagged;
   return json::encode(row);
 }

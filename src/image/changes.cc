@@ -23,7 +23,8 @@ bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info
 
 bool is_opaque(int directory) {
   char value[2];
-  return ::fgetxattr(directory, std::string(archive::kOpaqueXattr).c_str(), value, sizeof value) == 1 && value[0] == 'y';
+  return ::fgetxattr(directory, std::string(archive::kOpaqueXattr).c_str(), value, sizeof value) == 1 &&
+         value[0] == 'y';
 }
 
 std::optional<struct stat> stat_at(int directory, const std::string& name) {
@@ -68,8 +69,8 @@ std::set<std::string> visible_names(const Lowers& lowers) {
 }
 
 bool same_directory(const struct stat& a, const struct stat& b) {
-  return a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+  return a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid &&
+         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
 
 class Walk {

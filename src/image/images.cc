@@ -12,8 +12,9 @@ namespace proa::image {
 RecordPtr Images::State::get(std::string_view name) const {
   if (RecordPtr record = find(name)) return record;
   auto parsed = oci::parse_any_reference(name);
-  std::string shown = std::holds_alternative<oci::Digest>(parsed) ? std::get<oci::Digest>(parsed).text()
-                                                                  : std::get<oci::Reference>(parsed).with_default_tag().familiar();
+  std::string shown = std::holds_alternative<oci::Digest>(parsed)
+                          ? std::get<oci::Digest>(parsed).text()
+                          : std::get<oci::Reference>(parsed).with_default_tag().familiar();
   throw Error(ErrorKind::NotFound, cat("No such image: ", shown));
 }
 
@@ -43,8 +44,8 @@ void Images::State::load() {
   std::vector<std::string> broken;
   for (const auto& [id, row] : database.list(kImagesTable)) {
     try {
-      auto record = std::make_shared<ImageRecord>(
-          record_from_json(id, row, blobs.read(oci::Digest::parse(id), oci::kMaxConfig)));
+      auto record =
+          std::make_shared<ImageRecord>(record_from_json(id, row, blobs.read(oci::Digest::parse(id), oci::kMaxConfig)));
       for (const oci::Digest& diff_id : record->diff_ids) {
         if (!layers.has(diff_id)) throw Error(ErrorKind::DataLoss, cat("layer ", diff_id.text(), " is gone"));
       }
@@ -70,7 +71,8 @@ Images::~Images() = default;
 
 std::optional<ImageRecord> Images::find(std::string_view name, const std::optional<oci::Platform>& platform) const {
   RecordPtr record = state_->find(name);
-  if (!record || (platform && !platform->empty() && oci::preference(*platform, record->config.platform) < 0)) return std::nullopt;
+  if (!record || (platform && !platform->empty() && oci::preference(*platform, record->config.platform) < 0))
+    return std::nullopt;
   return *record;
 }
 
@@ -122,7 +124,8 @@ std::string Images::config_bytes(const oci::Digest& id) const { return state_->b
 namespace {
 
 // `record` with one name more; the image that had the name without it.
-std::vector<Images::State::Change> move_name(const Catalogue& catalogue, std::shared_ptr<ImageRecord> record, const std::string& name) {
+std::vector<Images::State::Change> move_name(const Catalogue& catalogue, std::shared_ptr<ImageRecord> record,
+                                             const std::string& name) {
   std::vector<Images::State::Change> changes;
   auto owner = catalogue.by_name.find(name);
   if (owner != catalogue.by_name.end() && owner->second != record->id) {

@@ -21,15 +21,15 @@
 namespace proa::image {
 
 struct ImageLayer {
-  oci::Digest digest;   // of the compressed blob, empty where it was never one
+  oci::Digest digest;  // of the compressed blob, empty where it was never one
   oci::Digest diff_id;
   std::uint64_t size = 0;  // of the uncompressed tar
 };
 
 struct ImageRecord {
-  oci::Digest id;        // digest of the configuration: docker's image ID
-  oci::Digest manifest;  // of the platform's manifest, empty where there is none
-  oci::Digest index;     // of the index it came from, empty where there was none
+  oci::Digest id;                         // digest of the configuration: docker's image ID
+  oci::Digest manifest;                   // of the platform's manifest, empty where there is none
+  oci::Digest index;                      // of the index it came from, empty where there was none
   std::vector<std::string> references;    // "busybox:latest", sorted
   std::vector<std::string> repo_digests;  // "busybox@sha256:...", sorted
   oci::ImageConfig config;
@@ -63,7 +63,8 @@ struct HistoryItem {
 
 class Images {
  public:
-  // Loads the catalogue; drops rows whose layers are gone (logged) and forgets leases that have lapsed; collect() does the rest.
+  // Loads the catalogue; drops rows whose layers are gone (logged) and forgets leases that have lapsed; collect() does
+  // the rest.
   Images(store::Database& database, store::Blobs& blobs, Layers& layers);
   ~Images();
 
@@ -91,7 +92,8 @@ class Images {
   bool record(ImageRecord image, const std::optional<oci::Reference>& reference, const oci::Digest& repo_digest,
               const std::string& lease);
 
-  // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then stays.
+  // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then
+  // stays.
   void hold(const std::string& lease, const std::vector<oci::Digest>& digests);
   // Ends a lease and deletes what only it held: for a full disk.
   void give_up(const std::string& lease);

@@ -45,20 +45,23 @@ struct Conflict {
 
 enum class Named { Matters, DoesNotMatter };
 
-std::optional<Conflict> find_conflict(const ImageRecord& record, Removal how, Named named, const std::vector<ImageUse>& uses) {
+std::optional<Conflict> find_conflict(const ImageRecord& record, Removal how, Named named,
+                                      const std::vector<ImageUse>& uses) {
   auto text = [&](std::string_view hardness, std::string_view why) {
     return cat("conflict: unable to delete ", short_id_of(record.id), " (", hardness, ") - ", why);
   };
   for (const ImageUse& use : uses) {
     if (!use.running) continue;
-    return Conflict{text("cannot be forced", cat("image is being used by running container ", short_id(use.container_id))), true};
+    return Conflict{
+        text("cannot be forced", cat("image is being used by running container ", short_id(use.container_id))), true};
   }
   if (how == Removal::Forced) return std::nullopt;
   if (named == Named::Matters && !names_of(record).empty()) {
     return Conflict{text("must be forced", "image is referenced in multiple repositories"), false};
   }
   if (!uses.empty()) {
-    return Conflict{text("must be forced", cat("image is being used by stopped container ", short_id(uses[0].container_id))), true};
+    return Conflict{
+        text("must be forced", cat("image is being used by stopped container ", short_id(uses[0].container_id))), true};
   }
   return std::nullopt;
 }
@@ -96,7 +99,8 @@ std::vector<RemovedItem> Images::remove(std::string_view name, Removal how, cons
       untag(*record, removed, items);
       // The last tag of a repository takes its digests along.
       auto in_repository = [&](const std::string& one) { return repository_of(one) == repository_of(removed); };
-      if (!is_digest_name(removed) && std::none_of(record->references.begin(), record->references.end(), in_repository)) {
+      if (!is_digest_name(removed) &&
+          std::none_of(record->references.begin(), record->references.end(), in_repository)) {
         for (const std::string& digest : std::vector<std::string>(record->repo_digests)) {
           if (in_repository(digest)) untag(*record, digest, items);
         }
@@ -108,7 +112,8 @@ std::vector<RemovedItem> Images::remove(std::string_view name, Removal how, cons
       }
     } else {
       Named named = has_single_reference(*record) ? Named::DoesNotMatter : Named::Matters;
-      if (auto conflict = find_conflict(*record, how, named, users)) throw Error(ErrorKind::Conflict, conflict->message);
+      if (auto conflict = find_conflict(*record, how, named, users))
+        throw Error(ErrorKind::Conflict, conflict->message);
       for (const std::string& one : names_of(*record)) untag(*record, one, items);
     }
     items.push_back({RemovedItem::Kind::Deleted, record->id.text()});

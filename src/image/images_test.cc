@@ -65,7 +65,8 @@ class Catalogued : public ::testing::Test {
       diffs += cat(diffs.empty() ? "" : ",", "\"", diff_id.text(), "\"");
       record.layers.push_back({{}, diff_id, 1024});
     }
-    record.id = blobs_->put(cat(R"({"author":")", salt, R"(","created":"2024-01-01T00:00:00Z","architecture":"amd64","os":"linux",)",
+    record.id = blobs_->put(cat(R"({"author":")", salt,
+                                R"(","created":"2024-01-01T00:00:00Z","architecture":"amd64","os":"linux",)",
                                 R"("rootfs":{"type":"layers","diff_ids":[)", diffs, "]}}"));
     record.diff_ids = diff_ids;
     record.config = oci::parse_image_config(blobs_->read(record.id, 1 << 20));
@@ -78,7 +79,8 @@ class Catalogued : public ::testing::Test {
     }
     return id;
   }
-  std::vector<std::string> remove(std::string_view name, Removal how = Removal::Normal, std::vector<ImageUse> uses = {}) {
+  std::vector<std::string> remove(std::string_view name, Removal how = Removal::Normal,
+                                  std::vector<ImageUse> uses = {}) {
     std::vector<std::string> out;
     for (const RemovedItem& item : images_->remove(name, how, [&](const oci::Digest&) { return uses; })) {
       out.push_back(cat(item.kind == RemovedItem::Kind::Untagged ? "Untagged: " : "Deleted: ", item.name));
@@ -106,7 +108,8 @@ class Catalogued : public ::testing::Test {
 TEST_F(Catalogued, FindsByNameIdPrefixAndDigest) {
   oci::Digest id = image("busybox:1", {layer(2)});
   std::string manifest = images_->get("busybox:1").manifest.text();
-  for (std::string_view name : {"busybox:1", "docker.io/library/busybox:1"}) EXPECT_EQ(images_->get(name).id, id) << name;
+  for (std::string_view name : {"busybox:1", "docker.io/library/busybox:1"})
+    EXPECT_EQ(images_->get(name).id, id) << name;
   EXPECT_EQ(images_->get(id.text()).id, id);
   EXPECT_EQ(images_->get(id.hex()).id, id);
   EXPECT_EQ(images_->get(id.hex().substr(0, 5)).id, id);
@@ -147,8 +150,9 @@ TEST_F(Catalogued, RemovesTheLastNameAndTheImage) {
   auto base = layer(2), top = layer(3);
   oci::Digest id = image("app:1", {base, top});
   std::string manifest = images_->get("app:1").manifest.text();
-  EXPECT_EQ(remove("app:1"), (std::vector<std::string>{"Untagged: app:1", cat("Untagged: app@", manifest), cat("Deleted: ", id.text()),
-                                                       cat("Deleted: ", chain_id({base, top}).text()), cat("Deleted: ", base.text())}));
+  EXPECT_EQ(remove("app:1"),
+            (std::vector<std::string>{"Untagged: app:1", cat("Untagged: app@", manifest), cat("Deleted: ", id.text()),
+                                      cat("Deleted: ", chain_id({base, top}).text()), cat("Deleted: ", base.text())}));
   EXPECT_EQ(images_->count(), 0u);
   EXPECT_TRUE(layers_->list().empty());
   EXPECT_TRUE(blobs_->list().empty());
@@ -176,19 +180,24 @@ TEST_F(Catalogued, RefusesAnIdWithNamesInSeveralRepositories) {
   oci::Digest id = image("app:1", {layer(2)});
   images_->tag("app:1", oci::Reference::parse("other:1"));
   EXPECT_EQ(refusal(id.hex().substr(0, 12), Removal::Normal),
-            cat("conflict: unable to delete ", id.short_hex(), " (must be forced) - image is referenced in multiple repositories"));
+            cat("conflict: unable to delete ", id.short_hex(),
+                " (must be forced) - image is referenced in multiple repositories"));
   EXPECT_EQ(remove(id.hex().substr(0, 12), Removal::Forced).size(), 5u);  // three names, the image, its layer
 }
 
 TEST_F(Catalogued, RefusesWhatContainersUse) {
   oci::Digest id = image("app:1", {layer(2)});
   EXPECT_EQ(refusal("app:1", Removal::Normal, {{container_, false}}),
-            cat("conflict: unable to remove repository reference \"app:1\" (must force) - container eeeeeeeeeeee is using its "
-                "referenced image ", id.short_hex()));
+            cat("conflict: unable to remove repository reference \"app:1\" (must force) - container eeeeeeeeeeee is "
+                "using its "
+                "referenced image ",
+                id.short_hex()));
   EXPECT_EQ(refusal(id.text(), Removal::Normal, {{container_, false}}),
-            cat("conflict: unable to delete ", id.short_hex(), " (must be forced) - image is being used by stopped container eeeeeeeeeeee"));
+            cat("conflict: unable to delete ", id.short_hex(),
+                " (must be forced) - image is being used by stopped container eeeeeeeeeeee"));
   EXPECT_EQ(refusal(id.text(), Removal::Forced, {{container_, true}}),
-            cat("conflict: unable to delete ", id.short_hex(), " (cannot be forced) - image is being used by running container eeeeeeeeeeee"));
+            cat("conflict: unable to delete ", id.short_hex(),
+                " (cannot be forced) - image is being used by running container eeeeeeeeeeee"));
   // By name it may be forced: the image stays, without a name.
   EXPECT_EQ(remove("app:1", Removal::Forced, {{container_, true}}).front(), "Untagged: app:1");
   EXPECT_TRUE(images_->find(id.text()));

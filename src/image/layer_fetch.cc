@@ -167,7 +167,9 @@ LayerInfo LayerFetch::from_store(const oci::Descriptor& layer, const oci::Digest
   const std::string id = short_name(layer.digest);
   progress.say("Download complete", id);
   FileSource file(blobs.open(layer.digest));
-  auto extracted = [&](std::uint64_t done) { progress.count("Extracting", id, done, static_cast<std::uint64_t>(layer.size)); };
+  auto extracted = [&](std::uint64_t done) {
+    progress.count("Extracting", id, done, static_cast<std::uint64_t>(layer.size));
+  };
   try {
     return layers.apply(file, diff_id, extracted, stop);
   } catch (const Error& error) {
@@ -209,8 +211,8 @@ LayerInfo LayerFetch::from_registry(const oci::Descriptor& layer, const oci::Dig
     unpack_failure = std::current_exception();
     abandoned = !is_bad_data(to_error(unpack_failure));
   }
-  // The download goes on to its end where the layer was there already, for the blob is wanted, and where the bytes made no
-  // sense, for their digest tells who is to blame.
+  // The download goes on to its end where the layer was there already, for the blob is wanted, and where the bytes made
+  // no sense, for their digest tells who is to blame.
   pipe.close_reader();
   downloader.join();
   if (download_failure && !download.gave_up) std::rethrow_exception(download_failure);

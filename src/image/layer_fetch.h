@@ -15,8 +15,8 @@
 
 namespace proa::image {
 
-// Who is fetching what, so that nothing is fetched twice at a time. If the one who fetches gives up, the next takes over
-// (and goes on with the bytes that came).
+// Who is fetching what, so that nothing is fetched twice at a time. If the one who fetches gives up, the next takes
+// over (and goes on with the bytes that came).
 class Flights {
  public:
   class Seat {

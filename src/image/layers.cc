@@ -34,7 +34,8 @@ Json to_json(const LayerInfo& info) {
 }
 
 LayerInfo info_from_json(const Json& value) {
-  return {oci::Digest::parse(json::string_at(value, "diff_id")), static_cast<std::uint64_t>(json::int_at(value, "size")),
+  return {oci::Digest::parse(json::string_at(value, "diff_id")),
+          static_cast<std::uint64_t>(json::int_at(value, "size")),
           static_cast<std::uint64_t>(json::int_at(value, "disk"))};
 }
 
@@ -45,7 +46,8 @@ std::int64_t megabytes_per_second(std::uint64_t bytes, std::int64_t nanos) {
 // Counts what is read and says so.
 class CountingSource : public ByteSource {
  public:
-  CountingSource(ByteSource& from, const std::function<void(std::uint64_t)>& progress) : from_(from), progress_(progress) {}
+  CountingSource(ByteSource& from, const std::function<void(std::uint64_t)>& progress)
+      : from_(from), progress_(progress) {}
   std::size_t read(std::span<std::byte> buffer) override {
     std::size_t got = from_.read(buffer);
     size_ += got;
@@ -64,8 +66,13 @@ class CountingSource : public ByteSource {
 class Inflater {
  public:
   Inflater(ByteSource& compressed, const std::function<void(std::uint64_t)>& progress, std::stop_token stop)
-      : counted_(compressed, progress), plain_(counted_), pipe_(kChunks, kChunkSize), stop_(std::move(stop)),
-        recorder_(trace::current()), parent_(trace::current_parent()), thread_([this] { run(); }) {}
+      : counted_(compressed, progress),
+        plain_(counted_),
+        pipe_(kChunks, kChunkSize),
+        stop_(std::move(stop)),
+        recorder_(trace::current()),
+        parent_(trace::current_parent()),
+        thread_([this] { run(); }) {}
   ~Inflater() {
     pipe_.abandon();
     if (thread_.joinable()) thread_.join();
@@ -143,8 +150,8 @@ struct Layers::State {
     os::rename_path(path, cat(trash, "/layer-", random_u64()));
   }
   void load();
-  LayerInfo build(ByteSource& compressed, const oci::Digest& expected, const std::function<void(std::uint64_t)>& progress,
-                  std::stop_token stop);
+  LayerInfo build(ByteSource& compressed, const oci::Digest& expected,
+                  const std::function<void(std::uint64_t)>& progress, std::stop_token stop);
   void publish(const std::string& staging, const LayerInfo& info);
 };
 
@@ -197,8 +204,8 @@ std::vector<LayerInfo> Layers::list() const {
 
 std::string Layers::lower_dir(const oci::Digest& diff_id) const { return cat(state_->dir(diff_id), "/fs"); }
 
-LayerInfo Layers::apply(ByteSource& compressed, const oci::Digest& diff_id, const std::function<void(std::uint64_t)>& progress,
-                        std::stop_token stop) {
+LayerInfo Layers::apply(ByteSource& compressed, const oci::Digest& diff_id,
+                        const std::function<void(std::uint64_t)>& progress, std::stop_token stop) {
   State& s = *state_;
   trace::Span span("layer.apply");
   span.set("diff_id", diff_id.text());
@@ -267,7 +274,8 @@ LayerInfo Layers::State::build(ByteSource& compressed, const oci::Digest& expect
     publish(staging, info);
   } catch (const Error& error) {
     std::string name = expected.empty() ? "layer" : cat("layer ", expected.text());
-    throw rollback.failure(Error(error.kind(), cat("failed to unpack ", name, ": ", error.message()), error.errno_code()));
+    throw rollback.failure(
+        Error(error.kind(), cat("failed to unpack ", name, ": ", error.message()), error.errno_code()));
   }
   rollback.commit();
   return info;

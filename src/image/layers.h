@@ -1,4 +1,5 @@
-// The layers on disk: D/layers/<diff id hex>/{fs/,info.json}, each unpacked once, verified, durable before it is visible.
+// The layers on disk: D/layers/<diff id hex>/{fs/,info.json}, each unpacked once, verified, durable before it is
+// visible.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +32,13 @@ class Layers {
   LayerInfo get(const oci::Digest& diff_id) const;  // throws NotFound
   std::vector<LayerInfo> list() const;
 
-  // Reads a layer (gzip, zstd, plain: recognised) to its end while it is inflated, hashed and unpacked, and publishes it if
-  // the tar's hash is `diff_id`; else DataLoss and nothing is left. Where the layer is there already, or another thread is just
-  // making it (then waits), `compressed` may be left unread. progress: bytes of `compressed` read so far, from
-  // another thread than the caller's but never after the return. read() of `compressed` is called from one other thread.
-  LayerInfo apply(ByteSource& compressed, const oci::Digest& diff_id, const std::function<void(std::uint64_t)>& progress = {},
-                  std::stop_token stop = {});
+  // Reads a layer (gzip, zstd, plain: recognised) to its end while it is inflated, hashed and unpacked, and publishes
+  // it if the tar's hash is `diff_id`; else DataLoss and nothing is left. Where the layer is there already, or another
+  // thread is just making it (then waits), `compressed` may be left unread. progress: bytes of `compressed` read so
+  // far, from another thread than the caller's but never after the return. read() of `compressed` is called from one
+  // other thread.
+  LayerInfo apply(ByteSource& compressed, const oci::Digest& diff_id,
+                  const std::function<void(std::uint64_t)>& progress = {}, std::stop_token stop = {});
   // The same for a tar whose diff ID is not known before (import, load, commit).
   LayerInfo add(ByteSource& compressed, std::stop_token stop = {});
 

@@ -26,7 +26,9 @@ namespace {
 
 struct TextSink : ByteSink {
   std::string text;
-  void write(std::span<const std::byte> bytes) override { text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
+  void write(std::span<const std::byte> bytes) override {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
 };
 
 struct TextSource : ByteSource {
@@ -96,7 +98,9 @@ class LayersTest : public testing::Test {
     TextSource source(gzip(tar));
     return layers.apply(source, digest_of(tar)).diff_id;
   }
-  std::string in(const os::Fd& mount, const std::string& path) { return os::read_file(cat(os::fd_path(mount.get()), "/", path)); }
+  std::string in(const os::Fd& mount, const std::string& path) {
+    return os::read_file(cat(os::fd_path(mount.get()), "/", path));
+  }
   std::string root;
 };
 
@@ -204,7 +208,8 @@ TEST_F(LayersTest, StacksLayersWithWhiteoutsUnderAContainer) {
   Layers layers(root);
   Snapshots snapshots(root, layers);
   std::vector<oci::Digest> ids{
-      apply(layers, Tar().directory("d/").file("d/old", "1").file("gone", "1").file("kept", "1").directory("t/", 01777).text()),
+      apply(layers,
+            Tar().directory("d/").file("d/old", "1").file("gone", "1").file("kept", "1").directory("t/", 01777).text()),
       apply(layers, Tar().directory("d/").file("d/.wh..wh..opq", "").file("d/new", "2").file(".wh.gone", "").text())};
   snapshots.prepare("c1", ids);
   for (Volatile durability : {Volatile::Yes, Volatile::No, Volatile::Yes}) {
@@ -227,8 +232,15 @@ TEST_F(LayersTest, StacksLayersWithWhiteoutsUnderAContainer) {
 TEST_F(LayersTest, TellsWhatAContainerChanged) {
   Layers layers(root);
   Snapshots snapshots(root, layers);
-  std::vector<oci::Digest> ids{apply(layers, Tar().directory("d/").file("d/a", "1").file("d/b", "1").directory("e/").file("e/x", "1")
-                                                 .directory("keep/").file("keep/y", "1").text())};
+  std::vector<oci::Digest> ids{apply(layers, Tar()
+                                                 .directory("d/")
+                                                 .file("d/a", "1")
+                                                 .file("d/b", "1")
+                                                 .directory("e/")
+                                                 .file("e/x", "1")
+                                                 .directory("keep/")
+                                                 .file("keep/y", "1")
+                                                 .text())};
   snapshots.prepare("c1", ids);
   {
     os::RootedDir view = snapshots.view("c1");
@@ -242,7 +254,8 @@ TEST_F(LayersTest, TellsWhatAContainerChanged) {
     os::write_file(top + "/e/z", "");
   }
   std::string text;
-  for (const auto& change : snapshots.changes("c1")) text += cat("CAD"[static_cast<int>(change.kind)], " ", change.path, "\n");
+  for (const auto& change : snapshots.changes("c1"))
+    text += cat("CAD"[static_cast<int>(change.kind)], " ", change.path, "\n");
   EXPECT_EQ(text, "C /d\nC /d/a\nD /d/b\nC /e\nD /e/x\nA /e/z\nA /new\nA /new/file\n");
   EXPECT_GT(snapshots.size("c1"), 0U);
 }
@@ -260,7 +273,8 @@ TEST_F(LayersTest, MountsAHundredLayers) {
   Layers layers(root);
   Snapshots snapshots(root, layers);
   std::vector<oci::Digest> ids;
-  for (int i = 0; i < 100; ++i) ids.push_back(apply(layers, Tar().file(cat("f", i), cat(i)).file("top", cat(i)).text()));
+  for (int i = 0; i < 100; ++i)
+    ids.push_back(apply(layers, Tar().file(cat("f", i), cat(i)).file("top", cat(i)).text()));
   snapshots.prepare("c1", ids);
   os::Fd mount = snapshots.mount("c1", Volatile::Yes);
   EXPECT_EQ(in(mount, "top"), "99");
@@ -275,7 +289,8 @@ TEST_F(LayersTest, MountsByEachGenerationOfTheKernelsInterface) {
     std::string id = cat("c", static_cast<int>(api));
     snapshots.prepare(id, std::vector{a, b});
     std::string home = cat(root, "/containers/", id);
-    os::Fd mount = os::mount_overlay({.lowers = {layers.lower_dir(b), layers.lower_dir(a)}, .upper = home + "/upper", .work = home + "/work"}, api);
+    os::Fd mount = os::mount_overlay(
+        {.lowers = {layers.lower_dir(b), layers.lower_dir(a)}, .upper = home + "/upper", .work = home + "/work"}, api);
     EXPECT_EQ(in(mount, "a") + in(mount, "b"), "ab");
   }
 }

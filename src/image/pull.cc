@@ -39,7 +39,8 @@ void check_types(const oci::Manifest& manifest) {
   }
   for (const oci::Descriptor& layer : manifest.layers) {
     if (!oci::media_type::is_layer(layer.media_type)) {
-      throw Error(ErrorKind::InvalidArgument, cat("unsupported layer media type ", layer.media_type, " of ", layer.digest.text()));
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("unsupported layer media type ", layer.media_type, " of ", layer.digest.text()));
     }
   }
 }
@@ -55,13 +56,15 @@ void check_config(const oci::ImageConfig& config, const oci::Manifest& manifest)
 }
 
 // The path from the reference to one platform's manifest and configuration.
-Resolved resolve(registry::Client& client, const store::Blobs& blobs, const oci::Reference& reference, const oci::Platform& platform) {
+Resolved resolve(registry::Client& client, const store::Blobs& blobs, const oci::Reference& reference,
+                 const oci::Platform& platform) {
   Resolved out;
   trace::Span span("pull.manifest");
   registry::FetchedManifest document = client.manifest(reference.tag_or_digest());
   std::string type = oci::manifest_type(document.bytes, document.media_type);
   while (oci::media_type::is_index(type)) {
-    if (out.indexes.size() >= kMaxIndexDepth) throw Error(ErrorKind::InvalidArgument, "image indexes are nested too deeply");
+    if (out.indexes.size() >= kMaxIndexDepth)
+      throw Error(ErrorKind::InvalidArgument, "image indexes are nested too deeply");
     oci::Index index = oci::parse_index(document.bytes, document.media_type);
     oci::Descriptor chosen = oci::choose_manifest(index, platform);
     out.indexes.push_back(std::move(document));
@@ -75,7 +78,8 @@ Resolved resolve(registry::Client& client, const store::Blobs& blobs, const oci:
   out.manifest_document = std::move(document);
   check_types(out.manifest);
   const oci::Descriptor& config = out.manifest.config;
-  out.config_bytes = blobs.has(config.digest) ? blobs.read(config.digest, oci::kMaxConfig) : client.blob(config, oci::kMaxConfig);
+  out.config_bytes =
+      blobs.has(config.digest) ? blobs.read(config.digest, oci::kMaxConfig) : client.blob(config, oci::kMaxConfig);
   out.config = oci::parse_image_config(out.config_bytes);
   check_config(out.config, out.manifest);
   return out;
@@ -101,13 +105,14 @@ struct Puller::State {
   int max_concurrent;
   Flights flights;
 
-  bool is_current(registry::Client& client, const oci::Reference& reference, const oci::Platform& platform, oci::Digest& digest,
-                  oci::Digest& id);
+  bool is_current(registry::Client& client, const oci::Reference& reference, const oci::Platform& platform,
+                  oci::Digest& digest, oci::Digest& id);
   void fetch_layers(const Resolved& image, registry::Client& client, PullProgress& progress, std::stop_source stop);
   bool store(const Resolved& image, const oci::Reference& reference, const std::string& lease);
 };
 
-Puller::Puller(Images& images, store::Blobs& blobs, Layers& layers, registry::Options options, int max_concurrent_downloads)
+Puller::Puller(Images& images, store::Blobs& blobs, Layers& layers, registry::Options options,
+               int max_concurrent_downloads)
     : state_(new State{images, blobs, layers, std::move(options), std::max(1, max_concurrent_downloads), {}}) {}
 
 Puller::~Puller() = default;
@@ -126,7 +131,8 @@ bool Puller::State::is_current(registry::Client& client, const oci::Reference& r
   return true;
 }
 
-void Puller::State::fetch_layers(const Resolved& image, registry::Client& client, PullProgress& progress, std::stop_source stop) {
+void Puller::State::fetch_layers(const Resolved& image, registry::Client& client, PullProgress& progress,
+                                 std::stop_source stop) {
   struct Job {
     const oci::Descriptor* layer;
     const oci::Digest* diff_id;
@@ -147,7 +153,8 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
     }
   }
   std::size_t width = std::min(jobs.size(), static_cast<std::size_t>(max_concurrent));
-  for (std::size_t i = width; i < jobs.size(); ++i) progress.say("Waiting", std::string(jobs[i].layer->digest.short_hex()));
+  for (std::size_t i = width; i < jobs.size(); ++i)
+    progress.say("Waiting", std::string(jobs[i].layer->digest.short_hex()));
 
   std::atomic<std::size_t> next = 0;
   std::mutex mutex;
@@ -197,7 +204,8 @@ bool Puller::State::store(const Resolved& image, const oci::Reference& reference
   return images.record(std::move(record), reference, image.top(), lease);
 }
 
-PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, const Progress& sink, std::stop_token stop) {
+PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, const Progress& sink,
+                        std::stop_token stop) {
   oci::Reference reference = name.with_default_tag();
   oci::Platform platform = options.platform.empty() ? oci::Platform::host() : options.platform;
   PullProgress progress(sink);
@@ -208,7 +216,8 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
   PullResult result;
   auto finish = [&] {
     progress.say(cat("Digest: ", result.digest.text()));
-    progress.say(cat(result.downloaded ? "Status: Downloaded newer image for " : "Status: Image is up to date for ", reference.familiar()));
+    progress.say(cat(result.downloaded ? "Status: Downloaded newer image for " : "Status: Image is up to date for ",
+                     reference.familiar()));
     return result;
   };
   std::optional<Resolved> image;
@@ -239,7 +248,8 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
   return finish();
 }
 
-void Puller::pull_all(const oci::Reference& repository, const PullOptions& options, const Progress& progress, std::stop_token stop) {
+void Puller::pull_all(const oci::Reference& repository, const PullOptions& options, const Progress& progress,
+                      std::stop_token stop) {
   std::vector<std::string> tags;
   {
     registry::Client client(state_->options, repository, options.credentials, stop);

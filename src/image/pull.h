@@ -1,5 +1,5 @@
-// From a registry into the store: resolve, manifest, configuration, layers; each layer one pipeline (download, hash, inflate,
-// hash, untar) in which nothing is read twice.
+// From a registry into the store: resolve, manifest, configuration, layers; each layer one pipeline (download, hash,
+// inflate, hash, untar) in which nothing is read twice.
 #pragma once
 
 #include <functional>
@@ -30,8 +30,8 @@ struct PullOptions {
 };
 
 struct PullResult {
-  oci::Digest id;      // the image
-  oci::Digest digest;  // what the reference stood for: an index or a manifest
+  oci::Digest id;           // the image
+  oci::Digest digest;       // what the reference stood for: an index or a manifest
   bool downloaded = false;  // false: it was up to date
 };
 
@@ -41,8 +41,8 @@ class Puller {
          int max_concurrent_downloads = 3);
   ~Puller();
 
-  // `reference` without tag and digest means :latest. Throws; then the catalogue is as it was, and what was received and is
-  // sound is kept for the next attempt.
+  // `reference` without tag and digest means :latest. Throws; then the catalogue is as it was, and what was received
+  // and is sound is kept for the next attempt.
   PullResult pull(const oci::Reference& reference, const PullOptions& options, const Progress& progress,
                   std::stop_token stop);
   // Every tag of the repository (docker pull -a).

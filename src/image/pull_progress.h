@@ -1,4 +1,5 @@
-// docker's progress messages of a pull: in order, one thread at a time, byte counts at most ten times a second per layer.
+// docker's progress messages of a pull: in order, one thread at a time, byte counts at most ten times a second per
+// layer.
 #pragma once
 
 #include <map>

@@ -65,18 +65,21 @@ struct Content {
     return digest;
   }
   // The manifest's text for these layers.
-  std::string image(const std::vector<std::string>& tars, const std::string& architecture = "amd64", const std::string& diff_id = "") {
+  std::string image(const std::vector<std::string>& tars, const std::string& architecture = "amd64",
+                    const std::string& diff_id = "") {
     std::string diffs, layers;
     for (const std::string& tar : tars) {
       diffs += cat(diffs.empty() ? "" : ",", "\"", diff_id.empty() ? sha(tar) : diff_id, "\"");
       layers += cat(layers.empty() ? "" : ",", descriptor(kLayerType, add_blob(tar), tar.size()));
     }
-    std::string config = cat(R"({"created":"2024-01-02T03:04:05Z","architecture":")", architecture,
-                             R"(","os":"linux","config":{"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":[)", diffs, "]}}");
+    std::string config =
+        cat(R"({"created":"2024-01-02T03:04:05Z","architecture":")", architecture,
+            R"(","os":"linux","config":{"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":[)", diffs, "]}}");
     return cat(R"({"schemaVersion":2,"mediaType":")", oci::media_type::kManifest, R"(","config":)",
                descriptor(oci::media_type::kConfig, add_blob(config), config.size()), R"(,"layers":[)", layers, "]}");
   }
-  static std::string descriptor(std::string_view type, const std::string& digest, std::size_t size, const std::string& more = "") {
+  static std::string descriptor(std::string_view type, const std::string& digest, std::size_t size,
+                                const std::string& more = "") {
     return cat(R"({"mediaType":")", type, R"(","digest":")", digest, R"(","size":)", size, more, "}");
   }
 
@@ -139,9 +142,10 @@ class Pull : public ::testing::Test {
   }
   PullResult pull(const std::string& name = "app:1", const PullOptions& options = on(), std::stop_token stop = {}) {
     lines_.clear();
-    return puller_->pull(oci::Reference::parse(cat(server_->address(), "/", name)), options,
-                         [this](const ProgressMessage& m) { lines_.push_back(m.id.empty() ? m.status : cat(m.id, ": ", m.status)); },
-                         std::move(stop));
+    return puller_->pull(
+        oci::Reference::parse(cat(server_->address(), "/", name)), options,
+        [this](const ProgressMessage& m) { lines_.push_back(m.id.empty() ? m.status : cat(m.id, ": ", m.status)); },
+        std::move(stop));
   }
   // The message of the failure; afterwards no image and no layer may be there.
   std::string failure(const std::string& name = "app:1") {
@@ -195,7 +199,8 @@ TEST_F(Pull, StoresAnImageAndSaysSoAsDockerDoes) {
   EXPECT_EQ(lines_[lines_.size() - 2], cat("Digest: ", digest));
   EXPECT_EQ(lines_.back(), cat("Status: Downloaded newer image for ", name("app:1")));
   std::string id = sha(tar).substr(7, 12);
-  for (std::string_view step : {"Pulling fs layer", "Downloading", "Verifying Checksum", "Download complete", "Pull complete"}) {
+  for (std::string_view step :
+       {"Pulling fs layer", "Downloading", "Verifying Checksum", "Download complete", "Pull complete"}) {
     EXPECT_TRUE(has_line(cat(id, ": ", step))) << step;
   }
   EXPECT_TRUE(blobs_->has(oci::Digest::parse(sha(tar))));
@@ -236,7 +241,8 @@ TEST_F(Pull, ChoosesThePlatformAndNamesThoseThereAre) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::NotFound);
-    EXPECT_EQ(error.message(), "no matching manifest for linux/s390x in the manifest list entries (it has linux/arm64, linux/amd64)");
+    EXPECT_EQ(error.message(),
+              "no matching manifest for linux/s390x in the manifest list entries (it has linux/arm64, linux/amd64)");
   }
 }
 
@@ -264,7 +270,8 @@ TEST_F(Pull, RefusesADamagedManifestAndConfiguration) {
 }
 
 TEST_F(Pull, RefusesALayerWhoseTarIsNotTheDiffId) {
-  content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar_of("a", "x")}, "amd64", cat("sha256:", std::string(64, '1'))));
+  content_.add_manifest("1", oci::media_type::kManifest,
+                        content_.image({tar_of("a", "x")}, "amd64", cat("sha256:", std::string(64, '1'))));
   expect_contains(failure(), "failed to register layer");
   EXPECT_TRUE(blobs_->list().empty());
   EXPECT_TRUE(blobs_->ingests().empty());
@@ -380,7 +387,8 @@ TEST_F(Pull, RefusesDocumentsWithTwoMeanings) {
   expect_contains(failure(), "both a manifest and an index");
   content_.add_manifest("1", oci::media_type::kDockerManifest, manifest);
   expect_contains(failure(), "media type of the document");
-  content_.add_manifest("1", "application/vnd.docker.distribution.manifest.v1+prettyjws", R"({"schemaVersion":1,"fsLayers":[]})");
+  content_.add_manifest("1", "application/vnd.docker.distribution.manifest.v1+prettyjws",
+                        R"({"schemaVersion":1,"fsLayers":[]})");
   expect_contains(failure(), "schema 1 is not supported");
   content_.add_manifest("1", oci::media_type::kManifest, std::string(5 << 20, ' '));
   expect_contains(failure(), "larger than");
@@ -391,8 +399,10 @@ TEST_F(Pull, BoundsNestedIndexes) {
   std::string digest = content_.add_manifest("", oci::media_type::kManifest, previous);
   std::string_view type = oci::media_type::kManifest;
   for (int i = 0; i < 10; ++i) {
-    std::string index = cat(R"({"schemaVersion":2,"manifests":[)",
-                            Content::descriptor(type, digest, previous.size(), R"(,"platform":{"os":"linux","architecture":"amd64"})"), "]}");
+    std::string index =
+        cat(R"({"schemaVersion":2,"manifests":[)",
+            Content::descriptor(type, digest, previous.size(), R"(,"platform":{"os":"linux","architecture":"amd64"})"),
+            "]}");
     digest = content_.add_manifest("1", oci::media_type::kIndex, index);
     previous = index;
     type = oci::media_type::kIndex;

@@ -21,7 +21,8 @@ namespace {
 
 bool is_opaque(const std::string& path) {
   char value[2];
-  return ::lgetxattr(path.c_str(), std::string(archive::kOpaqueXattr).c_str(), value, sizeof value) == 1 && value[0] == 'y';
+  return ::lgetxattr(path.c_str(), std::string(archive::kOpaqueXattr).c_str(), value, sizeof value) == 1 &&
+         value[0] == 'y';
 }
 
 void check_id(std::string_view id) {
@@ -92,15 +93,19 @@ std::vector<std::string> Snapshots::lower_dirs(std::string_view container_id) co
 os::Fd Snapshots::mount(std::string_view container_id, Volatile durability) const {
   trace::Span span("snapshot.mount");
   std::string home = dir(container_id);
-  os::Overlay overlay{.lowers = lower_dirs(container_id), .upper = cat(home, "/upper"), .work = cat(home, "/work"),
+  os::Overlay overlay{.lowers = lower_dirs(container_id),
+                      .upper = cat(home, "/upper"),
+                      .work = cat(home, "/work"),
                       .is_volatile = durability == Volatile::Yes};
-  // A volatile mount that was cut by a crash leaves this mark, and the kernel then refuses (overlayfs.rst, "Volatile mount").
+  // A volatile mount that was cut by a crash leaves this mark, and the kernel then refuses (overlayfs.rst, "Volatile
+  // mount").
   std::string mark = cat(overlay.work, "/work/incompat");
   if (os::exists(mark)) os::remove_tree(mark);
   span.set("lowerdir", join(overlay.lowers, ":"));
   span.set("upperdir", overlay.upper);
   span.set("workdir", overlay.work);
-  span.set("options", overlay.is_volatile ? "index=off,redirect_dir=off,metacopy=off,volatile" : "index=off,redirect_dir=off,metacopy=off");
+  span.set("options", overlay.is_volatile ? "index=off,redirect_dir=off,metacopy=off,volatile"
+                                          : "index=off,redirect_dir=off,metacopy=off");
   return os::mount_overlay(overlay);
 }
 
@@ -113,7 +118,9 @@ std::vector<Change> Snapshots::changes(std::string_view container_id) const {
   return find_changes(cat(dir(container_id), "/upper"), lower_dirs(container_id));
 }
 
-std::uint64_t Snapshots::size(std::string_view container_id) const { return os::disk_usage(cat(dir(container_id), "/upper")); }
+std::uint64_t Snapshots::size(std::string_view container_id) const {
+  return os::disk_usage(cat(dir(container_id), "/upper"));
+}
 
 void Snapshots::remove(std::string_view container_id) {
   std::string home = dir(container_id);

@@ -1,4 +1,5 @@
-// The writable layer of a container over its image's layers: D/containers/<id>/{upper,work}, mounted as a detached overlay.
+// The writable layer of a container over its image's layers: D/containers/<id>/{upper,work}, mounted as a detached
+// overlay.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ class Snapshots {
   void prepare(std::string_view container_id, std::span<const oci::Digest> diff_ids);
   bool exists(std::string_view container_id) const;
 
-  // The container's root as a detached mount; it never appears in this namespace's mount table and goes with its last user.
+  // The container's root as a detached mount; it never appears in this namespace's mount table and goes with its last
+  // user.
   os::Fd mount(std::string_view container_id, Volatile durability) const;
   // The same for files of a container that is not running (docker cp, export).
   os::RootedDir view(std::string_view container_id) const;

@@ -30,13 +30,13 @@ namespace {
 constexpr int kPort = 53;
 constexpr std::uint32_t kHome = 0x7f00000b;  // 127.0.0.11
 constexpr std::size_t kMaxForwards = 1024, kMaxConnections = 256;
-constexpr std::int64_t kTryTime = 3 * kSecond;        // one upstream server
+constexpr std::int64_t kTryTime = 3 * kSecond;          // one upstream server
 constexpr std::int64_t kConnectionTime = 10 * kSecond;  // a TCP client, between its messages
-constexpr int kDatagramsPerTurn = 64;                 // so that one busy container does not starve the rest
-constexpr std::int64_t kRetryAccept = kSecond;        // after running out of descriptors
+constexpr int kDatagramsPerTurn = 64;                   // so that one busy container does not starve the rest
+constexpr std::int64_t kRetryAccept = kSecond;          // after running out of descriptors
 constexpr std::uint32_t kNoEvents = 0, kReadable = EPOLLIN, kWritable = EPOLLOUT;
 constexpr std::int64_t kNever = INT64_MAX;
-constexpr std::size_t kMaxServers = 3;                // as in resolv.conf(5)
+constexpr std::size_t kMaxServers = 3;  // as in resolv.conf(5)
 
 struct Peer {
   sockaddr_storage address{};
@@ -87,7 +87,7 @@ struct Source {
   os::Fd socket;
   std::string container_id;
   std::int64_t deadline = kNever;
-  std::string in{}, out{};  // TCP: bytes read, bytes to write
+  std::string in{}, out{};   // TCP: bytes read, bytes to write
   bool half_closed = false;  // TCP: the asker has sent all it will, and waits for the answer
   // Forwards:
   Asker asker{};
@@ -126,7 +126,8 @@ void listen_at_home(const DnsSockets& sockets) {
   std::uint16_t udp = bind_at_home(sockets.udp), tcp = bind_at_home(sockets.tcp);
   os::check(::listen(sockets.tcp.get(), 64), "listen on 127.0.0.11");
   const os::NftPortShift shifts[] = {{IPPROTO_UDP, home, kPort, udp}, {IPPROTO_TCP, home, kPort, tcp}};
-  in_context("lead 127.0.0.11:53 to the embedded DNS", [&] { os::nft_shift_ports(*sockets.rules, "proa_dns", shifts); });
+  in_context("lead 127.0.0.11:53 to the embedded DNS",
+             [&] { os::nft_shift_ports(*sockets.rules, "proa_dns", shifts); });
 }
 
 }  // namespace
@@ -156,7 +157,8 @@ struct DnsServer::State {
   void accept_clients(Key key);
   void serve_connection(Key key, std::uint32_t events);
   void handle(const std::string& container_id, std::string_view message, const Asker& asker);
-  std::optional<std::string> local_answer(const std::string& container_id, std::string_view message, const dns::Query& query, std::size_t limit);
+  std::optional<std::string> local_answer(const std::string& container_id, std::string_view message,
+                                          const dns::Query& query, std::size_t limit);
   void reply(const Asker& asker, std::string_view message);
   void forward(Source base);
   void fail_forward(const Source& source);
@@ -204,7 +206,9 @@ void DnsServer::State::run() {
         // One client's trouble (no memory, no descriptors) ends that exchange, not the server.
         log::warn("embedded DNS", {{"error", error.what()}});
         auto source = sources.find(events[i].data.u64);
-        if (source != sources.end() && source->second.role != Role::UdpListener && source->second.role != Role::TcpListener) forget(source->first);
+        if (source != sources.end() && source->second.role != Role::UdpListener &&
+            source->second.role != Role::TcpListener)
+          forget(source->first);
       }
     }
     std::int64_t time = monotonic_now();
@@ -258,11 +262,16 @@ void DnsServer::State::on_event(Key key, std::uint32_t events) {
   auto found = sources.find(key);
   if (found == sources.end()) return;  // gone since
   switch (found->second.role) {
-    case Role::UdpListener: return read_datagrams(key);
-    case Role::TcpListener: return accept_clients(key);
-    case Role::Connection: return serve_connection(key, events);
-    case Role::UdpForward: return read_udp_forward(key);
-    case Role::TcpForward: return drive_tcp_forward(key, events);
+    case Role::UdpListener:
+      return read_datagrams(key);
+    case Role::TcpListener:
+      return accept_clients(key);
+    case Role::Connection:
+      return serve_connection(key, events);
+    case Role::UdpForward:
+      return read_udp_forward(key);
+    case Role::TcpForward:
+      return drive_tcp_forward(key, events);
   }
 }
 
@@ -280,7 +289,8 @@ void DnsServer::State::read_datagrams(Key key) {
     auto found = sources.find(key);
     if (found == sources.end()) return;
     Asker asker{key, false, {}};
-    ssize_t size = ::recvfrom(found->second.socket.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&asker.peer.address), &asker.peer.size);
+    ssize_t size = ::recvfrom(found->second.socket.get(), buffer, sizeof buffer, 0,
+                              reinterpret_cast<sockaddr*>(&asker.peer.address), &asker.peer.size);
     if (size < 0) return;  // drained; errors of earlier answers end here as well
     std::string container_id = found->second.container_id;
     handle(container_id, {buffer, static_cast<std::size_t>(size)}, asker);
@@ -353,7 +363,8 @@ void DnsServer::State::reply(const Asker& asker, std::string_view message) {
   if (found == sources.end() || message.size() > dns::kMaxMessage) return;
   Source& source = found->second;
   if (!asker.tcp) {
-    ::sendto(source.socket.get(), message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&asker.peer.address), asker.peer.size);
+    ::sendto(source.socket.get(), message.data(), message.size(), MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&asker.peer.address), asker.peer.size);
     return;
   }
   if (source.out.size() > dns::kMaxMessage) return forget(asker.key);  // it asks, but does not read
@@ -365,7 +376,8 @@ void DnsServer::State::reply(const Asker& asker, std::string_view message) {
   close_when_idle(asker.key);
 }
 
-std::optional<std::string> DnsServer::State::local_answer(const std::string& container_id, std::string_view message, const dns::Query& query, std::size_t limit) {
+std::optional<std::string> DnsServer::State::local_answer(const std::string& container_id, std::string_view message,
+                                                          const dns::Query& query, std::size_t limit) {
   if (query.type == dns::kPtr) {
     auto address = dns::reverse_address(query.name);
     auto name = address ? names.reverse(container_id, *address) : std::nullopt;
@@ -376,7 +388,9 @@ std::optional<std::string> DnsServer::State::local_answer(const std::string& con
   std::vector<os::IpAddress> addresses;
   if (query.type == dns::kA) addresses = found.ipv4;
   if (query.type == dns::kAaaa) addresses = found.ipv6;
-  if (addresses.size() > 1) std::rotate(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(random_u64() % addresses.size()), addresses.end());
+  if (addresses.size() > 1)
+    std::rotate(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(random_u64() % addresses.size()),
+                addresses.end());
   return dns::address_answer(message, query, addresses, limit);
 }
 
@@ -406,7 +420,8 @@ void DnsServer::State::forward(Source base) {
   for (; client != clients.end() && base.server < client->second.upstream.size(); ++base.server) {
     const Peer& server = client->second.upstream[base.server];
     bool tcp = base.role == Role::TcpForward;
-    base.socket = os::Fd(::socket(server.address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    base.socket =
+        os::Fd(::socket(server.address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!base.socket) continue;
     // Connected: the kernel chooses a random source port and takes answers from this server alone.
     int result = ::connect(base.socket.get(), reinterpret_cast<const sockaddr*>(&server.address), server.size);
@@ -433,7 +448,8 @@ void DnsServer::State::forward(Source base) {
 void DnsServer::State::fail_forward(const Source& source) {
   if (!source.best.empty()) return reply(source.asker, source.best);
   dns::Parsed parsed = dns::parse_query(source.query);
-  reply(source.asker, dns::error_answer(source.query, dns::kServerFailure, parsed.query ? parsed.query->question_end : dns::kHeaderSize));
+  reply(source.asker, dns::error_answer(source.query, dns::kServerFailure,
+                                        parsed.query ? parsed.query->question_end : dns::kHeaderSize));
 }
 
 void DnsServer::State::try_next(Key key) {

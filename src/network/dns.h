@@ -26,7 +26,7 @@ struct DnsClient {  // one sandbox
   std::string container_id{};
   DnsSockets sockets{};
   std::vector<std::string> upstream{};  // resolvers to ask, from the host's namespace
-  bool forward = true;                // false on internal networks: nothing leaves
+  bool forward = true;                  // false on internal networks: nothing leaves
 };
 
 class DnsServer {

@@ -12,7 +12,7 @@ constexpr std::uint16_t kResponse = 0x8000, kOpcodeMask = 0x7800, kTruncated = 0
 constexpr std::uint16_t kRecursionAvailable = 0x0080;
 constexpr std::uint16_t kInternet = 1;
 constexpr std::size_t kMaxName = 255, kMaxLabel = 63;
-constexpr std::uint32_t kTtl = 600;       // docker's
+constexpr std::uint32_t kTtl = 600;        // docker's
 constexpr std::size_t kOwnPayload = 1232;  // DNS flag day 2020
 constexpr std::uint16_t kNameOfQuestion = 0xc00c;
 
@@ -80,13 +80,15 @@ void put32(std::string& out, std::uint32_t value) {
   put16(out, static_cast<std::uint16_t>(value));
 }
 
-std::string header(std::string_view message, Code code, std::uint16_t more_flags, bool question, std::size_t answers, bool edns) {
+std::string header(std::string_view message, Code code, std::uint16_t more_flags, bool question, std::size_t answers,
+                   bool edns) {
   Reader reader(message);
   std::uint16_t id = reader.u16();
   std::uint16_t flags = reader.u16();
   std::string out;
   put16(out, id);
-  put16(out, static_cast<std::uint16_t>(kResponse | (flags & (kOpcodeMask | kRecursionDesired)) | kRecursionAvailable | more_flags | code));
+  put16(out, static_cast<std::uint16_t>(kResponse | (flags & (kOpcodeMask | kRecursionDesired)) | kRecursionAvailable |
+                                        more_flags | code));
   put16(out, question ? 1 : 0);
   put16(out, static_cast<std::uint16_t>(answers));
   put16(out, 0);
@@ -102,7 +104,8 @@ void put_edns(std::string& out) {
   put16(out, 0);
 }
 
-std::string with_records(std::string_view message, const Query& query, const std::vector<std::string>& records, std::uint16_t type, std::size_t limit) {
+std::string with_records(std::string_view message, const Query& query, const std::vector<std::string>& records,
+                         std::uint16_t type, std::size_t limit) {
   std::string body(message.substr(kHeaderSize, query.question_end - kHeaderSize));
   for (const std::string& data : records) {
     put16(body, kNameOfQuestion);
@@ -169,7 +172,8 @@ std::string error_answer(std::string_view message, Code code, std::size_t questi
   return out;
 }
 
-std::string address_answer(std::string_view message, const Query& query, const std::vector<os::IpAddress>& addresses, std::size_t limit) {
+std::string address_answer(std::string_view message, const Query& query, const std::vector<os::IpAddress>& addresses,
+                           std::size_t limit) {
   std::vector<std::string> records;
   for (const os::IpAddress& address : addresses) {
     records.emplace_back(reinterpret_cast<const char*>(address.bytes()), address.size());
@@ -220,7 +224,8 @@ bool matches(std::string_view query, std::string_view reply, std::uint16_t id) {
   Reader counts(reply.substr(4));
   if (counts.u16() == 0) return code_of(reply) != kNoError;
   std::size_t end = parsed.query->question_end;
-  return reply.size() >= end && iequals(reply.substr(kHeaderSize, end - kHeaderSize), query.substr(kHeaderSize, end - kHeaderSize));
+  return reply.size() >= end &&
+         iequals(reply.substr(kHeaderSize, end - kHeaderSize), query.substr(kHeaderSize, end - kHeaderSize));
 }
 
 std::uint16_t id_of(std::string_view message) { return Reader(message).u16(); }

@@ -17,7 +17,14 @@ inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMaxMessage = 65535;
 
 enum Type : std::uint16_t { kA = 1, kPtr = 12, kAaaa = 28, kOpt = 41, kAny = 255 };
-enum Code : std::uint8_t { kNoError = 0, kFormatError = 1, kServerFailure = 2, kNoName = 3, kNotImplemented = 4, kRefused = 5 };
+enum Code : std::uint8_t {
+  kNoError = 0,
+  kFormatError = 1,
+  kServerFailure = 2,
+  kNoName = 3,
+  kNotImplemented = 4,
+  kRefused = 5
+};
 
 struct Query {
   std::uint16_t id = 0;
@@ -30,8 +37,8 @@ struct Query {
 };
 struct Parsed {
   std::optional<Query> query;
-  bool drop = false;           // no answer at all: a response, or too short for a header
-  Code fault = kFormatError;   // else what to answer
+  bool drop = false;          // no answer at all: a response, or too short for a header
+  Code fault = kFormatError;  // else what to answer
 };
 Parsed parse_query(std::string_view message);
 
@@ -39,7 +46,8 @@ Parsed parse_query(std::string_view message);
 std::string error_answer(std::string_view message, Code code, std::size_t question_end = kHeaderSize);
 // With these addresses (of the family asked for); without any it says that the name exists. At most `limit` bytes, else
 // an empty one with TC set.
-std::string address_answer(std::string_view message, const Query& query, const std::vector<os::IpAddress>& addresses, std::size_t limit);
+std::string address_answer(std::string_view message, const Query& query, const std::vector<os::IpAddress>& addresses,
+                           std::size_t limit);
 std::string pointer_answer(std::string_view message, const Query& query, std::string_view name, std::size_t limit);
 
 // "3.0.17.172.in-addr.arpa" and the ip6.arpa form.

@@ -28,13 +28,16 @@ std::string wire_name(std::string_view name) {
 }
 
 std::string make_query(std::string_view name, unsigned type, unsigned id = 0x1234, bool edns = false) {
-  std::string out = u16(id) + u16(0x0100) + u16(1) + u16(0) + u16(0) + u16(edns ? 1 : 0) + wire_name(name) + u16(type) + u16(1);
+  std::string out =
+      u16(id) + u16(0x0100) + u16(1) + u16(0) + u16(0) + u16(edns ? 1 : 0) + wire_name(name) + u16(type) + u16(1);
   if (edns) out += std::string(1, '\0') + u16(41) + u16(4096) + u16(0) + u16(0) + u16(0);
   return out;
 }
 
 unsigned code(const std::string& answer) { return answer.at(3) & 0x0f; }
-unsigned answers(const std::string& answer) { return static_cast<unsigned char>(answer.at(6)) << 8 | static_cast<unsigned char>(answer.at(7)); }
+unsigned answers(const std::string& answer) {
+  return static_cast<unsigned char>(answer.at(6)) << 8 | static_cast<unsigned char>(answer.at(7));
+}
 // The last four bytes of an answer to a question without EDNS: its A record's address.
 std::string address_in(const std::string& answer) {
   return os::IpAddress::from_bytes(os::Family::V4, answer.data() + answer.size() - 4).text();
@@ -66,7 +69,8 @@ TEST(DnsMessage, RefusesWhatIsMalformed) {
   EXPECT_STREQ(fault(many), "format") << "QDCOUNT 65535";
   std::string header = good.substr(0, 12);
   EXPECT_STREQ(fault(header + "\xc0\x0c" + u16(1) + u16(1)), "format") << "a pointer to itself";
-  EXPECT_STREQ(fault(header + std::string(1, 64) + std::string(64, 'a') + '\0' + u16(1) + u16(1)), "format") << "label of 64";
+  EXPECT_STREQ(fault(header + std::string(1, 64) + std::string(64, 'a') + '\0' + u16(1) + u16(1)), "format")
+      << "label of 64";
   std::string long_name;
   for (int i = 0; i < 10; ++i) long_name += std::string(1, 60) + std::string(60, 'a');
   EXPECT_STREQ(fault(header + long_name + '\0' + u16(1) + u16(1)), "format") << "name of 610";
@@ -81,7 +85,8 @@ TEST(DnsMessage, RefusesWhatIsMalformed) {
 TEST(DnsMessage, NeverReadsPastRandomBytes) {
   for (int i = 0; i < 50'000; ++i) {
     std::string bytes = i % 2 ? make_query("some.name", 1, 1, true) : std::string(random_u64() % 80, '\0');
-    for (int changes = static_cast<int>(random_u64() % 6) + (i % 2 ? 0 : 60); changes > 0 && !bytes.empty(); --changes) {
+    for (int changes = static_cast<int>(random_u64() % 6) + (i % 2 ? 0 : 60); changes > 0 && !bytes.empty();
+         --changes) {
       bytes[random_u64() % bytes.size()] = static_cast<char>(random_u64());
     }
     if (random_u64() % 4 == 0) bytes.resize(random_u64() % (bytes.size() + 1));
@@ -108,7 +113,8 @@ TEST(DnsMessage, CutsAnswersThatDoNotFit) {
 
 TEST(DnsMessage, ReadsReverseNames) {
   EXPECT_EQ(dns::reverse_address("2.0.17.172.in-addr.arpa"), os::IpAddress::parse("172.17.0.2"));
-  EXPECT_EQ(dns::reverse_address("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa"), os::IpAddress::parse("fd00::1"));
+  EXPECT_EQ(dns::reverse_address("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa"),
+            os::IpAddress::parse("fd00::1"));
   EXPECT_FALSE(dns::reverse_address("2.0.17.in-addr.arpa"));
   EXPECT_FALSE(dns::reverse_address("x.0.17.172.in-addr.arpa"));
 }
@@ -145,7 +151,9 @@ class Dns : public ::testing::Test {
       names.add({"n", "net", "web", {"web", "alias"}, os::IpAddress::parse("10.0.0.3"), {}});
     });
   }
-  void add(bool forward, std::vector<std::string> upstream = {"127.0.0.53"}) { server_.add({"me", std::move(sockets_), std::move(upstream), forward}); }
+  void add(bool forward, std::vector<std::string> upstream = {"127.0.0.53"}) {
+    server_.add({"me", std::move(sockets_), std::move(upstream), forward});
+  }
 
   // "" if there is no answer within `milliseconds`.
   std::string ask(const std::string& query, int milliseconds = 1000) {
@@ -197,7 +205,8 @@ TEST_F(Dns, AnswersByTcp) {
   os::in_netns(box_.netns.get(), [&] {
     os::Fd socket = connect(SOCK_STREAM);
     std::string query = make_query("web", 1);
-    std::string both = u16(static_cast<unsigned>(query.size())) + query + u16(static_cast<unsigned>(query.size())) + query;
+    std::string both =
+        u16(static_cast<unsigned>(query.size())) + query + u16(static_cast<unsigned>(query.size())) + query;
     // In two pieces, the second question with it, and then half closed.
     os::check(::send(socket.get(), both.data(), 5, 0), "send");
     ::usleep(20'000);
@@ -261,7 +270,9 @@ TEST_F(Dns, ForwardsAndBelievesOnlyTheRightAnswer) {
       std::string query(buffer, static_cast<std::size_t>(got));
       (first_id == 0 ? first_id : second_id) = dns::id_of(query);
       auto parsed = dns::parse_query(query);
-      auto send = [&](const std::string& bytes) { ::sendto(upstream.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), size); };
+      auto send = [&](const std::string& bytes) {
+        ::sendto(upstream.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+      };
       std::string good = dns::address_answer(query, *parsed.query, {*os::IpAddress::parse("198.51.100.7")}, 512);
       std::string wrong = dns::address_answer(query, *parsed.query, {*os::IpAddress::parse("6.6.6.6")}, 512);
       dns::set_id(wrong, static_cast<std::uint16_t>(dns::id_of(query) + 1));
@@ -306,7 +317,8 @@ TEST_F(Dns, SurvivesHostileClientsWithoutSpinning) {
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
   ::usleep(500'000);
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-  EXPECT_LT((after.tv_sec - before.tv_sec) * 1e3 + (after.tv_nsec - before.tv_nsec) / 1e6, 50.0) << "busy although nobody asks";
+  EXPECT_LT((after.tv_sec - before.tv_sec) * 1e3 + (after.tv_nsec - before.tv_nsec) / 1e6, 50.0)
+      << "busy although nobody asks";
   EXPECT_EQ(address_in(ask(make_query("web", 1))), "10.0.0.3");
 }
 

@@ -21,7 +21,8 @@ constexpr std::string_view kStandardHosts =
 void require_plain(std::string_view text, std::string_view what) {
   for (char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      throw Error(ErrorKind::InvalidArgument, cat("invalid ", what, ": ", quoted(text), " contains a control character"));
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("invalid ", what, ": ", quoted(text), " contains a control character"));
     }
   }
 }
@@ -48,7 +49,8 @@ void append_extra_host(std::string& out, std::string_view entry, std::string_vie
     }
     address = host_gateway;
   }
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
   if (!os::IpAddress::parse(address)) {
     throw Error(ErrorKind::InvalidArgument, cat("invalid IP address in add-host: ", quoted(address)));
   }
@@ -141,7 +143,8 @@ std::string render_resolv_conf(const ResolvInput& input) {
   for (const std::string& domain : input.search) require_word(domain, "DNS search domain");
   for (const std::string& option : input.options) require_word(option, "DNS option");
 
-  if (input.resolver == Resolver::Host && input.dns.empty() && input.search.empty() && input.options.empty()) return input.host_file;
+  if (input.resolver == Resolver::Host && input.dns.empty() && input.search.empty() && input.options.empty())
+    return input.host_file;
   Parsed parsed = parse_resolv(input.host_file);
   if (!input.dns.empty()) parsed.servers = input.dns;
   // One "." means: no search list at all.
@@ -151,7 +154,8 @@ std::string render_resolv_conf(const ResolvInput& input) {
 
   if (input.resolver == Resolver::Embedded) {
     parsed.servers = {"127.0.0.11"};
-    bool has_ndots = std::any_of(parsed.options.begin(), parsed.options.end(), [](const std::string& o) { return o.starts_with("ndots:"); });
+    bool has_ndots = std::any_of(parsed.options.begin(), parsed.options.end(),
+                                 [](const std::string& o) { return o.starts_with("ndots:"); });
     if (!has_ndots) parsed.options.push_back("ndots:0");
   } else if (input.resolver == Resolver::Default && input.dns.empty()) {
     // The host's loopback is not the container's.

@@ -24,7 +24,7 @@ std::string render_hostname(std::string_view hostname);
 enum class Resolver { Host, Default, Embedded };  // --network host; the default bridge or none; user-defined networks
 struct ResolvInput {
   Resolver resolver = Resolver::Default;
-  std::string host_file{};  // the host's resolv.conf
+  std::string host_file{};                              // the host's resolv.conf
   std::vector<std::string> dns{}, search{}, options{};  // --dns, --dns-search, --dns-opt
 };
 std::string render_resolv_conf(const ResolvInput& input);

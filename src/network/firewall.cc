@@ -58,18 +58,25 @@ void render_ports(std::string& out, const FirewallInput& input, const Words& wor
 }
 
 void render_nat(std::string& out, const std::vector<FirewallBridge>& bridges, const Words& words) {
-  out += cat("\tchain published {\n\t\tdnat ", words.table, " to meta l4proto . ", words.table, " daddr . th dport map @ports_addr\n",
-             "\t\tdnat ", words.table, " to meta l4proto . th dport map @ports_any\n\t}\n");
+  out += cat("\tchain published {\n\t\tdnat ", words.table, " to meta l4proto . ", words.table,
+             " daddr . th dport map @ports_addr\n", "\t\tdnat ", words.table,
+             " to meta l4proto . th dport map @ports_any\n\t}\n");
   // Only what is addressed to this host: transit traffic with the same port passes (CVE-2025-67499).
-  out += "\tchain nat_prerouting {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n\t\tfib daddr type local jump published\n\t}\n";
-  out += "\tchain nat_output {\n\t\ttype nat hook output priority -100; policy accept;\n\t\tfib daddr type local jump published\n\t}\n";
+  out +=
+      "\tchain nat_prerouting {\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n\t\tfib daddr type "
+      "local jump published\n\t}\n";
+  out +=
+      "\tchain nat_output {\n\t\ttype nat hook output priority -100; policy accept;\n\t\tfib daddr type local jump "
+      "published\n\t}\n";
   out += "\tchain nat_postrouting {\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n";
   for (const FirewallBridge& bridge : bridges) {
     // From 127.0.0.1 of the host, and from a neighbour by way of the host's address: the answer must come back here.
     out += cat("\t\toifname \"", bridge.device, "\" ", words.table, " saddr ", words.loopback, " masquerade\n");
-    out += cat("\t\toifname \"", bridge.device, "\" ", words.table, " saddr ", subnet_of(bridge, words), " ct status dnat masquerade\n");
+    out += cat("\t\toifname \"", bridge.device, "\" ", words.table, " saddr ", subnet_of(bridge, words),
+               " ct status dnat masquerade\n");
     if (bridge.masquerade && !bridge.internal) {
-      out += cat("\t\toifname != \"", bridge.device, "\" ", words.table, " saddr ", subnet_of(bridge, words), " masquerade\n");
+      out += cat("\t\toifname != \"", bridge.device, "\" ", words.table, " saddr ", subnet_of(bridge, words),
+                 " masquerade\n");
     }
   }
   out += "\t}\n";
@@ -79,17 +86,19 @@ void render_raw(std::string& out, const Words& words) {
   // The bridges have route_localnet, so that 127.0.0.1:PORT reaches a container: nobody but this host may use or
   // pretend such addresses (CVE-2020-8558). Before conntrack: answers to masqueraded loopback traffic are not hit.
   out += cat("\tchain raw_prerouting {\n\t\ttype filter hook prerouting priority raw; policy accept;\n",
-             "\t\tiifname != \"lo\" ", words.table, " daddr ", words.loopback, " drop\n",
-             "\t\tiifname != \"lo\" ", words.table, " saddr ", words.loopback, " drop\n\t}\n");
+             "\t\tiifname != \"lo\" ", words.table, " daddr ", words.loopback, " drop\n", "\t\tiifname != \"lo\" ",
+             words.table, " saddr ", words.loopback, " drop\n\t}\n");
 }
 
-void render_forward(std::string& out, const FirewallInput& input, const std::vector<FirewallBridge>& bridges, const Words& words) {
+void render_forward(std::string& out, const FirewallInput& input, const std::vector<FirewallBridge>& bridges,
+                    const Words& words) {
   std::vector<std::string> names, jumps;
   for (const FirewallBridge& bridge : bridges) {
     names.push_back(cat("\"", bridge.device, "\""));
     jumps.push_back(cat("\"", bridge.device, "\" : jump to_", bridge.device));
     out += cat("\tchain to_", bridge.device, " {\n");
-    out += cat("\t\tiifname \"", bridge.device, "\" ", bridge.inter_container ? "accept" : "ct status dnat accept", "\n");
+    out +=
+        cat("\t\tiifname \"", bridge.device, "\" ", bridge.inter_container ? "accept" : "ct status dnat accept", "\n");
     // Published ports came through DNAT; all else from outside is dropped, also what was routed here directly.
     if (!bridge.internal) out += "\t\tct status dnat accept\n";
     out += "\t\tdrop\n\t}\n";
@@ -101,7 +110,9 @@ void render_forward(std::string& out, const FirewallInput& input, const std::vec
   out += "\t\tct state established,related accept\n";
   if (!jumps.empty()) out += cat("\t\toifname vmap { ", join(jumps, ", "), " }\n");
   if (words.family == os::Family::V4 ? input.drop_foreign_forwarding : input.drop_foreign_forwarding6) {
-    out += names.empty() ? "\t\tdrop\n" : cat("\t\tiifname != { ", join(names, ", "), " } oifname != { ", join(names, ", "), " } drop\n");
+    out += names.empty()
+               ? "\t\tdrop\n"
+               : cat("\t\tiifname != { ", join(names, ", "), " } oifname != { ", join(names, ", "), " } drop\n");
   }
   out += "\t}\n";
 }
@@ -130,7 +141,8 @@ std::string forget(std::string_view family, std::string_view table) {
 std::string render_firewall(const FirewallInput& input) {
   std::string out = forget("ip", input.table) + forget("ip6", input.table);
   render_table(out, input, kV4);
-  bool ipv6 = std::any_of(input.bridges.begin(), input.bridges.end(), [](const auto& bridge) { return !bridge.subnet6.empty(); });
+  bool ipv6 = std::any_of(input.bridges.begin(), input.bridges.end(),
+                          [](const auto& bridge) { return !bridge.subnet6.empty(); });
   if (ipv6) render_table(out, input, kV6);
   return out;
 }
@@ -147,7 +159,8 @@ std::vector<os::NftElement> port_elements(std::span<const FirewallPort> ports, o
     bool everywhere = is_any(binding.host_ip);
     if (!everywhere) element.key += os::nft_address(os::IpAddress::parse(binding.host_ip).value());
     element.key += os::nft_port(binding.host_port);
-    element.data = os::nft_address(os::IpAddress::parse(port.container_address).value()) + os::nft_port(binding.container_port);
+    element.data =
+        os::nft_address(os::IpAddress::parse(port.container_address).value()) + os::nft_port(binding.container_port);
     element.map = everywhere ? "ports_any" : "ports_addr";
     (everywhere ? any : addressed).push_back(std::move(element));
   }

@@ -94,7 +94,8 @@ void Networks::State::publish(const std::vector<FirewallPort>& ports) {
   trace::Span span("network.ports");
   std::vector<std::string> rules;
   for (const FirewallPort& port : ports) {
-    rules.push_back(cat(port.binding.host_ip, ":", port.binding.host_port, "/", port.binding.protocol, " -> ", port.container_address, ":", port.binding.container_port));
+    rules.push_back(cat(port.binding.host_ip, ":", port.binding.host_port, "/", port.binding.protocol, " -> ",
+                        port.container_address, ":", port.binding.container_port));
     if (rules.size() == 16) break;
   }
   span.set("rules", join(rules, ", "));

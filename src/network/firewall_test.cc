@@ -14,9 +14,10 @@ namespace {
 
 FirewallInput example() {
   FirewallInput input;
-  input.bridges = {{.device = "proa0", .subnet = "172.17.0.0/16"},
-                   {.device = "br-0123456789ab", .subnet = "172.18.0.0/16", .subnet6 = "fd00:1::/64", .inter_container = false},
-                   {.device = "br-inner", .subnet = "172.19.0.0/16", .internal = true}};
+  input.bridges = {
+      {.device = "proa0", .subnet = "172.17.0.0/16"},
+      {.device = "br-0123456789ab", .subnet = "172.18.0.0/16", .subnet6 = "fd00:1::/64", .inter_container = false},
+      {.device = "br-inner", .subnet = "172.19.0.0/16", .internal = true}};
   input.ports = {{"172.17.0.2", {"0.0.0.0", 8080, 80, "tcp"}},
                  {"172.17.0.2", {"127.0.0.1", 5353, 53, "udp"}},
                  {"fd00:1::2", {"::", 8443, 443, "tcp"}}};
@@ -55,7 +56,8 @@ TEST(Firewall, IsTakenByNftTwiceAndChangedByElement) {
   EXPECT_NE(before.find("udp . 127.0.0.1 . 5353 : 172.17.0.2 . 53"), std::string::npos) << before;
 
   // Elements by netlink and by text are the same thing.
-  std::vector<FirewallPort> more = {{"172.17.0.9", {"0.0.0.0", 9090, 90, "tcp"}}, {"172.17.0.9", {"10.0.0.1", 9090, 90, "udp"}}};
+  std::vector<FirewallPort> more = {{"172.17.0.9", {"0.0.0.0", 9090, 90, "tcp"}},
+                                    {"172.17.0.9", {"10.0.0.1", 9090, 90, "udp"}}};
   os::NetlinkSocket socket(12 /* NETLINK_NETFILTER */);
   nft_change(socket, os::Family::V4, "proa", os::NftChange::Add, port_elements(more, os::Family::V4));
   std::string changed = os::nft_query({"list", "table", "ip", "proa"});
@@ -68,13 +70,17 @@ TEST(Firewall, IsTakenByNftTwiceAndChangedByElement) {
     return join(words, " ");
   };
   EXPECT_EQ(sorted(changed), sorted(rendered));
-  EXPECT_THROW(nft_change(socket, os::Family::V4, "proa", os::NftChange::Add, port_elements(more, os::Family::V4)), Error) << "it is there already";
+  EXPECT_THROW(nft_change(socket, os::Family::V4, "proa", os::NftChange::Add, port_elements(more, os::Family::V4)),
+               Error)
+      << "it is there already";
   nft_change(socket, os::Family::V4, "proa", os::NftChange::Remove, port_elements(more, os::Family::V4));
   EXPECT_EQ(sorted(os::nft_query({"list", "table", "ip", "proa"})), sorted(before));
-  EXPECT_THROW(nft_change(socket, os::Family::V4, "nosuch", os::NftChange::Add, port_elements(more, os::Family::V4)), Error);
+  EXPECT_THROW(nft_change(socket, os::Family::V4, "nosuch", os::NftChange::Add, port_elements(more, os::Family::V4)),
+               Error);
   std::vector<FirewallPort> six = {{"fd00:1::3", {"fd00::1", 8443, 443, "tcp"}}};
   nft_change(socket, os::Family::V6, "proa", os::NftChange::Add, port_elements(six, os::Family::V6));
-  EXPECT_NE(os::nft_query({"list", "table", "ip6", "proa"}).find("tcp . fd00::1 . 8443 : fd00:1::3 . 443"), std::string::npos);
+  EXPECT_NE(os::nft_query({"list", "table", "ip6", "proa"}).find("tcp . fd00::1 . 8443 : fd00:1::3 . 443"),
+            std::string::npos);
 
   os::nft_apply(render_firewall_removal("proa"));
   EXPECT_EQ(os::nft_query({"list", "tables"}), "");
@@ -84,7 +90,8 @@ TEST(Firewall, TakesThousandsOfPortsInOneTransaction) {
   NEEDS_ROOT();
   os::nft_apply(render_firewall({}));
   std::vector<FirewallPort> ports;
-  for (int i = 0; i < 12'000; ++i) ports.push_back({"172.17.0.2", {"0.0.0.0", static_cast<std::uint16_t>(20'000 + i), 80, "tcp"}});
+  for (int i = 0; i < 12'000; ++i)
+    ports.push_back({"172.17.0.2", {"0.0.0.0", static_cast<std::uint16_t>(20'000 + i), 80, "tcp"}});
   os::NetlinkSocket socket(12);
   nft_change(socket, os::Family::V4, "proa", os::NftChange::Add, port_elements(ports, os::Family::V4));
   std::string map = os::nft_query({"list", "map", "ip", "proa", "ports_any"});

@@ -37,7 +37,8 @@ bool deletes_table(std::string_view bytes, const std::string& table) {
 
 void FirewallWatch::start(std::string table, std::function<void()> check) {
   if (thread_.joinable()) return;
-  events_ = os::Fd(os::check(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER), "socket AF_NETLINK"));
+  events_ = os::Fd(
+      os::check(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER), "socket AF_NETLINK"));
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = 1u << (NFNLGRP_NFTABLES - 1);

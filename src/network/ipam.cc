@@ -8,7 +8,9 @@ namespace {
 
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, std::move(message)); }
 
-std::string_view block_name(const os::IpPrefix& subnet) { return subnet.address.is_v4() ? "an IPv4 block" : "an IPv6 block"; }
+std::string_view block_name(const os::IpPrefix& subnet) {
+  return subnet.address.is_v4() ? "an IPv4 block" : "an IPv6 block";
+}
 
 // "" or what is wrong with it.
 std::string address_fault(std::string_view text, const os::IpPrefix& subnet) {

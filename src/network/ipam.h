@@ -38,8 +38,8 @@ class AddressPool {
 
   const os::IpPrefix& subnet() const { return subnet_; }
   const os::IpAddress& gateway() const { return gateway_; }
-  std::optional<os::IpAddress> take();           // nullopt: all are in use
-  bool take(const os::IpAddress& address);       // false: in use, or reserved
+  std::optional<os::IpAddress> take();      // nullopt: all are in use
+  bool take(const os::IpAddress& address);  // false: in use, or reserved
   void give_back(const os::IpAddress& address);
   std::size_t in_use() const { return used_.size(); }
 

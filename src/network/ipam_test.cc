@@ -41,7 +41,8 @@ TEST(Ipam, SkipsSubnetsTheHostHas) {
 TEST(Ipam, GivesTheGatewayFirstAndThenTheRest) {
   AddressPool pool({.subnet = "10.0.0.0/29"});
   EXPECT_EQ(pool.gateway().text(), "10.0.0.1");
-  for (const char* expected : {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"}) EXPECT_EQ(pool.take()->text(), expected);
+  for (const char* expected : {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"})
+    EXPECT_EQ(pool.take()->text(), expected);
   EXPECT_FALSE(pool.take()) << "network, gateway and broadcast addresses stay";
   pool.give_back(ip("10.0.0.4"));
   EXPECT_EQ(pool.take()->text(), "10.0.0.4");
@@ -62,7 +63,10 @@ TEST(Ipam, DoesNotGiveTheAddressJustGivenBack) {
 }
 
 TEST(Ipam, KeepsToTheRangeAndLeavesAuxiliaryAddresses) {
-  AddressPool pool({.subnet = "10.1.0.0/16", .ip_range = "10.1.5.0/30", .gateway = "10.1.0.9", .aux_addresses = {{"router", "10.1.5.1"}}});
+  AddressPool pool({.subnet = "10.1.0.0/16",
+                    .ip_range = "10.1.5.0/30",
+                    .gateway = "10.1.0.9",
+                    .aux_addresses = {{"router", "10.1.5.1"}}});
   EXPECT_EQ(pool.gateway().text(), "10.1.0.9");
   EXPECT_EQ(pool.take()->text(), "10.1.5.0");
   EXPECT_EQ(pool.take()->text(), "10.1.5.2");
@@ -84,20 +88,27 @@ TEST(Ipam, HandlesIpv6) {
 
 TEST(Ipam, RefusesWithDockersTexts) {
   EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/24", .gateway = "10.0.0.254"}}), "");
-  EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/33"}}), "invalid network config:\ninvalid subnet 10.0.0.0/33: invalid CIDR block notation");
-  EXPECT_EQ(fault_of({{.subnet = "10.1.2.3/16"}}), "invalid network config:\ninvalid subnet 10.1.2.3/16: it should be 10.1.0.0/16");
-  EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/24", .gateway = "10.0.1.1"}}),
-            "invalid network config:\ninvalid gateway 10.0.1.1: parent subnet 10.0.0.0/24 doesn't contain this address");
-  EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/24", .ip_range = "10.0.0.0/16"}}),
-            "invalid network config:\ninvalid ip-range 10.0.0.0/16: CIDR block is bigger than its parent subnet 10.0.0.0/24");
-  EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/24"}, {.subnet = "10.0.0.0/25"}}), "Pool overlaps with other one on this address space");
+  EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/33"}}),
+            "invalid network config:\ninvalid subnet 10.0.0.0/33: invalid CIDR block notation");
+  EXPECT_EQ(fault_of({{.subnet = "10.1.2.3/16"}}),
+            "invalid network config:\ninvalid subnet 10.1.2.3/16: it should be 10.1.0.0/16");
+  EXPECT_EQ(
+      fault_of({{.subnet = "10.0.0.0/24", .gateway = "10.0.1.1"}}),
+      "invalid network config:\ninvalid gateway 10.0.1.1: parent subnet 10.0.0.0/24 doesn't contain this address");
+  EXPECT_EQ(
+      fault_of({{.subnet = "10.0.0.0/24", .ip_range = "10.0.0.0/16"}}),
+      "invalid network config:\ninvalid ip-range 10.0.0.0/16: CIDR block is bigger than its parent subnet 10.0.0.0/24");
+  EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/24"}, {.subnet = "10.0.0.0/25"}}),
+            "Pool overlaps with other one on this address space");
 }
 
 TEST(Ipam, MakesDockersMacAddresses) { EXPECT_EQ(os::to_text(mac_for(ip("172.17.0.2"))), "02:42:ac:11:00:02"); }
 
 TEST(IpAddress, IsParsedStrictly) {
-  for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", "::1%eth0", "[::1]", "a"}) EXPECT_FALSE(os::IpAddress::parse(bad)) << bad;
-  for (const char* bad : {"", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "::/129"}) EXPECT_FALSE(os::IpPrefix::parse(bad)) << bad;
+  for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", "::1%eth0", "[::1]", "a"})
+    EXPECT_FALSE(os::IpAddress::parse(bad)) << bad;
+  for (const char* bad : {"", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "::/129"})
+    EXPECT_FALSE(os::IpPrefix::parse(bad)) << bad;
   EXPECT_EQ(prefix("10.1.2.3/8").masked().text(), "10.0.0.0/8");
   EXPECT_EQ(prefix("10.1.2.3/9").last().text(), "10.127.255.255");
   EXPECT_TRUE(prefix("0.0.0.0/0").contains(ip("255.1.2.3")));

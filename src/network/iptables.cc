@@ -21,7 +21,16 @@ os::RunResult run(std::string_view program, std::vector<std::string> arguments) 
 }
 
 std::vector<std::string> rule(std::string_view action, std::string_view direction, std::string_view device) {
-  return {std::string(action), "FORWARD", std::string(direction), std::string(device), "-m", "comment", "--comment", "proa", "-j", "ACCEPT"};
+  return {std::string(action),
+          "FORWARD",
+          std::string(direction),
+          std::string(device),
+          "-m",
+          "comment",
+          "--comment",
+          "proa",
+          "-j",
+          "ACCEPT"};
 }
 
 }  // namespace

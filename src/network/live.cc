@@ -31,7 +31,8 @@ Container copy_of(const Container& container) {
 
 Container& running(Tables& now, const std::string& container_id) {
   auto found = now.containers.find(container_id);
-  if (found == now.containers.end()) throw Error(ErrorKind::Conflict, cat("container ", container_id, " is not running"));
+  if (found == now.containers.end())
+    throw Error(ErrorKind::Conflict, cat("container ", container_id, " is not running"));
   return found->second;
 }
 
@@ -84,18 +85,30 @@ Endpoint Networks::connect(const std::string& container_id, const EndpointReques
     container = copy_of(running(*locked, container_id));
     const NetworkRecord& record = locked->get(request.network).record;
     if (record.driver == "host" || container.host) {
-      throw Error(ErrorKind::Forbidden, "container cannot be disconnected from host network or connected to host network");
+      throw Error(ErrorKind::Forbidden,
+                  "container cannot be disconnected from host network or connected to host network");
     }
     for (const Endpoint& other : container.endpoints) {
       if (other.network_id == record.id) {
-        throw Error(ErrorKind::Forbidden, cat("endpoint with name ", container.name, " already exists in network ", record.name));
+        throw Error(ErrorKind::Forbidden,
+                    cat("endpoint with name ", container.name, " already exists in network ", record.name));
       }
       if (other.interface.empty() || record.driver == "null") {
-        throw Error(ErrorKind::Forbidden, "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+        throw Error(
+            ErrorKind::Forbidden,
+            "container cannot be connected to multiple networks with one of the networks in private (none) mode");
       }
     }
-    if (record.driver == "null") throw Error(ErrorKind::Forbidden, "container cannot be connected to network none while it runs");
-    endpoint = state.allocate(*locked, {.container_id = container.id, .container_name = container.name, .hostname = container.hostname, .endpoints = {}, .ports = {}, .dns = {}}, request);
+    if (record.driver == "null")
+      throw Error(ErrorKind::Forbidden, "container cannot be connected to network none while it runs");
+    endpoint = state.allocate(*locked,
+                              {.container_id = container.id,
+                               .container_name = container.name,
+                               .hostname = container.hostname,
+                               .endpoints = {},
+                               .ports = {},
+                               .dns = {}},
+                              request);
     endpoint.interface = request.interface.empty() ? free_interface(container) : request.interface;
     needs_dns = is_user_defined(record) && !container.embedded_dns;
   }
@@ -159,13 +172,17 @@ Endpoint Networks::disconnect(const std::string& container_id, std::string_view 
     if (!found) throw Error(ErrorKind::NotFound, cat("network ", network, " not found"));
     const NetworkRecord& record = found->record;
     if (record.driver == "host") {
-      throw Error(ErrorKind::Forbidden, "container cannot be disconnected from host network or connected to host network");
+      throw Error(ErrorKind::Forbidden,
+                  "container cannot be disconnected from host network or connected to host network");
     }
     auto container = locked->containers.find(container_id);
-    auto not_connected = [&] { return Error(ErrorKind::Internal, cat("container ", container_id, " is not connected to network ", record.name)); };
+    auto not_connected = [&] {
+      return Error(ErrorKind::Internal, cat("container ", container_id, " is not connected to network ", record.name));
+    };
     if (container == locked->containers.end()) throw not_connected();
     auto& endpoints = container->second.endpoints;
-    auto mine = std::find_if(endpoints.begin(), endpoints.end(), [&](const Endpoint& e) { return e.network_id == record.id; });
+    auto mine =
+        std::find_if(endpoints.begin(), endpoints.end(), [&](const Endpoint& e) { return e.network_id == record.id; });
     if (mine == endpoints.end()) throw not_connected();
     before = copy_of(container->second);
     endpoint = *mine;

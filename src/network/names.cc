@@ -32,7 +32,8 @@ void Names::add(Entry entry) {
 }
 
 void Names::remove(std::string_view network_id, std::string_view container_id) {
-  std::erase_if(entries_, [&](const Entry& old) { return old.network_id == network_id && old.container_id == container_id; });
+  std::erase_if(entries_,
+                [&](const Entry& old) { return old.network_id == network_id && old.container_id == container_id; });
   index();
 }
 
@@ -47,7 +48,8 @@ void Names::rename(std::string_view container_id, std::string_view old_name, std
 
 bool Names::shares(std::string_view asker, const Entry& entry) const {
   auto mine = networks_of_.find(asker);
-  return mine != networks_of_.end() && std::find(mine->second.begin(), mine->second.end(), entry.network_id) != mine->second.end();
+  return mine != networks_of_.end() &&
+         std::find(mine->second.begin(), mine->second.end(), entry.network_id) != mine->second.end();
 }
 
 Names::Addresses Names::lookup(std::string_view asker, std::string_view name) const {

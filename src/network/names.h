@@ -35,7 +35,7 @@ class Names {
  private:
   bool shares(std::string_view asker, const Entry& entry) const;
   std::vector<Entry> entries_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>> by_name_;  // lower case -> entries
+  std::map<std::string, std::vector<std::size_t>, std::less<>> by_name_;      // lower case -> entries
   std::map<std::string, std::vector<std::string>, std::less<>> networks_of_;  // container -> network ids
   void index();
 };

@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::string_view kTable = "networks";
 
-bool is_predefined_name(std::string_view name) { return name == "bridge" || name == "host" || name == "none" || name == "default"; }
+bool is_predefined_name(std::string_view name) {
+  return name == "bridge" || name == "host" || name == "none" || name == "default";
+}
 
 void check_name(std::string_view name) {
   if (trim(name).empty()) throw Error(ErrorKind::InvalidArgument, "invalid name: name is empty");
@@ -43,7 +45,9 @@ void check_spec(const NetworkSpec& spec) {
     throw Error(ErrorKind::NotFound, cat("plugin \"", spec.ipam_driver, "\" not found"));
   }
   if (spec.scope != "local" && !spec.scope.empty()) {
-    throw Error(ErrorKind::Forbidden, "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.");
+    throw Error(ErrorKind::Forbidden,
+                "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this "
+                "node to swarm and try again.");
   }
   if (spec.ingress) throw Error(ErrorKind::Forbidden, "Ingress network can only be global scoped");
   check_ipam(spec);
@@ -71,7 +75,8 @@ Network* Tables::find(std::string_view wanted) {
     if (id.starts_with(wanted)) match = &network, ++matches;
   }
   if (matches > 1) {
-    throw Error(ErrorKind::InvalidArgument, cat("network ", wanted, " is ambiguous (", matches, " matches found based on ID prefix)"));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("network ", wanted, " is ambiguous (", matches, " matches found based on ID prefix)"));
   }
   return match;
 }
@@ -110,7 +115,8 @@ std::vector<os::IpPrefix> Networks::State::taken_subnets(Tables& now, std::strin
     if (auto address = os::IpAddress::parse(server)) taken.push_back({*address, address->bits()});
   }
   for (auto& [id, network] : now.networks) {
-    if (!but_device.empty() && network.record.driver == "bridge" && bridge_device(network.record) == but_device) continue;
+    if (!but_device.empty() && network.record.driver == "bridge" && bridge_device(network.record) == but_device)
+      continue;
     if (network.v4) taken.push_back(network.v4->subnet());
     if (network.v6) taken.push_back(network.v6->subnet());
   }
@@ -138,10 +144,13 @@ void Networks::State::settle_ipam(Tables& now, NetworkRecord& record) {
   record.user_subnet = has_v4 || has_v6;
   if (record.enable_ipv4 && !has_v4) {
     std::vector<os::IpPrefix> taken = taken_subnets(now, bridge_device(record));
-    record.ipam.insert(record.ipam.begin(), IpamPool{.subnet = choose_subnet(pools, taken).text(), .ip_range = {}, .gateway = {}, .aux_addresses = {}});
+    record.ipam.insert(
+        record.ipam.begin(),
+        IpamPool{.subnet = choose_subnet(pools, taken).text(), .ip_range = {}, .gateway = {}, .aux_addresses = {}});
   }
   if (record.enable_ipv6 && !has_v6) {
-    record.ipam.push_back(IpamPool{.subnet = choose_ipv6_subnet(record.id).text(), .ip_range = {}, .gateway = {}, .aux_addresses = {}});
+    record.ipam.push_back(
+        IpamPool{.subnet = choose_ipv6_subnet(record.id).text(), .ip_range = {}, .gateway = {}, .aux_addresses = {}});
   }
   for (IpamPool& pool : record.ipam) {
     if (pool.gateway.empty()) pool.gateway = AddressPool(pool).gateway().text();
@@ -174,16 +183,19 @@ void Networks::State::load() {
     Network network;
     network.record = make_predefined(name, driver);
     if (driver == "bridge") {
-      network.record.options = {{"com.docker.network.bridge.default_bridge", "true"},
-                                {"com.docker.network.bridge.enable_icc", config.inter_container ? "true" : "false"},
-                                {"com.docker.network.bridge.enable_ip_masquerade", config.ip_masquerade ? "true" : "false"},
-                                {"com.docker.network.bridge.host_binding_ipv4", config.default_host_ip.empty() ? "0.0.0.0" : config.default_host_ip},
-                                {"com.docker.network.bridge.name", config.bridge},
-                                {"com.docker.network.driver.mtu", std::to_string(config.mtu == 0 ? 1500 : config.mtu)}};
+      network.record.options = {
+          {"com.docker.network.bridge.default_bridge", "true"},
+          {"com.docker.network.bridge.enable_icc", config.inter_container ? "true" : "false"},
+          {"com.docker.network.bridge.enable_ip_masquerade", config.ip_masquerade ? "true" : "false"},
+          {"com.docker.network.bridge.host_binding_ipv4",
+           config.default_host_ip.empty() ? "0.0.0.0" : config.default_host_ip},
+          {"com.docker.network.bridge.name", config.bridge},
+          {"com.docker.network.driver.mtu", std::to_string(config.mtu == 0 ? 1500 : config.mtu)}};
       if (!config.bip.empty()) {
         auto bip = os::IpPrefix::parse(config.bip);
         if (!bip) throw Error(ErrorKind::InvalidArgument, cat("invalid bip ", quoted(config.bip)));
-        network.record.ipam.push_back({.subnet = bip->masked().text(), .ip_range = {}, .gateway = bip->address.text(), .aux_addresses = {}});
+        network.record.ipam.push_back(
+            {.subnet = bip->masked().text(), .ip_range = {}, .gateway = bip->address.text(), .aux_addresses = {}});
       }
       settle_ipam(*locked, network.record);
       network.record.user_subnet = false;
@@ -201,7 +213,8 @@ Networks::Networks(store::Database& database, NetworkConfig config) {
   if (config.bridge != "none" && !is_device_name(config.bridge)) {
     throw Error(ErrorKind::InvalidArgument, cat("invalid bridge name ", quoted(config.bridge)));
   }
-  if (config.table.empty()) config.table = config.bridge == "proa0" ? "proa" : cat("proa_", replace_all(config.bridge, "-", "_"));
+  if (config.table.empty())
+    config.table = config.bridge == "proa0" ? "proa" : cat("proa_", replace_all(config.bridge, "-", "_"));
   state_ = std::make_unique<State>(database, std::move(config));
   if (!state_->config.state_dir.empty()) os::make_dirs(state_->config.state_dir, 0700);
   state_->load();
@@ -217,7 +230,8 @@ NetworkRecord Networks::create(const NetworkSpec& spec) {
   {
     auto locked = state_->tables.lock();
     for (auto& [id, network] : locked->networks) {
-      if (network.record.name == spec.name) throw Error(ErrorKind::Conflict, cat("network with name ", spec.name, " already exists"));
+      if (network.record.name == spec.name)
+        throw Error(ErrorKind::Conflict, cat("network with name ", spec.name, " already exists"));
     }
     static_cast<NetworkSpec&>(record) = spec;
     if (record.scope.empty()) record.scope = "local";
@@ -229,7 +243,9 @@ NetworkRecord Networks::create(const NetworkSpec& spec) {
     }
     for (auto& [id, network] : locked->networks) {
       if (network.record.driver == "bridge" && bridge_device(network.record) == bridge_device(record)) {
-        throw Error(ErrorKind::Forbidden, cat("cannot create network ", record.id, " (", bridge_device(record), "): conflicts with network ", id, " (", bridge_device(network.record), "): networks have same bridge name"));
+        throw Error(ErrorKind::Forbidden,
+                    cat("cannot create network ", record.id, " (", bridge_device(record), "): conflicts with network ",
+                        id, " (", bridge_device(network.record), "): networks have same bridge name"));
       }
     }
     Network network;
@@ -277,14 +293,18 @@ NetworkRecord Networks::remove(std::string_view wanted) {
     auto locked = state_->tables.lock();
     Network& network = locked->get(wanted);
     record = network.record;
-    if (record.predefined) throw Error(ErrorKind::Forbidden, cat(record.name, " is a pre-defined network and cannot be removed"));
+    if (record.predefined)
+      throw Error(ErrorKind::Forbidden, cat(record.name, " is a pre-defined network and cannot be removed"));
     if (!network.users.empty()) {
       std::vector<std::string> who;
       for (const std::string& id : network.users) {
         auto container = locked->containers.find(id);
-        who.push_back(container == locked->containers.end() ? std::string(short_id(id)) : cat("name:\"", container->second.name, "\" id:\"", short_id(id), "\""));
+        who.push_back(container == locked->containers.end()
+                          ? std::string(short_id(id))
+                          : cat("name:\"", container->second.name, "\" id:\"", short_id(id), "\""));
       }
-      throw Error(ErrorKind::Forbidden, cat("error while removing network: network ", record.name, " has active endpoints (", join(who, ", "), ")"));
+      throw Error(ErrorKind::Forbidden, cat("error while removing network: network ", record.name,
+                                            " has active endpoints (", join(who, ", "), ")"));
     }
     locked->networks.erase(record.id);
   }

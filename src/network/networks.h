@@ -23,24 +23,24 @@ class Database;
 namespace proa::network {
 
 struct NetworkConfig {
-  std::string bridge = "proa0";  // the default network's device; "none" turns the default network off
-  std::string bip{};               // address and prefix of that device ("10.5.0.1/16"); "" takes one of the pools
-  std::string table{};             // nftables tables `ip` and `ip6` of this name; "" is made from `bridge`
-  std::string state_dir{};         // X/network: what is attached now; does not outlive the kernel
-  std::string default_host_ip{};   // where ports are published when nothing is said; "" is 0.0.0.0
+  std::string bridge = "proa0";      // the default network's device; "none" turns the default network off
+  std::string bip{};                 // address and prefix of that device ("10.5.0.1/16"); "" takes one of the pools
+  std::string table{};               // nftables tables `ip` and `ip6` of this name; "" is made from `bridge`
+  std::string state_dir{};           // X/network: what is attached now; does not outlive the kernel
+  std::string default_host_ip{};     // where ports are published when nothing is said; "" is 0.0.0.0
   std::vector<std::string> pools{};  // "172.17.0.0/16:16" (base and size); {} takes docker's
   std::uint32_t mtu = 0;
   bool ip_forward = true;          // turn on net.ipv4.ip_forward where it is off
   bool inter_container = true;     // --icc
   bool ip_masquerade = true;       // --ip-masq
-  std::vector<std::string> dns{};    // daemon-wide resolvers for the embedded DNS to ask
+  std::vector<std::string> dns{};  // daemon-wide resolvers for the embedded DNS to ask
 };
 
 struct SandboxRequest {
   std::string container_id{}, container_name{}, hostname{};
   std::vector<EndpointRequest> endpoints{};  // in order: eth0, eth1, ...; {} is like the network "none"
   std::vector<PortMapping> ports{};
-  std::vector<std::string> dns{};            // --dns: whom the embedded DNS asks
+  std::vector<std::string> dns{};  // --dns: whom the embedded DNS asks
 };
 struct Sandbox {
   os::Fd netns{};  // empty: the host's

@@ -26,10 +26,12 @@ TEST(PortTable, GivesAPortToOneOfEachProtocolAndAddress) {
   EXPECT_EQ(reserve({.host_port = 18080, .container_port = 80}), "0.0.0.0:18080/tcp");
   EXPECT_EQ(reserve({.host_port = 18080, .container_port = 80, .protocol = "udp"}), "0.0.0.0:18080/udp");
   EXPECT_EQ(reserve({.host_ip = "127.0.0.1", .host_port = 18080, .container_port = 80}),
-            "driver failed programming external connectivity on endpoint web (id): Bind for 127.0.0.1:18080 failed: port is already allocated");
+            "driver failed programming external connectivity on endpoint web (id): Bind for 127.0.0.1:18080 failed: "
+            "port is already allocated");
   EXPECT_EQ(reserve({.host_ip = "127.0.0.1", .host_port = 18081, .container_port = 80}), "127.0.0.1:18081/tcp");
   EXPECT_EQ(reserve({.host_ip = "127.0.0.2", .host_port = 18081, .container_port = 80}), "127.0.0.2:18081/tcp");
-  EXPECT_EQ(reserve({.host_port = 18081, .host_port_end = 18083, .container_port = 80}), "0.0.0.0:18082/tcp") << "the next of the range";
+  EXPECT_EQ(reserve({.host_port = 18081, .host_port_end = 18083, .container_port = 80}), "0.0.0.0:18082/tcp")
+      << "the next of the range";
   for (int i = 0; i < 4; ++i) EXPECT_EQ(reserve({.container_port = 80}), cat("0.0.0.0:", 40000 + i, "/tcp"));
   EXPECT_NE(reserve({.container_port = 80}).find("all ports are allocated"), std::string::npos);
   PortBinding back{"0.0.0.0", 40002, 80, "tcp"};
@@ -39,7 +41,9 @@ TEST(PortTable, GivesAPortToOneOfEachProtocolAndAddress) {
 
 TEST(PortTable, ReservesAllOrNone) {
   PortTable table;
-  std::vector<PortMapping> wanted{{.host_port = 18090, .container_port = 1}, {.host_port = 18091, .container_port = 2}, {.host_port = 18090, .container_port = 3}};
+  std::vector<PortMapping> wanted{{.host_port = 18090, .container_port = 1},
+                                  {.host_port = 18091, .container_port = 2},
+                                  {.host_port = 18090, .container_port = 3}};
   EXPECT_THROW(table.reserve(wanted, "", "x"), Error);
   wanted.pop_back();
   EXPECT_EQ(table.reserve(wanted, "", "x").size(), 2u);
@@ -70,7 +74,8 @@ class Catalogue : public ::testing::Test {
   }
   void restart() {
     networks_.reset();
-    networks_ = std::make_unique<Networks>(*database_, NetworkConfig{.bridge = "proacat0", .state_dir = cat(dir_, "/run")});
+    networks_ =
+        std::make_unique<Networks>(*database_, NetworkConfig{.bridge = "proacat0", .state_dir = cat(dir_, "/run")});
     networks_->recover({});
   }
   template <class F>
@@ -109,15 +114,21 @@ TEST_F(Catalogue, HasTheBuiltInNetworksWithStableIds) {
 TEST_F(Catalogue, RefusesAsDockerDoes) {
   networks_->create({.name = "a"});
   EXPECT_EQ(refusal([&] { networks_->create({.name = "a"}); }), "Conflict: network with name a already exists");
-  EXPECT_EQ(refusal([&] { networks_->create({.name = "bridge"}); }), "Forbidden: operation is not permitted on predefined bridge network ");
-  EXPECT_EQ(refusal([&] { networks_->remove("host"); }), "Forbidden: host is a pre-defined network and cannot be removed");
+  EXPECT_EQ(refusal([&] { networks_->create({.name = "bridge"}); }),
+            "Forbidden: operation is not permitted on predefined bridge network ");
+  EXPECT_EQ(refusal([&] { networks_->remove("host"); }),
+            "Forbidden: host is a pre-defined network and cannot be removed");
   EXPECT_EQ(refusal([&] { networks_->remove("nosuch"); }), "NotFound: network nosuch not found");
-  EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .driver = "macvlan9"}); }), "NotFound: plugin \"macvlan9\" not found");
-  EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .driver = "host"}); }), "Forbidden: only one instance of \"host\" network is allowed");
+  EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .driver = "macvlan9"}); }),
+            "NotFound: plugin \"macvlan9\" not found");
+  EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .driver = "host"}); }),
+            "Forbidden: only one instance of \"host\" network is allowed");
   EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .ipam = {{.subnet = "172.17.4.0/24"}}}); }),
             "Forbidden: Pool overlaps with other one on this address space");
   EXPECT_EQ(refusal([&] { networks_->create({.name = "  "}); }), "InvalidArgument: invalid name: name is empty");
-  EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .options = {{"com.docker.network.bridge.name", "x\"; drop"}}}); }),
+  EXPECT_EQ(refusal([&] {
+              networks_->create({.name = "b", .options = {{"com.docker.network.bridge.name", "x\"; drop"}}});
+            }),
             "InvalidArgument: invalid bridge name \"x\\\"; drop\"");
   EXPECT_EQ(networks_->list().size(), 4u) << "what was refused left nothing";
 }
@@ -135,8 +146,11 @@ TEST_F(Catalogue, RemovesNetworksNobodyUses) {
   NetworkRecord used = networks_->create({.name = "used"});
   NetworkRecord unused = networks_->create({.name = "unused"});
   EXPECT_TRUE(has_link(bridge_device(used)));
-  networks_->connect_new({.container_id = std::string(64, 'a'), .container_name = "box", .endpoints = {{.network = "used"}}});
-  EXPECT_TRUE(refusal([&] { networks_->remove("used"); }).starts_with("Forbidden: error while removing network: network used has active endpoints"));
+  networks_->connect_new(
+      {.container_id = std::string(64, 'a'), .container_name = "box", .endpoints = {{.network = "used"}}});
+  EXPECT_TRUE(refusal([&] {
+                networks_->remove("used");
+              }).starts_with("Forbidden: error while removing network: network used has active endpoints"));
   auto pruned = networks_->prune({});
   ASSERT_EQ(pruned.size(), 1u);
   EXPECT_EQ(pruned[0].name, "unused");
@@ -151,14 +165,19 @@ TEST_F(Catalogue, GivesStaticAddressesOnSubnetsTheUserChose) {
   networks_->create({.name = "mine", .ipam = {{.subnet = "10.9.0.0/24", .gateway = "10.9.0.254"}}});
   networks_->create({.name = "auto"});
   auto connect = [&](char id, EndpointRequest endpoint) {
-    return networks_->connect_new({.container_id = std::string(64, id), .container_name = std::string(1, id), .endpoints = {endpoint}}).endpoints[0];
+    return networks_
+        ->connect_new(
+            {.container_id = std::string(64, id), .container_name = std::string(1, id), .endpoints = {endpoint}})
+        .endpoints[0];
   };
   EXPECT_EQ(connect('a', {.network = "mine", .ipv4 = "10.9.0.77"}).gateway, "10.9.0.254");
-  EXPECT_EQ(refusal([&] { connect('b', {.network = "mine", .ipv4 = "10.9.0.77"}); }), "Forbidden: Address already in use");
+  EXPECT_EQ(refusal([&] { connect('b', {.network = "mine", .ipv4 = "10.9.0.77"}); }),
+            "Forbidden: Address already in use");
   EXPECT_EQ(refusal([&] { connect('b', {.network = "mine", .ipv4 = "10.8.0.1"}); }),
             "InvalidArgument: invalid endpoint settings:\nno configured subnet contains IP address 10.8.0.1");
   EXPECT_EQ(refusal([&] { connect('b', {.network = "auto", .ipv4 = "172.18.0.9"}); }),
-            "InvalidArgument: user specified IP address is supported only when connecting to networks with user configured subnets");
+            "InvalidArgument: user specified IP address is supported only when connecting to networks with user "
+            "configured subnets");
   EXPECT_EQ(refusal([&] { connect('b', {.network = "bridge", .ipv4 = "172.17.0.9"}); }),
             "InvalidArgument: user specified IP address is supported on user defined networks only");
   EXPECT_EQ(connect('b', {.network = "mine", .mac = "02:00:00:00:00:07"}).mac, "02:00:00:00:00:07");
@@ -167,7 +186,10 @@ TEST_F(Catalogue, GivesStaticAddressesOnSubnetsTheUserChose) {
 }
 
 TEST_F(Catalogue, SurvivesARestartAndRemovesWhatNobodyOwns) {
-  NetworkRecord kept = networks_->create({.name = "kept", .internal = true, .options = {{"com.docker.network.bridge.name", "prcat1"}}, .labels = {{"a", "b"}}});
+  NetworkRecord kept = networks_->create({.name = "kept",
+                                          .internal = true,
+                                          .options = {{"com.docker.network.bridge.name", "prcat1"}},
+                                          .labels = {{"a", "b"}}});
   NetworkRecord lost = networks_->create({.name = "lost"});
   networks_.reset();
   database_->erase("networks", lost.id);  // as if killed between the record's removal and the bridge's
@@ -185,14 +207,16 @@ TEST_F(Catalogue, SurvivesARestartAndRemovesWhatNobodyOwns) {
 
 TEST_F(Catalogue, HandsOutIpv6WhereAsked) {
   networks_->create({.name = "six", .enable_ipv6 = true, .ipam = {{.subnet = "fd00:9::/64"}}});
-  Sandbox a = networks_->connect_new({.container_id = std::string(64, 'a'), .container_name = "a", .endpoints = {{.network = "six"}}});
+  Sandbox a = networks_->connect_new(
+      {.container_id = std::string(64, 'a'), .container_name = "a", .endpoints = {{.network = "six"}}});
   EXPECT_EQ(a.endpoints[0].ipv6, "fd00:9::2");
   EXPECT_EQ(a.endpoints[0].ipv6_gateway, "fd00:9::1");
   EXPECT_FALSE(a.endpoints[0].ipv4.empty());
   os::in_netns(a.netns.get(), [] {
     os::NetlinkSocket socket(0);
     bool found = false;
-    for (const auto& route : list_routes(socket)) found = found || (route.gateway && route.gateway->text() == "fd00:9::1");
+    for (const auto& route : list_routes(socket))
+      found = found || (route.gateway && route.gateway->text() == "fd00:9::1");
     EXPECT_TRUE(found);
   });
   networks_->release(std::string(64, 'a'));

@@ -10,7 +10,7 @@
 namespace proa::network {
 
 struct PlugPlan {
-  std::string host_link{}, bridge{}, interface{};
+  std::string host_link{}, bridge{}, interface {};
   int bridge_index = 0;
   bool hairpin = false, isolated = false;
   os::MacAddress mac{};
@@ -20,7 +20,8 @@ struct PlugPlan {
 };
 
 // A few sendmsg: the pair, its peer born inside `netns` under its final name; `lo` and the interface with its address
-// and route; and a last one after which packets pass. Nothing in it waits for an RCU grace period. Returns the interface's index inside.
+// and route; and a last one after which packets pass. Nothing in it waits for an RCU grace period. Returns the
+// interface's index inside.
 int plug(os::NetlinkSocket& host, int netns, os::NetlinkSocket& inside, const PlugPlan& plan);
 
 // "vproa" and 8 hex digits: the names by which recover() knows its own.

@@ -18,7 +18,8 @@ bool is_any(std::string_view host_ip) { return host_ip == "0.0.0.0" || host_ip =
 bool is_v6(std::string_view host_ip) { return host_ip.find(':') != std::string_view::npos; }
 
 std::string host_and_port(const PortBinding& binding) {
-  return is_v6(binding.host_ip) ? cat("[", binding.host_ip, "]:", binding.host_port) : cat(binding.host_ip, ":", binding.host_port);
+  return is_v6(binding.host_ip) ? cat("[", binding.host_ip, "]:", binding.host_port)
+                                : cat(binding.host_ip, ":", binding.host_port);
 }
 
 // Two bindings of one port and protocol exclude each other.
@@ -37,7 +38,8 @@ void check_host_port(const PortBinding& binding) {
   if (binding.protocol == "sctp") protocol = IPPROTO_SCTP;
   os::Fd socket(::socket(address->is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, protocol));
   if (!socket) {
-    if (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT || errno == EAFNOSUPPORT) return;  // then nobody listens either
+    if (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT || errno == EAFNOSUPPORT)
+      return;  // then nobody listens either
     os::fail("socket");
   }
   int on = 1;
@@ -65,7 +67,10 @@ void check_host_port(const PortBinding& binding) {
   int code = errno;
   std::string_view family = address->is_v4() ? "4" : "6";
   throw Error(ErrorKind::Internal,
-              cat("listen ", binding.protocol, family, " ", host_and_port(binding), ": bind: ", code == EADDRINUSE ? "address already in use" : code == EADDRNOTAVAIL ? "cannot assign requested address" : os::errno_text(code)),
+              cat("listen ", binding.protocol, family, " ", host_and_port(binding), ": bind: ",
+                  code == EADDRINUSE      ? "address already in use"
+                  : code == EADDRNOTAVAIL ? "cannot assign requested address"
+                                          : os::errno_text(code)),
               code);
 }
 
@@ -108,11 +113,14 @@ std::vector<PortBinding> PortTable::reserve(std::span<const PortMapping> wanted,
   done.reserve(wanted.size());
   auto refuse = [&](const std::string& reason) {
     give_back(done);
-    throw Error(ErrorKind::Internal, cat("driver failed programming external connectivity on endpoint ", endpoint, ": ", reason));
+    throw Error(ErrorKind::Internal,
+                cat("driver failed programming external connectivity on endpoint ", endpoint, ": ", reason));
   };
   for (const PortMapping& mapping : wanted) {
     PortBinding binding;
-    binding.host_ip = !mapping.host_ip.empty() ? mapping.host_ip : !default_host_ip.empty() ? std::string(default_host_ip) : "0.0.0.0";
+    binding.host_ip = !mapping.host_ip.empty()   ? mapping.host_ip
+                      : !default_host_ip.empty() ? std::string(default_host_ip)
+                                                 : "0.0.0.0";
     binding.container_port = mapping.container_port;
     binding.protocol = mapping.protocol.empty() ? "tcp" : mapping.protocol;
     std::string reason;

@@ -35,8 +35,8 @@ struct NetworkSpec {
 struct NetworkRecord : NetworkSpec {
   std::string id{};
   UnixNanos created = kZeroTime;
-  bool predefined = false;     // bridge, host, none
-  bool user_subnet = false;    // the caller chose the subnet: static addresses are allowed
+  bool predefined = false;   // bridge, host, none
+  bool user_subnet = false;  // the caller chose the subnet: static addresses are allowed
 };
 Json to_json(const NetworkRecord& record);
 NetworkRecord network_from_json(const Json& value);
@@ -45,14 +45,14 @@ NetworkRecord network_from_json(const Json& value);
 std::string bridge_device(const NetworkRecord& record);
 bool option_bool(const NetworkRecord& record, std::string_view key, bool fallback);
 
-struct PortMapping {  // asked for
+struct PortMapping {                // asked for
   std::string host_ip{};            // "" is every address
-  std::uint16_t host_port = 0;    // 0: the engine chooses
+  std::uint16_t host_port = 0;      // 0: the engine chooses
   std::uint16_t host_port_end = 0;  // 0: exactly host_port; else the first free one of the range
   std::uint16_t container_port = 0;
-  std::string protocol = "tcp";   // tcp, udp, sctp
+  std::string protocol = "tcp";  // tcp, udp, sctp
 };
-struct PortBinding {  // what became of it
+struct PortBinding {      // what became of it
   std::string host_ip{};  // "0.0.0.0" for every address
   std::uint16_t host_port = 0, container_port = 0;
   std::string protocol{};
@@ -63,13 +63,13 @@ struct EndpointRequest {
   std::string network{};  // name, id, or prefix of the id
   std::vector<std::string> aliases{};
   std::string ipv4{}, ipv6{}, mac{};  // "" for chosen here
-  int gateway_priority = 0;     // the highest gives the default route; at equal ones the first
-  std::string interface{};        // "" for eth0, eth1, ...
+  int gateway_priority = 0;           // the highest gives the default route; at equal ones the first
+  std::string interface {};           // "" for eth0, eth1, ...
 };
 
 struct Endpoint {
   std::string id{}, network_id{}, network_name{};
-  std::string interface{};   // inside: "eth0"; "" on host and none
+  std::string interface {};  // inside: "eth0"; "" on host and none
   std::string host_link{};   // the veth's host side
   std::string mac{}, ipv4{}, gateway{}, ipv6{}, ipv6_gateway{};
   int prefix = 0, ipv6_prefix = 0;

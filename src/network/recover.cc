@@ -77,7 +77,8 @@ std::vector<Container> read_containers(const std::string& state_dir) {
     try {
       containers.push_back(container_from_json(json::parse(os::read_file(path))));
     } catch (const Error& error) {
-      log::warn("cannot read the network state of a container; it is dropped", {{"path", path}, {"error", error.message()}});
+      log::warn("cannot read the network state of a container; it is dropped",
+                {{"path", path}, {"error", error.message()}});
       os::remove_file(path);
     }
   }
@@ -85,7 +86,8 @@ std::vector<Container> read_containers(const std::string& state_dir) {
 }
 
 // Links that carry our marks but belong to no network or container.
-void remove_orphans(os::NetlinkSocket& socket, const std::set<std::string>& bridges, const std::set<std::string>& veths, std::string_view mark) {
+void remove_orphans(os::NetlinkSocket& socket, const std::set<std::string>& bridges, const std::set<std::string>& veths,
+                    std::string_view mark) {
   std::vector<os::Link> links = os::list_links(socket);
   std::set<int> our_bridges;
   os::NetlinkBatch batch;
@@ -95,7 +97,8 @@ void remove_orphans(os::NetlinkSocket& socket, const std::set<std::string>& brid
     if (marked && link.kind == "bridge" && !bridges.contains(link.name)) delete_link(batch, link.name);
   }
   for (const os::Link& link : links) {
-    if (link.kind == "veth" && link.name.starts_with(kHostLinkPrefix) && our_bridges.contains(link.master) && !veths.contains(link.name)) {
+    if (link.kind == "veth" && link.name.starts_with(kHostLinkPrefix) && our_bridges.contains(link.master) &&
+        !veths.contains(link.name)) {
       delete_link(batch, link.name);
     }
   }
@@ -134,7 +137,8 @@ bool Networks::State::adopt(Container& container, pid_t pid) {
       os::in_netns(container.netns.get(), [&] { sockets = open_dns_sockets(); });
       dns.add({container.id, std::move(sockets), upstream_for(container), true});
     } catch (const Error& error) {
-      log::warn("the embedded DNS of a container could not be opened again", {{"container", container.id}, {"error", error.message()}});
+      log::warn("the embedded DNS of a container could not be opened again",
+                {{"container", container.id}, {"error", error.message()}});
     }
     announce(container);
   }
@@ -148,7 +152,8 @@ void Networks::State::settle_default_subnet() {
   if (!bridge || !bridge->record.predefined || !config.bip.empty() || !bridge->users.empty() || !bridge->v4) return;
   os::IpPrefix subnet = bridge->v4->subnet();
   std::vector<os::IpPrefix> taken = taken_subnets(*locked, bridge_device(bridge->record));
-  bool clash = std::any_of(taken.begin(), taken.end(), [&](const os::IpPrefix& other) { return other.overlaps(subnet); });
+  bool clash =
+      std::any_of(taken.begin(), taken.end(), [&](const os::IpPrefix& other) { return other.overlaps(subnet); });
   if (!clash) return;
   bridge->record.ipam.clear();
   bridge->v4.reset();
@@ -163,7 +168,8 @@ void Networks::recover(std::span<const LiveContainer> live) {
   State& state = *state_;
   std::set<std::string> bridges, veths;
   for (Container& container : read_containers(state.config.state_dir)) {
-    auto process = std::find_if(live.begin(), live.end(), [&](const LiveContainer& one) { return one.container_id == container.id; });
+    auto process = std::find_if(live.begin(), live.end(),
+                                [&](const LiveContainer& one) { return one.container_id == container.id; });
     if (process == live.end() || !state.adopt(container, process->pid)) {
       state.forget_file(container.id);
       continue;

@@ -65,19 +65,23 @@ void check_endpoint_request(const NetworkRecord& record, const EndpointRequest& 
       throw Error(ErrorKind::InvalidArgument, "network-scoped aliases are only supported for user-defined networks");
     }
   } else if ((!request.ipv4.empty() || !request.ipv6.empty()) && !record.user_subnet) {
-    throw Error(ErrorKind::InvalidArgument, "user specified IP address is supported only when connecting to networks with user configured subnets");
+    throw Error(ErrorKind::InvalidArgument,
+                "user specified IP address is supported only when connecting to networks with user configured subnets");
   }
 }
 
 os::IpAddress take_address(AddressPool& pool, const std::string& wanted, const NetworkRecord& record) {
   if (wanted.empty()) {
     if (auto address = pool.take()) return *address;
-    throw Error(ErrorKind::Unavailable, cat("no available IPv", pool.subnet().address.is_v4() ? 4 : 6, " addresses on this network's address pools: ", record.name, " (", record.id, ")"));
+    throw Error(ErrorKind::Unavailable,
+                cat("no available IPv", pool.subnet().address.is_v4() ? 4 : 6,
+                    " addresses on this network's address pools: ", record.name, " (", record.id, ")"));
   }
   auto address = os::IpAddress::parse(wanted);
   if (!address) throw Error(ErrorKind::InvalidArgument, cat("invalid IP address: ", wanted));
   if (!pool.subnet().contains(*address)) {
-    throw Error(ErrorKind::InvalidArgument, cat("invalid endpoint settings:\nno configured subnet contains IP address ", wanted));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("invalid endpoint settings:\nno configured subnet contains IP address ", wanted));
   }
   if (!pool.take(*address)) throw Error(ErrorKind::Forbidden, "Address already in use");
   return *address;
@@ -99,7 +103,8 @@ std::string next_interface(const std::vector<Endpoint>& taken) {
 Endpoint Networks::State::allocate(Tables& now, const SandboxRequest& who, const EndpointRequest& request) {
   Network& network = now.get(request.network);
   const NetworkRecord& record = network.record;
-  if (record.config_only) throw Error(ErrorKind::Forbidden, cat("cannot connect container to network ", record.name, ": configuration only"));
+  if (record.config_only)
+    throw Error(ErrorKind::Forbidden, cat("cannot connect container to network ", record.name, ": configuration only"));
   check_endpoint_request(record, request);
   Endpoint endpoint;
   endpoint.id = new_id();
@@ -296,7 +301,8 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
       container.endpoints.push_back(std::move(endpoint));
     }
     if (container.endpoints.size() > 1 && bridged.size() != container.endpoints.size()) {
-      throw Error(ErrorKind::InvalidArgument, "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+      throw Error(ErrorKind::InvalidArgument,
+                  "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
     }
     if (!request.ports.empty() && locked->gateway_endpoint(container)) {
       std::string_view host_ip = state.config.default_host_ip;
@@ -331,7 +337,8 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
       auto locked = state.tables.lock();
       const Endpoint* gateway = locked->gateway_endpoint(container);
       for (const Endpoint& endpoint : container.endpoints) {
-        plans.push_back(state.plug_plan(*locked, endpoint, &endpoint == gateway, &endpoint == gateway && !container.ports.empty()));
+        plans.push_back(
+            state.plug_plan(*locked, endpoint, &endpoint == gateway, &endpoint == gateway && !container.ports.empty()));
       }
     }
     os::NetlinkSocket host(NETLINK_ROUTE);

@@ -50,10 +50,16 @@ class Sandboxes : public ::testing::Test {
   }
   void restart() {
     networks_.reset();
-    networks_ = std::make_unique<Networks>(*database_, NetworkConfig{.bridge = "proatest0", .state_dir = cat(dir_, "/network")});
+    networks_ = std::make_unique<Networks>(*database_,
+                                           NetworkConfig{.bridge = "proatest0", .state_dir = cat(dir_, "/network")});
   }
-  Sandbox run(const std::string& name, std::vector<EndpointRequest> endpoints = {{.network = "bridge"}}, std::vector<PortMapping> ports = {}) {
-    return networks_->connect_new({.container_id = id(name), .container_name = name, .hostname = name, .endpoints = std::move(endpoints), .ports = std::move(ports)});
+  Sandbox run(const std::string& name, std::vector<EndpointRequest> endpoints = {{.network = "bridge"}},
+              std::vector<PortMapping> ports = {}) {
+    return networks_->connect_new({.container_id = id(name),
+                                   .container_name = name,
+                                   .hostname = name,
+                                   .endpoints = std::move(endpoints),
+                                   .ports = std::move(ports)});
   }
   static std::string id(const std::string& name) {
     std::string out;
@@ -107,7 +113,9 @@ TEST_F(Sandboxes, ReachTheOutsideMasqueraded) {
 
 TEST_F(Sandboxes, ArePublishedToOutsideLoopbackHostAndNeighboursAlike) {
   os::NewNetns neighbour = test::make_neighbour();
-  Sandbox web = run("web", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}, {.host_port = 8081, .container_port = 80, .protocol = "udp"}});
+  Sandbox web =
+      run("web", {{.network = "bridge"}},
+          {{.host_port = 8080, .container_port = 80}, {.host_port = 8081, .container_port = 80, .protocol = "udp"}});
   Sandbox other = run("other");
   Server server(web.netns.get(), 80, "web");
   EXPECT_EQ(tcp_ask(neighbour.netns.get(), "192.0.2.1", 8080), "web 192.0.2.10");
@@ -134,7 +142,9 @@ TEST_F(Sandboxes, AreNotReachedByRoutingToTheirAddress) {
 
 TEST_F(Sandboxes, PublishedOnLoopbackAreNotReachedFromTheWire) {
   os::NewNetns attacker = test::make_neighbour();
-  Sandbox web = run("web", {{.network = "bridge"}}, {{.host_ip = "127.0.0.2", .host_port = 8080, .container_port = 80}, {.host_ip = "127.0.0.2", .host_port = 8080, .container_port = 80, .protocol = "udp"}});
+  Sandbox web = run("web", {{.network = "bridge"}},
+                    {{.host_ip = "127.0.0.2", .host_port = 8080, .container_port = 80},
+                     {.host_ip = "127.0.0.2", .host_port = 8080, .container_port = 80, .protocol = "udp"}});
   Server server(web.netns.get(), 80, "web");
   EXPECT_TRUE(tcp_ask(host_.get(), "127.0.0.2", 8080));
   EXPECT_TRUE(udp_ask(host_.get(), "127.0.0.2", 8080));
@@ -145,7 +155,8 @@ TEST_F(Sandboxes, PublishedOnLoopbackAreNotReachedFromTheWire) {
   os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
   os::NetlinkBatch batch;
   delete_address(batch, 1, *os::IpPrefix::parse("127.0.0.1/8"));
-  add_route(batch, *os::IpPrefix::parse("127.0.0.2/32"), os::IpAddress::parse("192.0.2.1"), find_link(*attacker.route, "wire")->index);
+  add_route(batch, *os::IpPrefix::parse("127.0.0.2/32"), os::IpAddress::parse("192.0.2.1"),
+            find_link(*attacker.route, "wire")->index);
   attacker.route->execute(batch);
   EXPECT_FALSE(tcp_ask(attacker.netns.get(), "127.0.0.2", 8080));
   EXPECT_FALSE(udp_ask(attacker.netns.get(), "127.0.0.2", 8080));
@@ -162,7 +173,8 @@ TEST_F(Sandboxes, PassAHostFirewallThatDropsForwardedPackets) {
   networks_->recover({});
   os::NewNetns neighbour = test::make_neighbour();
   Sandbox web = run("web", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}});
-  Server server(web.netns.get(), 80, "web"), outside(neighbour.netns.get(), 80, "outside"), closed(web.netns.get(), 81, "web");
+  Server server(web.netns.get(), 80, "web"), outside(neighbour.netns.get(), 80, "outside"),
+      closed(web.netns.get(), 81, "web");
   EXPECT_TRUE(tcp_ask(neighbour.netns.get(), "192.0.2.1", 8080));
   EXPECT_TRUE(tcp_ask(web.netns.get(), "192.0.2.10", 80));
   EXPECT_FALSE(tcp_ask(neighbour.netns.get(), "172.17.0.2", 81)) << "our own rules still hold";
@@ -177,7 +189,8 @@ TEST_F(Sandboxes, DoNotReachTheHostsLoopback) {
     os::NetlinkSocket socket(NETLINK_ROUTE);
     os::NetlinkBatch batch;
     delete_address(batch, 1, *os::IpPrefix::parse("127.0.0.1/8"));
-    add_route(batch, *os::IpPrefix::parse("127.0.0.1/32"), os::IpAddress::parse("172.17.0.1"), find_link(socket, "eth0")->index);
+    add_route(batch, *os::IpPrefix::parse("127.0.0.1/32"), os::IpAddress::parse("172.17.0.1"),
+              find_link(socket, "eth0")->index);
     socket.execute(batch);
   });
   EXPECT_FALSE(tcp_ask(a.netns.get(), "127.0.0.1", 8000));
@@ -237,7 +250,8 @@ TEST_F(Sandboxes, FindEachOtherByNameAlsoAfterARestart) {
 TEST_F(Sandboxes, OnDifferentNetworksAreKeptApart) {
   networks_->create({.name = "front"});
   networks_->create({.name = "back"});
-  Sandbox a = run("a", {{.network = "front"}}), b = run("b", {{.network = "back"}}), both = run("both", {{.network = "front"}, {.network = "back"}});
+  Sandbox a = run("a", {{.network = "front"}}), b = run("b", {{.network = "back"}}),
+          both = run("both", {{.network = "front"}, {.network = "back"}});
   ASSERT_EQ(both.endpoints.size(), 2u);
   EXPECT_EQ(both.endpoints[1].interface, "eth1");
   Server server(b.netns.get(), 80, "b");
@@ -282,15 +296,18 @@ TEST_F(Sandboxes, GetPortsNobodyHas) {
     run("b", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}});
     FAIL() << "the port was given twice";
   } catch (const Error& error) {
-    EXPECT_TRUE(error.message().starts_with("driver failed programming external connectivity on endpoint b (")) << error.message();
-    EXPECT_TRUE(error.message().ends_with("): Bind for 0.0.0.0:8080 failed: port is already allocated")) << error.message();
+    EXPECT_TRUE(error.message().starts_with("driver failed programming external connectivity on endpoint b ("))
+        << error.message();
+    EXPECT_TRUE(error.message().ends_with("): Bind for 0.0.0.0:8080 failed: port is already allocated"))
+        << error.message();
   }
   Server listener(host_.get(), 8090, "host");
   try {
     run("c", {{.network = "bridge"}}, {{.host_port = 8090, .container_port = 80}});
     FAIL() << "a listener's port was given away";
   } catch (const Error& error) {
-    EXPECT_TRUE(error.message().ends_with("): listen tcp4 0.0.0.0:8090: bind: address already in use")) << error.message();
+    EXPECT_TRUE(error.message().ends_with("): listen tcp4 0.0.0.0:8090: bind: address already in use"))
+        << error.message();
   }
   Sandbox d = run("d", {{.network = "bridge"}}, {{.container_port = 80}, {.container_port = 81}});
   EXPECT_GE(d.ports[0].host_port, 32768);

@@ -58,7 +58,7 @@ struct Networks::State {
   Sync<Tables> tables;
   DnsServer dns;
 
-  std::mutex bridge_mutex;   // one maker of bridges at a time
+  std::mutex bridge_mutex;    // one maker of bridges at a time
   std::mutex firewall_mutex;  // guards what follows, and the order of transactions
   std::vector<FirewallPort> published;
   bool firewall_ready = false;

@@ -62,8 +62,12 @@ std::optional<std::string> ask(int netns, int type, const std::string& address, 
 
 const std::string& why_not_root() { return g_why_not; }
 
-std::optional<std::string> tcp_ask(int netns, const std::string& address, int port) { return ask(netns, SOCK_STREAM, address, port); }
-std::optional<std::string> udp_ask(int netns, const std::string& address, int port) { return ask(netns, SOCK_DGRAM, address, port); }
+std::optional<std::string> tcp_ask(int netns, const std::string& address, int port) {
+  return ask(netns, SOCK_STREAM, address, port);
+}
+std::optional<std::string> udp_ask(int netns, const std::string& address, int port) {
+  return ask(netns, SOCK_DGRAM, address, port);
+}
 
 Server::Server(int netns, int port, std::string greeting, const std::string& address) {
   os::in_netns(netns, [&] {

@@ -27,7 +27,8 @@ std::optional<Digest> Digest::try_parse(std::string_view text) {
 Digest Digest::parse(std::string_view text) {
   if (auto digest = try_parse(text)) return *digest;
   auto [algorithm, encoded] = cut(text, ':');
-  if (encoded && ((algorithm == "sha512" && encoded->size() == 128) || (algorithm == "sha384" && encoded->size() == 96)) &&
+  if (encoded &&
+      ((algorithm == "sha512" && encoded->size() == 128) || (algorithm == "sha384" && encoded->size() == 96)) &&
       is_hex(*encoded)) {
     throw Error(ErrorKind::NotImplemented, cat("unsupported digest algorithm: ", algorithm));
   }

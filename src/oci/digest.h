@@ -1,4 +1,5 @@
-// A content digest, "sha256:" and 64 hex digits: the name of every blob, layer and image (OCI image spec, descriptor.md).
+// A content digest, "sha256:" and 64 hex digits: the name of every blob, layer and image (OCI image spec,
+// descriptor.md).
 #pragma once
 
 #include <compare>
@@ -13,7 +14,8 @@ namespace proa::oci {
 class Digest {
  public:
   Digest() = default;
-  // Throws InvalidArgument ("invalid checksum digest format"), or NotImplemented for a registered algorithm that is not sha256.
+  // Throws InvalidArgument ("invalid checksum digest format"), or NotImplemented for a registered algorithm that is not
+  // sha256.
   static Digest parse(std::string_view text);
   // nullopt where parse() would throw.
   static std::optional<Digest> try_parse(std::string_view text);
@@ -21,7 +23,7 @@ class Digest {
   static Digest from_hex(std::string_view hex);
 
   bool empty() const { return text_.empty(); }
-  const std::string& text() const { return text_; }                                  // "sha256:ab12..."
+  const std::string& text() const { return text_; }                                         // "sha256:ab12..."
   std::string_view hex() const { return std::string_view(text_).substr(empty() ? 0 : 7); }  // "ab12..."
   std::string_view short_hex() const { return hex().substr(0, 12); }
 
@@ -36,5 +38,7 @@ class Digest {
 
 template <>
 struct std::hash<proa::oci::Digest> {
-  std::size_t operator()(const proa::oci::Digest& digest) const noexcept { return std::hash<std::string>{}(digest.text()); }
+  std::size_t operator()(const proa::oci::Digest& digest) const noexcept {
+    return std::hash<std::string>{}(digest.text());
+  }
 };

@@ -45,54 +45,55 @@ void decode_into(const Json& from, EmptyObject&, std::string_view where) {
 }
 template <>
 struct Fields<Healthcheck> {
-  static constexpr auto list = std::tuple{
-      optional("Test", &Healthcheck::test),         optional("Interval", &Healthcheck::interval),
-      optional("Timeout", &Healthcheck::timeout),   optional("StartPeriod", &Healthcheck::start_period),
-      optional("StartInterval", &Healthcheck::start_interval), optional("Retries", &Healthcheck::retries)};
+  static constexpr auto list = std::tuple{optional("Test", &Healthcheck::test),
+                                          optional("Interval", &Healthcheck::interval),
+                                          optional("Timeout", &Healthcheck::timeout),
+                                          optional("StartPeriod", &Healthcheck::start_period),
+                                          optional("StartInterval", &Healthcheck::start_interval),
+                                          optional("Retries", &Healthcheck::retries)};
 };
 template <>
 struct Fields<ImageDefaults> {
-  static constexpr auto list = std::tuple{
-      optional("User", &ImageDefaults::user),
-      optional("ExposedPorts", &ImageDefaults::exposed_ports),
-      optional("Env", &ImageDefaults::env),
-      optional("Entrypoint", &ImageDefaults::entrypoint),
-      optional("Cmd", &ImageDefaults::cmd),
-      optional("Healthcheck", &ImageDefaults::healthcheck),
-      optional("Volumes", &ImageDefaults::volumes),
-      optional("WorkingDir", &ImageDefaults::working_dir),
-      optional("Labels", &ImageDefaults::labels),
-      optional("StopSignal", &ImageDefaults::stop_signal),
-      optional("ArgsEscaped", &ImageDefaults::args_escaped),
-      optional("OnBuild", &ImageDefaults::on_build),
-      optional("Shell", &ImageDefaults::shell)};
+  static constexpr auto list = std::tuple{optional("User", &ImageDefaults::user),
+                                          optional("ExposedPorts", &ImageDefaults::exposed_ports),
+                                          optional("Env", &ImageDefaults::env),
+                                          optional("Entrypoint", &ImageDefaults::entrypoint),
+                                          optional("Cmd", &ImageDefaults::cmd),
+                                          optional("Healthcheck", &ImageDefaults::healthcheck),
+                                          optional("Volumes", &ImageDefaults::volumes),
+                                          optional("WorkingDir", &ImageDefaults::working_dir),
+                                          optional("Labels", &ImageDefaults::labels),
+                                          optional("StopSignal", &ImageDefaults::stop_signal),
+                                          optional("ArgsEscaped", &ImageDefaults::args_escaped),
+                                          optional("OnBuild", &ImageDefaults::on_build),
+                                          optional("Shell", &ImageDefaults::shell)};
 };
 template <>
 struct Fields<RootfsDocument> {
-  static constexpr auto list = std::tuple{always("type", &RootfsDocument::type), always("diff_ids", &RootfsDocument::diff_ids)};
+  static constexpr auto list =
+      std::tuple{always("type", &RootfsDocument::type), always("diff_ids", &RootfsDocument::diff_ids)};
 };
 template <>
 struct Fields<HistoryEntry> {
-  static constexpr auto list = std::tuple{
-      optional("created", &HistoryEntry::created), optional("created_by", &HistoryEntry::created_by),
-      optional("author", &HistoryEntry::author), optional("comment", &HistoryEntry::comment),
-      optional("empty_layer", &HistoryEntry::empty_layer)};
+  static constexpr auto list =
+      std::tuple{optional("created", &HistoryEntry::created), optional("created_by", &HistoryEntry::created_by),
+                 optional("author", &HistoryEntry::author), optional("comment", &HistoryEntry::comment),
+                 optional("empty_layer", &HistoryEntry::empty_layer)};
 };
 template <>
 struct Fields<ConfigDocument> {
-  static constexpr auto list = std::tuple{
-      optional("created", &ConfigDocument::created),
-      optional("author", &ConfigDocument::author),
-      always("architecture", &ConfigDocument::architecture),
-      optional("variant", &ConfigDocument::variant),
-      always("os", &ConfigDocument::os),
-      optional("os.version", &ConfigDocument::os_version),
-      optional("os.features", &ConfigDocument::os_features),
-      optional("docker_version", &ConfigDocument::docker_version),
-      optional("comment", &ConfigDocument::comment),
-      always("config", &ConfigDocument::config),
-      always("rootfs", &ConfigDocument::rootfs),
-      optional("history", &ConfigDocument::history)};
+  static constexpr auto list = std::tuple{optional("created", &ConfigDocument::created),
+                                          optional("author", &ConfigDocument::author),
+                                          always("architecture", &ConfigDocument::architecture),
+                                          optional("variant", &ConfigDocument::variant),
+                                          always("os", &ConfigDocument::os),
+                                          optional("os.version", &ConfigDocument::os_version),
+                                          optional("os.features", &ConfigDocument::os_features),
+                                          optional("docker_version", &ConfigDocument::docker_version),
+                                          optional("comment", &ConfigDocument::comment),
+                                          always("config", &ConfigDocument::config),
+                                          always("rootfs", &ConfigDocument::rootfs),
+                                          optional("history", &ConfigDocument::history)};
 };
 
 }  // namespace proa::json

@@ -1,6 +1,6 @@
-// The strict reading of documents that come from elsewhere. Before a document is decoded this refuses what could be read in
-// two ways or break a reader: more than `limit` bytes, a byte order mark, invalid UTF-8, NUL in a string, lone surrogates,
-// numbers that are none, nesting deeper than 64, and one key twice in an object.
+// The strict reading of documents that come from elsewhere. Before a document is decoded this refuses what could be
+// read in two ways or break a reader: more than `limit` bytes, a byte order mark, invalid UTF-8, NUL in a string, lone
+// surrogates, numbers that are none, nesting deeper than 64, and one key twice in an object.
 #pragma once
 
 #include <string_view>

@@ -41,11 +41,13 @@ struct Fields<PlatformDocument> {
 };
 template <>
 struct Fields<DescriptorDocument> {
-  static constexpr auto list = std::tuple{
-      always("mediaType", &DescriptorDocument::media_type), always("digest", &DescriptorDocument::digest),
-      always("size", &DescriptorDocument::size), optional("urls", &DescriptorDocument::urls),
-      optional("annotations", &DescriptorDocument::annotations), optional("platform", &DescriptorDocument::platform),
-      optional("artifactType", &DescriptorDocument::artifact_type)};
+  static constexpr auto list = std::tuple{always("mediaType", &DescriptorDocument::media_type),
+                                          always("digest", &DescriptorDocument::digest),
+                                          always("size", &DescriptorDocument::size),
+                                          optional("urls", &DescriptorDocument::urls),
+                                          optional("annotations", &DescriptorDocument::annotations),
+                                          optional("platform", &DescriptorDocument::platform),
+                                          optional("artifactType", &DescriptorDocument::artifact_type)};
 };
 
 }  // namespace proa::json
@@ -98,7 +100,8 @@ std::string type_of(const Json& document, std::string_view claimed) {
   bool lists = json::find(document, "manifests") != nullptr;
   bool layered = json::find(document, "layers") || json::find(document, "config");
   if (json::find(document, "fsLayers")) refuse("manifest has both schema 1 and schema 2 members");
-  if (lists && layered) refuse("document is both a manifest and an index: it has \"manifests\" and \"layers\" or \"config\"");
+  if (lists && layered)
+    refuse("document is both a manifest and an index: it has \"manifests\" and \"layers\" or \"config\"");
   if (!lists && !layered) refuse("document is neither a manifest nor an index");
   const Json* own = json::find(document, "mediaType");
   if (own && !own->is_string()) refuse("mediaType is not a string");
@@ -107,7 +110,8 @@ std::string type_of(const Json& document, std::string_view claimed) {
   if (!claimed.empty() && claimed != type) {
     refuse(cat("media type of the document (", type, ") is not the one it was given with (", claimed, ")"));
   }
-  if (!media_type::is_index(type) && !media_type::is_manifest(type)) refuse(cat("unsupported manifest media type ", type));
+  if (!media_type::is_index(type) && !media_type::is_manifest(type))
+    refuse(cat("unsupported manifest media type ", type));
   if (media_type::is_index(type) != lists) refuse(cat("the document's members do not fit its media type ", type));
   return type;
 }

@@ -1,5 +1,6 @@
-// Images as registries hold them: indexes, manifests, configurations (OCI image spec 1.1, Docker image manifest v2 schema 2).
-// Parsing is strict, for a document must have one meaning (security.md 75, 82): see image_document.h for what is refused.
+// Images as registries hold them: indexes, manifests, configurations (OCI image spec 1.1, Docker image manifest v2
+// schema 2). Parsing is strict, for a document must have one meaning (security.md 75, 82): see image_document.h for
+// what is refused.
 #pragma once
 
 #include <cstdint>
@@ -93,8 +94,8 @@ struct ImageConfig {
   std::string docker_version, comment;  // of images that older builders made
 };
 
-// Each throws InvalidArgument. `claimed`: the media type of the response or descriptor ("" where there is none), which must
-// agree with the document's own.
+// Each throws InvalidArgument. `claimed`: the media type of the response or descriptor ("" where there is none), which
+// must agree with the document's own.
 Index parse_index(std::string_view bytes, std::string_view claimed);
 Manifest parse_manifest(std::string_view bytes, std::string_view claimed);
 ImageConfig parse_image_config(std::string_view bytes);

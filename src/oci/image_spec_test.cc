@@ -54,7 +54,8 @@ TEST(ImageSpec, RefusesNumbersAndTextThatAreNone) {
   expect_refused(manifest("7", R"(,"x":"a\u0000b")"), "NUL");
   EXPECT_THROW(parse_manifest(manifest("7", R"(,"x":"\ud800")"), ""), Error);
   EXPECT_THROW(parse_manifest(cat(manifest(), "x"), ""), Error);
-  EXPECT_THROW(parse_manifest(manifest("7", cat(",\"x\":", std::string(100'000, '['), std::string(100'000, ']'))), ""), Error);
+  EXPECT_THROW(parse_manifest(manifest("7", cat(",\"x\":", std::string(100'000, '['), std::string(100'000, ']'))), ""),
+               Error);
   EXPECT_THROW(parse_manifest(std::string(100'000, '['), ""), Error);
 }
 
@@ -93,7 +94,8 @@ TEST(ImageSpec, RefusesAConfigurationWithoutLayersToStandOn) {
 
 TEST(ImageSpec, PassesOverAttestations) {
   auto entry = [](std::string_view platform, std::string_view more) {
-    return cat(R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")", kHash, R"(","size":1,"platform":)", platform, more, "}");
+    return cat(R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")", kHash,
+               R"(","size":1,"platform":)", platform, more, "}");
   };
   std::string unknown = R"({"os":"unknown","architecture":"unknown"})";
   std::string index = cat(R"({"schemaVersion":2,"manifests":[)",

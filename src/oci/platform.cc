@@ -12,12 +12,12 @@ namespace proa::oci {
 
 namespace {
 
-constexpr std::array<std::string_view, 16> kSystems = {"aix",     "android", "darwin", "dragonfly", "freebsd", "illumos",
-                                                       "ios",     "js",      "linux",  "netbsd",    "openbsd", "plan9",
-                                                       "solaris", "wasip1",  "windows", "zos"};
+constexpr std::array<std::string_view, 16> kSystems = {
+    "aix",   "android", "darwin",  "dragonfly", "freebsd", "illumos", "ios",     "js",
+    "linux", "netbsd",  "openbsd", "plan9",     "solaris", "wasip1",  "windows", "zos"};
 constexpr std::array<std::string_view, 18> kArchitectures = {
-    "386",     "amd64",   "arm",    "arm64",  "loong64", "mips", "mips64", "mips64le", "mipsle",
-    "ppc64",   "ppc64le", "riscv",  "riscv64", "s390",   "s390x", "sparc",  "sparc64",  "wasm"};
+    "386",   "amd64",   "arm",   "arm64",   "loong64", "mips",  "mips64", "mips64le", "mipsle",
+    "ppc64", "ppc64le", "riscv", "riscv64", "s390",    "s390x", "sparc",  "sparc64",  "wasm"};
 
 void normalize_architecture(std::string& architecture, std::string& variant) {
   architecture = to_lower(architecture);
@@ -50,7 +50,8 @@ bool contains(const List& list, std::string_view item) {
 
 bool is_component(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   });
 }
 
@@ -73,7 +74,8 @@ Platform Platform::parse(std::string_view text) {
   std::vector<std::string> parts = split(text, '/');
   for (const std::string& part : parts) {
     if (!is_component(part)) {
-      throw refuse(cat("invalid component ", quoted(part), " in platform: platform specifier component must match "
+      throw refuse(cat("invalid component ", quoted(part),
+                       " in platform: platform specifier component must match "
                        "\"^[A-Za-z0-9_.-]+$\""));
     }
   }

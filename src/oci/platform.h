@@ -27,8 +27,8 @@ struct Platform {
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
-// What a machine of platform `wanted` runs, best first (containerd's platforms.Only): arm/v7 also runs v6 and v5, arm64 also
-// 32-bit arm, amd64 also 386.
+// What a machine of platform `wanted` runs, best first (containerd's platforms.Only): arm/v7 also runs v6 and v5, arm64
+// also 32-bit arm, amd64 also 386.
 std::vector<Platform> runnable_on(const Platform& wanted);
 // Its place in runnable_on(wanted), 0 the best; -1: it does not run there.
 int preference(const Platform& wanted, const Platform& offered);

@@ -7,7 +7,9 @@
 namespace proa::oci {
 namespace {
 
-int rank(std::string_view wanted, std::string_view offered) { return preference(Platform::parse(wanted), Platform::parse(offered)); }
+int rank(std::string_view wanted, std::string_view offered) {
+  return preference(Platform::parse(wanted), Platform::parse(offered));
+}
 
 TEST(Platform, ReadsAliases) {
   EXPECT_EQ(Platform::parse("linux/x86_64").text(), "linux/amd64");

@@ -89,7 +89,8 @@ bool is_tag(std::string_view tag) {
 
 std::pair<std::string, std::string> split_domain(std::string_view text) {
   auto [first, rest] = cut(text, '/');
-  bool names_host = rest && (first.find_first_of(".:") != first.npos || first == "localhost" || to_lower(first) != first);
+  bool names_host =
+      rest && (first.find_first_of(".:") != first.npos || first == "localhost" || to_lower(first) != first);
   std::string domain(names_host ? first : kDefaultDomain);
   std::string remainder(names_host ? *rest : text);
   if (domain == kLegacyDomain) domain = kDefaultDomain;

@@ -6,10 +6,10 @@ namespace proa::json {
 
 using namespace oci;
 
-#define PROA_FIELDS(Type, ...) \
-  template <>                  \
-  struct Fields<Type> {        \
-    using T = Type;            \
+#define PROA_FIELDS(Type, ...)                            \
+  template <>                                             \
+  struct Fields<Type> {                                   \
+    using T = Type;                                       \
     static constexpr auto list = std::tuple{__VA_ARGS__}; \
   }
 
@@ -77,8 +77,8 @@ PROA_FIELDS(Resources, optional("devices", &T::devices), optional("memory", &T::
             optional("rdma", &T::rdma), optional("unified", &T::unified));
 PROA_FIELDS(SeccompArg, always("index", &T::index), always("value", &T::value), optional("valueTwo", &T::value_two),
             always("op", &T::op));
-PROA_FIELDS(SeccompRule, always("names", &T::names), always("action", &T::action),
-            optional("errnoRet", &T::errno_ret), optional("args", &T::args));
+PROA_FIELDS(SeccompRule, always("names", &T::names), always("action", &T::action), optional("errnoRet", &T::errno_ret),
+            optional("args", &T::args));
 PROA_FIELDS(Seccomp, always("defaultAction", &T::default_action), optional("defaultErrnoRet", &T::default_errno_ret),
             optional("architectures", &T::architectures), optional("flags", &T::flags),
             optional("listenerPath", &T::listener_path), optional("listenerMetadata", &T::listener_metadata),

@@ -1,4 +1,5 @@
 // config.json of the OCI runtime specification (Linux): plain data, names after the JSON names.
+// size: one document of the specification, field by field.
 // Strings that the specification makes enumerations stay strings here; runtime/spec_check judges them.
 #pragma once
 
@@ -13,7 +14,9 @@
 
 namespace proa::oci {
 
-struct ConsoleSize { std::uint64_t height = 0, width = 0; };
+struct ConsoleSize {
+  std::uint64_t height = 0, width = 0;
+};
 struct User {
   std::uint32_t uid = 0, gid = 0;
   std::optional<std::uint32_t> umask;
@@ -21,16 +24,26 @@ struct User {
   std::string username;
 };
 // Names such as "CAP_CHOWN".
-struct Capabilities { std::vector<std::string> bounding, effective, inheritable, permitted, ambient; };
-struct Rlimit { std::string type; std::uint64_t hard = 0, soft = 0; };
-struct IoPriority { std::string class_name; std::int64_t priority = 0; };
+struct Capabilities {
+  std::vector<std::string> bounding, effective, inheritable, permitted, ambient;
+};
+struct Rlimit {
+  std::string type;
+  std::uint64_t hard = 0, soft = 0;
+};
+struct IoPriority {
+  std::string class_name;
+  std::int64_t priority = 0;
+};
 struct Scheduler {
   std::string policy;
   std::int32_t nice = 0, priority = 0;
   std::vector<std::string> flags;
   std::uint64_t runtime = 0, deadline = 0, period = 0;
 };
-struct CpuAffinity { std::string initial, final; };
+struct CpuAffinity {
+  std::string initial, final;
+};
 struct Process {
   bool terminal = false;
   std::optional<ConsoleSize> console_size;
@@ -50,8 +63,13 @@ struct Process {
   std::optional<CpuAffinity> exec_cpu_affinity;
 };
 
-struct Root { std::string path; bool readonly = false; };
-struct IdMapping { std::uint32_t container_id = 0, host_id = 0, size = 0; };
+struct Root {
+  std::string path;
+  bool readonly = false;
+};
+struct IdMapping {
+  std::uint32_t container_id = 0, host_id = 0, size = 0;
+};
 struct Mount {
   std::string destination, type, source;
   std::vector<std::string> options;
@@ -62,16 +80,24 @@ struct Hook {
   std::vector<std::string> args, env;
   std::optional<int> timeout;  // seconds
 };
-struct Hooks { std::vector<Hook> prestart, create_runtime, create_container, start_container, poststart, poststop; };
+struct Hooks {
+  std::vector<Hook> prestart, create_runtime, create_container, start_container, poststart, poststop;
+};
 
-struct Namespace { std::string type, path; };  // pid network mount ipc uts user cgroup time; no path: a new one
+struct Namespace {
+  std::string type, path;
+};  // pid network mount ipc uts user cgroup time; no path: a new one
 struct Device {
   std::string type, path;  // c u b p
   std::int64_t major = 0, minor = 0;
   std::optional<std::uint32_t> file_mode, uid, gid;
 };
 
-struct SeccompArg { std::uint32_t index = 0; std::uint64_t value = 0, value_two = 0; std::string op; };
+struct SeccompArg {
+  std::uint32_t index = 0;
+  std::uint64_t value = 0, value_two = 0;
+  std::string op;
+};
 struct SeccompRule {
   std::vector<std::string> names;
   std::string action;
@@ -85,8 +111,14 @@ struct Seccomp {
   std::string listener_path, listener_metadata;
   std::vector<SeccompRule> syscalls;
 };
-struct Personality { std::string domain; std::vector<std::string> flags; };
-struct TimeOffset { std::int64_t secs = 0; std::uint32_t nanosecs = 0; };
+struct Personality {
+  std::string domain;
+  std::vector<std::string> flags;
+};
+struct TimeOffset {
+  std::int64_t secs = 0;
+  std::uint32_t nanosecs = 0;
+};
 struct Linux {
   std::vector<IdMapping> uid_mappings, gid_mappings;
   std::map<std::string, std::string> sysctl;

@@ -14,8 +14,8 @@ struct HostInfo {
   std::string os_name;       // PRETTY_NAME of os-release: "Debian GNU/Linux 12 (bookworm)"
   std::string os_version;    // VERSION_ID: "12"
   std::string hostname;
-  int cpus = 0;              // online
-  std::int64_t memory = 0;   // bytes
+  int cpus = 0;             // online
+  std::int64_t memory = 0;  // bytes
   bool cgroup_unified = false;
 };
 HostInfo host_info();

@@ -52,7 +52,9 @@ struct IpPrefix {
   IpAddress last() const;  // the highest address inside
   bool contains(const IpAddress& other) const;
   bool contains(const IpPrefix& other) const;
-  bool overlaps(const IpPrefix& other) const { return contains(other.masked().address) || other.contains(masked().address); }
+  bool overlaps(const IpPrefix& other) const {
+    return contains(other.masked().address) || other.contains(masked().address);
+  }
   std::string text() const;
 
   auto operator<=>(const IpPrefix&) const = default;

@@ -54,7 +54,8 @@ TEST(CgroupDir, FindsTheDirectoryOfAController) {
 }
 
 TEST(HostInfo, ReadsReleaseFilesAndLists) {
-  constexpr const char* kRelease = "NAME=\"Debian GNU/Linux\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID='12'\nID=debian\n";
+  constexpr const char* kRelease =
+      "NAME=\"Debian GNU/Linux\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID='12'\nID=debian\n";
   EXPECT_EQ(os_release_value(kRelease, "PRETTY_NAME"), "Debian GNU/Linux 12 (bookworm)");
   EXPECT_EQ(os_release_value(kRelease, "VERSION_ID"), "12");
   EXPECT_EQ(os_release_value(kRelease, "ID"), "debian");

@@ -34,7 +34,8 @@ std::string extended_text(const nlmsghdr* header, std::size_t size) {
     std::memcpy(&attribute, base + at, sizeof attribute);
     if (attribute.nla_len < sizeof attribute || at + attribute.nla_len > size) break;
     if (attribute.nla_type == NLMSGERR_ATTR_MSG) {
-      return std::string(base + at + sizeof attribute, strnlen(base + at + sizeof attribute, attribute.nla_len - sizeof attribute));
+      return std::string(base + at + sizeof attribute,
+                         strnlen(base + at + sizeof attribute, attribute.nla_len - sizeof attribute));
     }
     at += align4(attribute.nla_len);
   }
@@ -128,7 +129,8 @@ std::uint32_t NetlinkSocket::send(NetlinkBatch& batch) {
   kernel.nl_family = AF_NETLINK;
   ssize_t sent;
   do {
-    sent = ::sendto(socket_.get(), batch.bytes_.data(), batch.bytes_.size(), 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel);
+    sent = ::sendto(socket_.get(), batch.bytes_.data(), batch.bytes_.size(), 0, reinterpret_cast<sockaddr*>(&kernel),
+                    sizeof kernel);
   } while (sent < 0 && errno == EINTR);
   check(sent, "send to netlink");
   return first;
@@ -139,7 +141,8 @@ std::span<const char> NetlinkSocket::receive() {
   for (;;) {
     sockaddr_nl from{};
     socklen_t from_size = sizeof from;
-    ssize_t size = ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
+    ssize_t size =
+        ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) throw Error(ErrorKind::Deadline, "the kernel did not answer on netlink");
     check(size, "receive from netlink");
@@ -163,7 +166,8 @@ std::vector<NetlinkSocket::Refusal> NetlinkSocket::exchange(NetlinkBatch& batch)
       if (header.nlmsg_type == NLMSG_ERROR && index < refusals.size()) {
         int code;
         std::memcpy(&code, bytes.data() + at + NLMSG_HDRLEN, sizeof code);
-        refusals[index] = {-code, extended_text(reinterpret_cast<const nlmsghdr*>(bytes.data() + at), header.nlmsg_len)};
+        refusals[index] = {-code,
+                           extended_text(reinterpret_cast<const nlmsghdr*>(bytes.data() + at), header.nlmsg_len)};
         // One that asked for no answer was refused: the batch as a whole (nfnetlink).
         if (batch.names_[index].empty() && code != 0) return refusals;
         --waiting;

@@ -82,9 +82,9 @@ struct BridgeLink {
 void add_bridge(NetlinkBatch& batch, const BridgeLink& bridge);
 
 struct VethLink {
-  std::string name{};         // host side, in the socket's namespace
+  std::string name{};       // host side, in the socket's namespace
   int bridge = 0;           // ifindex of its master; 0 for none
-  std::string peer_name{};    // already the final name
+  std::string peer_name{};  // already the final name
   int peer_netns = -1;      // the peer is born there: moving it later would wait for an RCU grace period
   MacAddress peer_mac{};
   std::uint32_t mtu = 0;

@@ -72,7 +72,8 @@ Fd netns_of_process(pid_t pid) { return open_file(cat("/proc/", pid, "/ns/net"),
 Fd current_netns() { return open_file("/proc/thread-self/ns/net", O_RDONLY); }
 
 bool same_netns(int a, int b) {
-  struct stat first{}, second{};
+  struct stat first {
+  }, second{};
   check(::fstat(a, &first), "fstat network namespace");
   check(::fstat(b, &second), "fstat network namespace");
   return first.st_ino == second.st_ino && first.st_dev == second.st_dev;

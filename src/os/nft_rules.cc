@@ -74,7 +74,9 @@ enum class Direction { There, Back };
 // l4proto P, ip daddr A, dport F: dport := T; and back: ip saddr A, sport T: sport := F.
 void shift_rule(NetlinkBatch& batch, std::string_view table, const NftPortShift& shift, Direction direction) {
   const bool there = direction == Direction::There;
-  auto wire = [](std::uint16_t port) { return std::string{static_cast<char>(port >> 8), static_cast<char>(port & 0xff)}; };
+  auto wire = [](std::uint16_t port) {
+    return std::string{static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
+  };
   const std::uint32_t port_offset = there ? 2 : 0;
   begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add nftables rule");
   batch.attribute(NFTA_RULE_TABLE, table);

@@ -34,7 +34,8 @@ std::string run_nft(std::vector<std::string> arguments, std::string_view input) 
   return std::move(result.out);
 }
 
-void set_element_list(NetlinkBatch& batch, std::string_view table, std::string_view map, std::span<const NftElement> elements) {
+void set_element_list(NetlinkBatch& batch, std::string_view table, std::string_view map,
+                      std::span<const NftElement> elements) {
   batch.attribute(NFTA_SET_ELEM_LIST_TABLE, table);
   batch.attribute(NFTA_SET_ELEM_LIST_SET, map);
   std::size_t list = batch.nest(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED);
@@ -88,7 +89,8 @@ std::string nft_address(const IpAddress& address) {
   return nft_field({reinterpret_cast<const char*>(address.bytes()), address.size()});
 }
 
-void nft_change(NetlinkSocket& socket, Family family, std::string_view table, NftChange change, std::span<const NftElement> elements) {
+void nft_change(NetlinkSocket& socket, Family family, std::string_view table, NftChange change,
+                std::span<const NftElement> elements) {
   if (elements.empty()) return;
   const std::uint8_t family_number = family == Family::V4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
   const int operation = change == NftChange::Add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM;

@@ -32,7 +32,6 @@ enum class NftChange { Add, Remove };
 void nft_change(NetlinkSocket& socket, Family family, std::string_view table, NftChange change,
                 std::span<const NftElement> elements);
 
-
 // In the namespace of `socket`: what its processes send to address:from goes to address:to, and answers come back as if
 // from address:from. Stateless, without connection tracking; a table of that name is replaced.
 struct NftPortShift {

@@ -62,9 +62,11 @@ void set_layers(Context& context, const Overlay& overlay, OverlayApi api, std::v
   if (api == OverlayApi::Classic) {
     std::string all;
     for (const auto& lower : overlay.lowers) {
-      all += cat(all.empty() ? "" : ":", short_path(lower, needs_escape(lower) || overlay.lowers.size() > 2 ? 0 : 120, keep));
+      all += cat(all.empty() ? "" : ":",
+                 short_path(lower, needs_escape(lower) || overlay.lowers.size() > 2 ? 0 : 120, keep));
     }
-    if (all.size() > kMaxValue) throw Error(ErrorKind::NotImplemented, "more layers than this kernel mounts (Linux 6.5 mounts more)");
+    if (all.size() > kMaxValue)
+      throw Error(ErrorKind::NotImplemented, "more layers than this kernel mounts (Linux 6.5 mounts more)");
     return context.set("lowerdir", all);
   }
   for (const auto& lower : overlay.lowers) {

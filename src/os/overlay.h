@@ -10,12 +10,12 @@ namespace proa::os {
 
 struct Overlay {
   std::vector<std::string> lowers = {};  // topmost first, at least one
-  std::string upper = {}, work = {};          // "": read-only
-  bool is_volatile = false;         // nothing in the upper is ever synced; not to be mounted again after a crash
+  std::string upper = {}, work = {};     // "": read-only
+  bool is_volatile = false;              // nothing in the upper is ever synced; not to be mounted again after a crash
 };
 
-// How directories are named to the kernel: Linux 6.13 takes descriptors, 6.5 one layer at a time ("lowerdir+"), older ones all in
-// one string.
+// How directories are named to the kernel: Linux 6.13 takes descriptors, 6.5 one layer at a time ("lowerdir+"), older
+// ones all in one string.
 enum class OverlayApi { Descriptors, PerLayer, Classic };
 
 Fd mount_overlay(const Overlay& overlay);  // by the newest that this kernel has

@@ -213,10 +213,8 @@ class Conversation {
     if (input.empty()) in_.reset();
     bool exited = false;
     while (!exited && (out_ || err_)) {
-      std::array<pollfd, 4> set{{{child.pidfd.get(), POLLIN, 0},
-                                 {out_.get(), POLLIN, 0},
-                                 {err_.get(), POLLIN, 0},
-                                 {in_.get(), POLLOUT, 0}}};
+      std::array<pollfd, 4> set{
+          {{child.pidfd.get(), POLLIN, 0}, {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {in_.get(), POLLOUT, 0}}};
       int wait = -1;
       if (options_.timeout_ms >= 0) {
         wait = static_cast<int>(std::max<std::int64_t>(0, (deadline - monotonic_now()) / kMillisecond + 1));
@@ -277,8 +275,7 @@ RunResult run_program(const RunOptions& options) {
   conversation.talk(child);
   int left = -1;
   if (options.timeout_ms >= 0) {
-    left = static_cast<int>(
-        std::max<std::int64_t>(0, options.timeout_ms - (monotonic_now() - started) / kMillisecond));
+    left = static_cast<int>(std::max<std::int64_t>(0, options.timeout_ms - (monotonic_now() - started) / kMillisecond));
   }
   if (auto exit = wait_exit(child.pidfd.get(), left)) {
     result.exit = *exit;

@@ -21,14 +21,14 @@ struct FdMapping {
 enum class NewGroup { None, ProcessGroup, Session };
 
 struct SpawnOptions {
-  std::string path;                // the file to execute; "" means argv[0], searched in our $PATH if it has no slash
-  std::vector<std::string> argv;   // never empty
+  std::string path;               // the file to execute; "" means argv[0], searched in our $PATH if it has no slash
+  std::vector<std::string> argv;  // never empty
   std::optional<std::vector<std::string>> env;  // "NAME=value"; nullopt: ours
-  std::string cwd;                 // "" : ours
+  std::string cwd;                              // "" : ours
   // 0, 1 and 2 stay ours unless mapped here; every other descriptor not mapped is closed.
   std::vector<FdMapping> fds;
   NewGroup group = NewGroup::None;
-  int parent_death_signal = 0;     // PR_SET_PDEATHSIG: when the thread that spawned it ends
+  int parent_death_signal = 0;  // PR_SET_PDEATHSIG: when the thread that spawned it ends
 };
 
 struct Spawned {
@@ -41,8 +41,8 @@ struct Spawned {
 Spawned spawn(const SpawnOptions& options);
 
 struct ExitStatus {
-  int code = 0;    // exit code; 128 + signal where a signal ended it
-  int signal = 0;  // the signal, or 0
+  int code = 0;             // exit code; 128 + signal where a signal ended it
+  int signal = 0;           // the signal, or 0
   pid_t signal_sender = 0;  // not known to wait(2): always 0 here, filled in by who knows
   bool core_dumped = false;
 };
@@ -51,8 +51,8 @@ struct ExitStatus {
 std::optional<ExitStatus> wait_exit(int pidfd, int timeout_ms = -1);
 
 struct RunOptions {
-  SpawnOptions spawn;            // its fds 0, 1, 2 are set by run_program
-  std::string input;             // given on standard input, then end of file
+  SpawnOptions spawn;                  // its fds 0, 1, 2 are set by run_program
+  std::string input;                   // given on standard input, then end of file
   std::size_t output_limit = 1 << 20;  // of standard output and error each; more is read and dropped
   std::int64_t timeout_ms = 30'000;    // then SIGKILL and Error(Deadline); -1: none
 };

@@ -47,7 +47,9 @@ Value read_value(std::span<const char> bytes) {
   return value;
 }
 
-std::string read_text(std::span<const char> bytes) { return std::string(bytes.data(), strnlen(bytes.data(), bytes.size())); }
+std::string read_text(std::span<const char> bytes) {
+  return std::string(bytes.data(), strnlen(bytes.data(), bytes.size()));
+}
 
 std::optional<IpAddress> read_address(unsigned char family, std::span<const char> bytes) {
   if (family == AF_INET && bytes.size() == 4) return IpAddress::from_bytes(Family::V4, bytes.data());
@@ -55,7 +57,8 @@ std::optional<IpAddress> read_address(unsigned char family, std::span<const char
   return std::nullopt;
 }
 
-void address_message(NetlinkBatch& batch, std::uint16_t type, std::uint16_t flags, int index, const IpPrefix& prefix, std::string_view what) {
+void address_message(NetlinkBatch& batch, std::uint16_t type, std::uint16_t flags, int index, const IpPrefix& prefix,
+                     std::string_view what) {
   batch.begin(type, flags, cat(what, " ", prefix.text()));
   ifaddrmsg header{};
   header.ifa_family = family_number(prefix.address.family());
@@ -66,7 +69,8 @@ void address_message(NetlinkBatch& batch, std::uint16_t type, std::uint16_t flag
   batch.header(header);
   batch.attribute_address(IFA_LOCAL, prefix.address);
   batch.attribute_address(IFA_ADDRESS, prefix.address);
-  if (prefix.address.is_v4() && prefix.length < 31 && type == RTM_NEWADDR) batch.attribute_address(IFA_BROADCAST, prefix.last());
+  if (prefix.address.is_v4() && prefix.length < 31 && type == RTM_NEWADDR)
+    batch.attribute_address(IFA_BROADCAST, prefix.last());
   batch.end();
 }
 
@@ -292,9 +296,11 @@ std::vector<Route> list_routes(NetlinkSocket& socket) {
     if (header.rtm_family != AF_INET && header.rtm_family != AF_INET6) return;
     std::array<std::uint8_t, 16> zero{};
     Route route;
-    route.destination = {IpAddress::from_bytes(header.rtm_family == AF_INET ? Family::V4 : Family::V6, zero.data()), header.rtm_dst_len};
+    route.destination = {IpAddress::from_bytes(header.rtm_family == AF_INET ? Family::V4 : Family::V6, zero.data()),
+                         header.rtm_dst_len};
     each_attribute(bytes, sizeof header, [&](std::uint16_t attribute, std::span<const char> value) {
-      if (attribute == RTA_DST) route.destination.address = read_address(header.rtm_family, value).value_or(route.destination.address);
+      if (attribute == RTA_DST)
+        route.destination.address = read_address(header.rtm_family, value).value_or(route.destination.address);
       if (attribute == RTA_GATEWAY) route.gateway = read_address(header.rtm_family, value);
       if (attribute == RTA_OIF) route.index = read_value<int>(value);
     });

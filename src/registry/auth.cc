@@ -96,7 +96,10 @@ bool may_send_credentials(const Url& registry, const Url& realm) {
 }
 
 Authorizer::Authorizer(Transport& transport, Url registry, TlsOptions tls, Credentials credentials, std::string scope)
-    : transport_(transport), registry_(std::move(registry)), tls_(std::move(tls)), credentials_(std::move(credentials)),
+    : transport_(transport),
+      registry_(std::move(registry)),
+      tls_(std::move(tls)),
+      credentials_(std::move(credentials)),
       scope_(std::move(scope)) {
   if (!credentials_.registry_token.empty()) {
     check_token(credentials_.registry_token);
@@ -139,8 +142,9 @@ Response Authorizer::ask(const Url& realm, const Challenge& challenge) {
   if (!credentials_.identity_token.empty()) {
     request.method = "POST";
     request.headers.push_back("Content-Type: application/x-www-form-urlencoded");
-    request.body = cat("grant_type=refresh_token&client_id=proa&service=", percent_encode(service_value), "&scope=",
-                       percent_encode(scope_), "&refresh_token=", percent_encode(credentials_.identity_token));
+    request.body =
+        cat("grant_type=refresh_token&client_id=proa&service=", percent_encode(service_value),
+            "&scope=", percent_encode(scope_), "&refresh_token=", percent_encode(credentials_.identity_token));
     return transport_.send(request);
   }
   std::string& target = request.url.target;
@@ -158,7 +162,8 @@ Response Authorizer::ask(const Url& realm, const Challenge& challenge) {
 
 std::string Authorizer::fetch_token(const Challenge& challenge) {
   auto realm_text = challenge.params.find("realm");
-  if (realm_text == challenge.params.end()) throw Error(ErrorKind::Unauthorized, "the registry's bearer challenge names no realm");
+  if (realm_text == challenge.params.end())
+    throw Error(ErrorKind::Unauthorized, "the registry's bearer challenge names no realm");
   Url realm = Url::parse(realm_text->second);
   bool has_secret = !credentials_.username.empty() || !credentials_.identity_token.empty();
   if (has_secret && !may_send_credentials(registry_, realm)) {
@@ -166,7 +171,8 @@ std::string Authorizer::fetch_token(const Challenge& challenge) {
                                              " to the token server ", realm.scheme, "://", realm.authority()));
   }
   if (is_link_local(realm.host) || (is_loopback(realm.host) && !is_loopback(registry_.host))) {
-    throw Error(ErrorKind::Unauthorized, cat("refusing the token server ", realm.authority(), " of registry ", registry_.authority()));
+    throw Error(ErrorKind::Unauthorized,
+                cat("refusing the token server ", realm.authority(), " of registry ", registry_.authority()));
   }
   trace::Span span("registry.token");
   span.set("realm", realm.without_query());
@@ -176,7 +182,8 @@ std::string Authorizer::fetch_token(const Challenge& challenge) {
   try {
     reply = json::parse(response.body);
   } catch (const Error&) {
-    throw Error(ErrorKind::Unauthorized, cat("the token server ", realm.authority(), " answered with something that is not JSON"));
+    throw Error(ErrorKind::Unauthorized,
+                cat("the token server ", realm.authority(), " answered with something that is not JSON"));
   }
   std::string token = json::string_at(reply, "token");
   if (token.empty()) token = json::string_at(reply, "access_token");

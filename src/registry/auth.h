@@ -31,8 +31,8 @@ class Authorizer {
 
   // "Bearer ..." or "Basic ..." to send to the registry, "" where nothing is known to be needed.
   std::string header() const;
-  // Answers a 401 to a request that was sent with `sent`. False: there is no other way to try. Throws Unauthorized where
-  // the token server refuses.
+  // Answers a 401 to a request that was sent with `sent`. False: there is no other way to try. Throws Unauthorized
+  // where the token server refuses.
   bool answer(const Response& unauthorized, const std::string& sent);
 
  private:

@@ -20,8 +20,8 @@ namespace {
 
 constexpr int kMaxRedirects = 10;
 constexpr int kMaxAuthAttempts = 2;
-constexpr int kBusyAttempts = 4;        // for 429 and 5xx
-constexpr int kFruitlessAttempts = 5;   // of a blob, in a row, without a byte more
+constexpr int kBusyAttempts = 4;       // for 429 and 5xx
+constexpr int kFruitlessAttempts = 5;  // of a blob, in a row, without a byte more
 constexpr int kBlobAttempts = 100;
 constexpr std::int64_t kLongestWaitMs = 10'000;
 constexpr std::int64_t kDocumentTimeoutMs = 120'000;
@@ -45,7 +45,9 @@ void wait(std::int64_t milliseconds, const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorKind::Cancelled, "context canceled");
 }
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 bool is_busy(int status) { return status == 429 || status == 500 || status == 502 || status == 503 || status == 504; }
 
 // Redirects go where the registry says, but not where only this machine can reach, and not from https to http.
@@ -79,10 +81,12 @@ struct Client::State {
 
   State(const Options& options, const oci::Reference& repository, const Credentials& credentials, std::stop_token token)
       : transport({options.user_agent, options.connect_timeout_ms, options.stall_timeout_ms}, token),
-        reference(repository), stop(std::move(token)) {
+        reference(repository),
+        stop(std::move(token)) {
     std::string scope = cat("repository:", repository.path, ":pull");
     for (Host& host : hosts_for(options, repository.domain)) {
-      auto auth = std::make_unique<Authorizer>(transport, host.base, host.tls, host.mirror ? Credentials{} : credentials, scope);
+      auto auth = std::make_unique<Authorizer>(transport, host.base, host.tls,
+                                               host.mirror ? Credentials{} : credentials, scope);
       places.push_back({std::move(host), std::move(auth)});
     }
   }
@@ -118,7 +122,8 @@ Response Client::State::exchange(Place& place, Request request) {
     std::string location = response.header("location");
     if (!is_redirect(response.status) || location.empty()) return response;
     if (++redirects > kMaxRedirects) {
-      throw Error(ErrorKind::Unavailable, cat(request.url.without_query(), ": stopped after ", kMaxRedirects, " redirects"));
+      throw Error(ErrorKind::Unavailable,
+                  cat(request.url.without_query(), ": stopped after ", kMaxRedirects, " redirects"));
     }
     Url next = request.url.resolve(location);
     check_redirect(place.host, request.url, next);
@@ -195,11 +200,14 @@ FetchedManifest Client::State::fetch(const std::string& tag_or_digest, std::size
   return out;
 }
 
-FetchedManifest Client::manifest(const std::string& tag_or_digest) { return state_->fetch(tag_or_digest, oci::kMaxManifest); }
+FetchedManifest Client::manifest(const std::string& tag_or_digest) {
+  return state_->fetch(tag_or_digest, oci::kMaxManifest);
+}
 
 FetchedManifest Client::manifest(const oci::Descriptor& descriptor) {
   if (descriptor.size > static_cast<std::int64_t>(oci::kMaxManifest)) {
-    throw Error(ErrorKind::InvalidArgument, cat("manifest ", descriptor.digest.text(), " is larger than ", oci::kMaxManifest, " bytes"));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("manifest ", descriptor.digest.text(), " is larger than ", oci::kMaxManifest, " bytes"));
   }
   FetchedManifest out = state_->fetch(descriptor.digest.text(), oci::kMaxManifest);
   if (static_cast<std::int64_t>(out.bytes.size()) != descriptor.size) {
@@ -208,7 +216,8 @@ FetchedManifest Client::manifest(const oci::Descriptor& descriptor) {
   }
   // The descriptor, the response and the document itself must name one type.
   if (oci::manifest_type(out.bytes, out.media_type) != oci::manifest_type(out.bytes, descriptor.media_type)) {
-    throw Error(ErrorKind::InvalidArgument, cat("media type of ", descriptor.digest.text(), " is not ", descriptor.media_type));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("media type of ", descriptor.digest.text(), " is not ", descriptor.media_type));
   }
   out.media_type = descriptor.media_type;
   return out;
@@ -222,7 +231,8 @@ std::optional<oci::Descriptor> Client::resolve(const std::string& tag_or_digest)
                                 oci::media_type::kDockerManifest}) {
     request.headers.push_back(cat("Accept: ", type));
   }
-  Response response = state_->send("manifest", request, cat("/v2/", state_->reference.path, "/manifests/", tag_or_digest));
+  Response response =
+      state_->send("manifest", request, cat("/v2/", state_->reference.path, "/manifests/", tag_or_digest));
   auto digest = oci::Digest::try_parse(response.header("docker-content-digest"));
   if (!digest) return std::nullopt;
   oci::Descriptor out;
@@ -238,17 +248,20 @@ std::string Client::blob(const oci::Descriptor& descriptor, std::size_t limit) {
     throw Error(ErrorKind::InvalidArgument, cat("content ", name, " is larger than ", limit, " bytes"));
   }
   std::string bytes;
-  BlobReceiver receiver{.restart = [&] { bytes.clear(); },
-                        .data = [&](std::span<const std::byte> piece) {
-                          if (piece.size() > static_cast<std::size_t>(descriptor.size) - bytes.size()) {
-                            throw Error(ErrorKind::DataLoss, cat("size mismatch for ", name, ": more than the expected ",
-                                                                 descriptor.size, " bytes"));
-                          }
-                          bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-                        }};
+  BlobReceiver receiver{
+      .restart = [&] { bytes.clear(); },
+      .data =
+          [&](std::span<const std::byte> piece) {
+            if (piece.size() > static_cast<std::size_t>(descriptor.size) - bytes.size()) {
+              throw Error(ErrorKind::DataLoss,
+                          cat("size mismatch for ", name, ": more than the expected ", descriptor.size, " bytes"));
+            }
+            bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+          }};
   stream_blob(descriptor, 0, receiver);
   if (std::string hex = hash_of(bytes); hex != descriptor.digest.hex()) {
-    throw Error(ErrorKind::DataLoss, cat("content verification failed for digest ", name, ": digest mismatch, content is sha256:", hex));
+    throw Error(ErrorKind::DataLoss,
+                cat("content verification failed for digest ", name, ": digest mismatch, content is sha256:", hex));
   }
   return bytes;
 }
@@ -270,7 +283,8 @@ void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset
     request.on_head = [&](const Response& head) {
       if (offset == 0) return;
       if (head.status == 200) return start_again();  // it does not do ranges
-      if (!continues_at(head.header("content-range"), offset)) throw TransportError(Failure::Protocol, "the registry answered with another range than asked for");
+      if (!continues_at(head.header("content-range"), offset))
+        throw TransportError(Failure::Protocol, "the registry answered with another range than asked for");
     };
     request.on_data = [&](std::span<const std::byte> piece) {
       receiver.data(piece);
@@ -293,8 +307,8 @@ void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset
     if (offset >= size) return;
     fruitless = offset > before ? 0 : fruitless + 1;
     if (fruitless >= kFruitlessAttempts || attempt >= kBlobAttempts) {
-      throw Error(ErrorKind::Unavailable, cat("download of ", descriptor.digest.text(), " was cut after ", offset, " of ", size,
-                                              " bytes: ", problem, " (", attempt, " attempts)"));
+      throw Error(ErrorKind::Unavailable, cat("download of ", descriptor.digest.text(), " was cut after ", offset,
+                                              " of ", size, " bytes: ", problem, " (", attempt, " attempts)"));
     }
     wait(200LL << std::min(fruitless, 4), s.stop);
   }

@@ -14,8 +14,8 @@ namespace proa::registry {
 namespace {
 
 const std::string kManifest =
-    R"({"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:)" + std::string(64, 'c') +
-    R"(","size":1},"layers":[]})";
+    R"({"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:)" +
+    std::string(64, 'c') + R"(","size":1},"layers":[]})";
 
 FakeReply ok(std::string body = kManifest) {
   FakeReply reply;
@@ -84,7 +84,8 @@ TEST(Client, GetsATokenAndSendsItAlong) {
     }
     if (request.header("authorization") == "Bearer t0ken") return ok();
     // The scope in the challenge is more than we want; it is not what is asked for.
-    return plain(401, {cat("WWW-Authenticate: Bearer realm=\"http://", address, "/token\",service=\"here\",scope=\"registry:catalog:*\"")});
+    return plain(401, {cat("WWW-Authenticate: Bearer realm=\"http://", address,
+                           "/token\",service=\"here\",scope=\"registry:catalog:*\"")});
   });
   address = registry.address();
   Asked asked(registry, alice());
@@ -136,7 +137,8 @@ TEST(Client, DropsAuthorizationOnARedirectElsewhere) {
 TEST(Client, BoundsAndChecksRedirects) {
   FakeRegistry loop([](const FakeRequest&) { return plain(302, {"Location: /v2/again"}); });
   EXPECT_NE(Asked(loop).refusal().find("stopped after 10 redirects"), std::string::npos);
-  for (std::string_view target : {"file:///etc/passwd", "gopher://x/", "http://169.254.169.254/latest", "http://user:pw@x/"}) {
+  for (std::string_view target :
+       {"file:///etc/passwd", "gopher://x/", "http://169.254.169.254/latest", "http://user:pw@x/"}) {
     FakeRegistry registry([&](const FakeRequest&) { return plain(302, {cat("Location: ", target)}); });
     EXPECT_NE(Asked(registry).refusal(), "no refusal") << target;
   }
@@ -163,7 +165,8 @@ TEST(Client, SpeaksOfFailuresAsDockerDoes) {
             "manifest for R/app:1 not found: manifest unknown: manifest unknown");
   EXPECT_EQ(answer(404, "<html>"), "manifest for R/app:1 not found: manifest unknown: manifest unknown");
   EXPECT_EQ(answer(403, R"({"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]})"),
-            "pull access denied for R/app, repository does not exist or may require 'docker login': denied: requested access to "
+            "pull access denied for R/app, repository does not exist or may require 'docker login': denied: requested "
+            "access to "
             "the resource is denied");
   EXPECT_EQ(answer(404, R"({"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]})"),
             "repository R/app not found: name unknown: repository name not known to registry");
@@ -179,7 +182,8 @@ TEST(Client, BoundsWhatARegistryMaySend) {
   FakeRegistry body([](const FakeRequest&) { return ok(std::string(5 << 20, ' ')); });
   EXPECT_NE(Asked(body).refusal().find("larger than"), std::string::npos);
   FakeRegistry token([&](const FakeRequest& request) {
-    if (request.target.starts_with("/token")) return plain(200, {}, cat(R"({"token":")", std::string(2 << 20, 'x'), "\"}"));
+    if (request.target.starts_with("/token"))
+      return plain(200, {}, cat(R"({"token":")", std::string(2 << 20, 'x'), "\"}"));
     return plain(401, {cat("WWW-Authenticate: Bearer realm=\"http://", request.header("host"), "/token\"")});
   });
   EXPECT_NE(Asked(token).refusal().find("larger than"), std::string::npos);
@@ -196,7 +200,8 @@ TEST(Client, SaysThatNobodyListens) {
     client.manifest("1");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.message(), cat("Get \"http://", address, "/v2/\": dial tcp ", address, ": connect: connection refused"));
+    EXPECT_EQ(error.message(),
+              cat("Get \"http://", address, "/v2/\": dial tcp ", address, ": connect: connection refused"));
   }
 }
 
@@ -211,7 +216,8 @@ TEST(Client, FollowsTagPagesButNotOffTheRegistry) {
 }
 
 TEST(Auth, ReadsChallenges) {
-  auto list = parse_challenges(R"(Bearer realm="https://a/t?x=1,2",service="s", scope="a b" , error=insufficient_scope, Basic realm="q\"r")");
+  auto list = parse_challenges(
+      R"(Bearer realm="https://a/t?x=1,2",service="s", scope="a b" , error=insufficient_scope, Basic realm="q\"r")");
   ASSERT_EQ(list.size(), 2u);
   EXPECT_EQ(list[0].params.at("realm"), "https://a/t?x=1,2");
   EXPECT_EQ(list[0].params.at("error"), "insufficient_scope");
@@ -221,7 +227,9 @@ TEST(Auth, ReadsChallenges) {
 }
 
 TEST(Auth, BindsCredentialsToTheSite) {
-  auto may = [](std::string_view registry, std::string_view realm) { return may_send_credentials(Url::parse(registry), Url::parse(realm)); };
+  auto may = [](std::string_view registry, std::string_view realm) {
+    return may_send_credentials(Url::parse(registry), Url::parse(realm));
+  };
   EXPECT_TRUE(may("https://registry-1.docker.io", "https://auth.docker.io/token"));
   EXPECT_TRUE(may("https://registry.gitlab.com", "https://gitlab.com/jwt/auth"));
   EXPECT_FALSE(may("https://registry-1.docker.io", "http://auth.docker.io/token"));
@@ -231,7 +239,8 @@ TEST(Auth, BindsCredentialsToTheSite) {
 }
 
 TEST(Url, RefusesWhatIsNoHttpUrl) {
-  for (std::string_view bad : {"ftp://x/", "http://", "http://a:0/", "http://a:99999/", "http://a b/", "//x", "http://u:p@x/"}) {
+  for (std::string_view bad :
+       {"ftp://x/", "http://", "http://a:0/", "http://a:99999/", "http://a b/", "//x", "http://u:p@x/"}) {
     EXPECT_THROW(Url::parse(bad), Error) << bad;
   }
   Url base = Url::parse("http://r:5000/v2/a/b?c");

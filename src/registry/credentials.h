@@ -14,8 +14,8 @@ struct Credentials {
   bool anonymous() const { return username.empty() && identity_token.empty() && registry_token.empty(); }
 };
 
-// The header's value: base64url of JSON {username,password,auth,serveraddress,identitytoken,registrytoken}. What cannot be
-// read is anonymous, as in dockerd.
+// The header's value: base64url of JSON {username,password,auth,serveraddress,identitytoken,registrytoken}. What cannot
+// be read is anonymous, as in dockerd.
 Credentials credentials_from_header(std::string_view header);
 
 }  // namespace proa::registry

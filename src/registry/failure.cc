@@ -16,19 +16,32 @@ std::string harmless(std::string_view text) {
 
 std::string status_words(int status) {
   switch (status) {
-    case 400: return "400 Bad Request";
-    case 401: return "401 Unauthorized";
-    case 403: return "403 Forbidden";
-    case 404: return "404 Not Found";
-    case 405: return "405 Method Not Allowed";
-    case 408: return "408 Request Timeout";
-    case 416: return "416 Requested Range Not Satisfiable";
-    case 429: return "429 Too Many Requests";
-    case 500: return "500 Internal Server Error";
-    case 502: return "502 Bad Gateway";
-    case 503: return "503 Service Unavailable";
-    case 504: return "504 Gateway Timeout";
-    default: return std::to_string(status);
+    case 400:
+      return "400 Bad Request";
+    case 401:
+      return "401 Unauthorized";
+    case 403:
+      return "403 Forbidden";
+    case 404:
+      return "404 Not Found";
+    case 405:
+      return "405 Method Not Allowed";
+    case 408:
+      return "408 Request Timeout";
+    case 416:
+      return "416 Requested Range Not Satisfiable";
+    case 429:
+      return "429 Too Many Requests";
+    case 500:
+      return "500 Internal Server Error";
+    case 502:
+      return "502 Bad Gateway";
+    case 503:
+      return "503 Service Unavailable";
+    case 504:
+      return "504 Gateway Timeout";
+    default:
+      return std::to_string(status);
   }
 }
 
@@ -82,14 +95,15 @@ RegistryError parse_error_body(const Response& response) {
 
 void throw_status(const Response& response, const FailedRequest& failed) {
   RegistryError error = parse_error_body(response);
-  if (failed.what == "manifest" && response.status == 404 && error.code.empty()) error = {"MANIFEST_UNKNOWN", "manifest unknown"};
+  if (failed.what == "manifest" && response.status == 404 && error.code.empty())
+    error = {"MANIFEST_UNKNOWN", "manifest unknown"};
   std::string said = words(error);
   if (failed.what == "token") {
     if (response.status == 401 || response.status == 403) {
       throw Error(ErrorKind::Unauthorized, error.code.empty() ? error.message : said);
     }
-    throw Error(ErrorKind::Unavailable, cat("Get ", quoted(failed.url.without_query()), ": received unexpected HTTP status: ",
-                                            status_words(response.status)));
+    throw Error(ErrorKind::Unavailable, cat("Get ", quoted(failed.url.without_query()),
+                                            ": received unexpected HTTP status: ", status_words(response.status)));
   }
   if (error.code == "DENIED") {
     throw Error(ErrorKind::NotFound, cat("pull access denied for ", failed.reference.familiar_name(),
@@ -102,25 +116,31 @@ void throw_status(const Response& response, const FailedRequest& failed) {
     throw Error(ErrorKind::NotFound, cat("repository ", failed.reference.familiar_name(), " not found: ", said));
   }
   if (!error.code.empty()) throw Error(kind_of_status(response.status), said);
-  if (failed.what == "blob" && response.status == 404) throw Error(ErrorKind::NotFound, "blob unknown: blob unknown to registry");
+  if (failed.what == "blob" && response.status == 404)
+    throw Error(ErrorKind::NotFound, "blob unknown: blob unknown to registry");
   std::string reason = error.message.empty() ? "" : cat(" (", error.message, ")");
-  throw Error(kind_of_status(response.status), cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(failed.url.without_query()),
-                                                   ": received unexpected HTTP status: ", status_words(response.status), reason));
+  throw Error(kind_of_status(response.status),
+              cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(failed.url.without_query()),
+                  ": received unexpected HTTP status: ", status_words(response.status), reason));
 }
 
 void throw_transport(const TransportError& error, const FailedRequest& failed) {
   const Url& url = failed.url;
   std::string where = cat("Get ", quoted(cat(url.scheme, "://", url.authority(), "/v2/")), ": ");
-  std::string address = cat(url.host.find(':') == std::string::npos ? url.host : cat("[", url.host, "]"), ":", url.port);
+  std::string address =
+      cat(url.host.find(':') == std::string::npos ? url.host : cat("[", url.host, "]"), ":", url.port);
   switch (error.failure()) {
     case Failure::Resolve:
       throw Error(ErrorKind::Unavailable, cat(where, "dial tcp: lookup ", url.host, ": no such host"));
     case Failure::Refused:
-      throw Error(ErrorKind::Unavailable, cat(where, "dial tcp ", address, ": connect: ",
-                                              std::string_view(error.what()).find("unreachable") != std::string_view::npos
-                                                  ? "network is unreachable" : "connection refused"));
+      throw Error(
+          ErrorKind::Unavailable,
+          cat(where, "dial tcp ", address, ": connect: ",
+              std::string_view(error.what()).find("unreachable") != std::string_view::npos ? "network is unreachable"
+                                                                                           : "connection refused"));
     case Failure::Timeout:
-      throw Error(ErrorKind::Deadline, cat(where, "net/http: request canceled (Client.Timeout exceeded: ", error.what(), ")"));
+      throw Error(ErrorKind::Deadline,
+                  cat(where, "net/http: request canceled (Client.Timeout exceeded: ", error.what(), ")"));
     case Failure::NotTls:
       throw Error(ErrorKind::Unavailable, cat(where, "http: server gave HTTP response to HTTPS client"));
     case Failure::Certificate:
@@ -129,7 +149,8 @@ void throw_transport(const TransportError& error, const FailedRequest& failed) {
       throw Error(ErrorKind::Unavailable, cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(url.without_query()),
                                               ": unexpected EOF (", error.what(), ")"));
     default:
-      throw Error(ErrorKind::Unavailable, cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(url.without_query()), ": ", error.what()));
+      throw Error(ErrorKind::Unavailable,
+                  cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(url.without_query()), ": ", error.what()));
   }
 }
 

@@ -10,7 +10,7 @@
 namespace proa::registry {
 
 struct FailedRequest {
-  std::string what;          // "manifest", "blob", "token", "tags"
+  std::string what;  // "manifest", "blob", "token", "tags"
   Url url;
   std::string method = "GET";
   oci::Reference reference = {};  // what the user asked for; empty for a token

@@ -32,7 +32,7 @@ struct FakeReply {
   int status = 200;
   std::vector<std::string> headers;
   std::string body;
-  std::size_t cut_after = std::string::npos;    // bytes of the body, then the connection is reset
+  std::size_t cut_after = std::string::npos;  // bytes of the body, then the connection is reset
   std::size_t claimed_length = std::string::npos;
   bool stall = false;  // nothing at all, until the registry ends
 };

@@ -18,7 +18,8 @@ TlsOptions tls_for(const Options& options, const Url& url, bool insecure) {
     if (name.ends_with(".cert") && tls.certificate.empty()) {
       tls.certificate = path;
       tls.key = cat(path.substr(0, path.size() - 5), ".key");
-      if (!os::exists(tls.key)) throw Error(ErrorKind::InvalidArgument, cat("missing key ", tls.key, " for client certificate ", path));
+      if (!os::exists(tls.key))
+        throw Error(ErrorKind::InvalidArgument, cat("missing key ", tls.key, " for client certificate ", path));
     }
   }
   return tls;

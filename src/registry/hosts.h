@@ -1,5 +1,5 @@
-// Where a repository's registry is to be asked: mirrors first, then the registry itself, over https and, where it is allowed
-// to be insecure, http.
+// Where a repository's registry is to be asked: mirrors first, then the registry itself, over https and, where it is
+// allowed to be insecure, http.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 namespace proa::registry {
 
 struct Host {
-  Url base;          // target "/"
+  Url base;  // target "/"
   TlsOptions tls;
-  bool mirror = false;    // asked without credentials, and never the last word
+  bool mirror = false;  // asked without credentials, and never the last word
   bool insecure = false;
 };
 

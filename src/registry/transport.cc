@@ -95,23 +95,31 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
 
 Failure classify(CURLcode code, long os_error) {
   switch (code) {
-    case CURLE_OK: return Failure::None;
+    case CURLE_OK:
+      return Failure::None;
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return Failure::Resolve;
-    case CURLE_COULDNT_CONNECT: return os_error == ETIMEDOUT ? Failure::Timeout : Failure::Refused;
-    case CURLE_OPERATION_TIMEDOUT: return Failure::Timeout;
-    case CURLE_SSL_CONNECT_ERROR: return Failure::Tls;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return Failure::Resolve;
+    case CURLE_COULDNT_CONNECT:
+      return os_error == ETIMEDOUT ? Failure::Timeout : Failure::Refused;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Failure::Timeout;
+    case CURLE_SSL_CONNECT_ERROR:
+      return Failure::Tls;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_ISSUER_ERROR: return Failure::Certificate;
+    case CURLE_SSL_ISSUER_ERROR:
+      return Failure::Certificate;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM: return Failure::Cut;
-    default: return Failure::Protocol;
+    case CURLE_HTTP2_STREAM:
+      return Failure::Cut;
+    default:
+      return Failure::Protocol;
   }
 }
 
@@ -132,7 +140,8 @@ Failure classify(CURLcode code, long os_error) {
 void set_proxy(CURL* easy, const Url& url) {
   if (is_loopback(url.host)) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  } else if (const char* proxy = std::getenv("HTTP_PROXY"); url.scheme == "http" && proxy && !std::getenv("http_proxy")) {
+  } else if (const char* proxy = std::getenv("HTTP_PROXY");
+             url.scheme == "http" && proxy && !std::getenv("http_proxy")) {
     curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
   }
 }
@@ -221,7 +230,8 @@ Transport::Transport(TransportOptions options, std::stop_token stop) : state_(st
 
 Transport::~Transport() = default;
 
-// The loop of curl_easy_perform, but that a stop wakes it at once and that only the registry's silence counts as a stall.
+// The loop of curl_easy_perform, but that a stop wakes it at once and that only the registry's silence counts as a
+// stall.
 CURLcode Transport::State::run(Handle& handle, Exchange& exchange) {
   std::stop_callback wake(stop, [&] { curl_multi_wakeup(handle.multi); });
   std::int64_t began = monotonic_now();
@@ -240,7 +250,8 @@ CURLcode Transport::State::run(Handle& handle, Exchange& exchange) {
       throw TransportError(Failure::Timeout, cat("no data for ", options.stall_timeout_ms / 1000, " seconds"));
     }
     if (exchange.request.total_timeout_ms > 0 && time - began > exchange.request.total_timeout_ms * kMillisecond) {
-      throw TransportError(Failure::Timeout, cat("not finished after ", exchange.request.total_timeout_ms / 1000, " seconds"));
+      throw TransportError(Failure::Timeout,
+                           cat("not finished after ", exchange.request.total_timeout_ms / 1000, " seconds"));
     }
     curl_multi_poll(handle.multi, nullptr, 0, 500, nullptr);
   }

@@ -1,5 +1,5 @@
-// One HTTP exchange after the other over libcurl; connections are kept. Bounded in every direction: headers, body, time.
-// Redirects are not followed here: whoever sends credentials decides (security.md R8).
+// One HTTP exchange after the other over libcurl; connections are kept. Bounded in every direction: headers, body,
+// time. Redirects are not followed here: whoever sends credentials decides (security.md R8).
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct Request {
   std::vector<std::string> headers;  // "Name: value"
   std::string body;                  // for POST
   TlsOptions tls;
-  std::size_t max_body = 1 << 20;       // of what is not streamed; more is an error
-  std::int64_t total_timeout_ms = 0;    // 0: none but the stall timeout
+  std::size_t max_body = 1 << 20;     // of what is not streamed; more is an error
+  std::int64_t total_timeout_ms = 0;  // 0: none but the stall timeout
   // Where set, a 200 or 206 body goes there and not into Response::body. `on_head` sees status and headers before.
   std::function<void(const Response&)> on_head;
   std::function<void(std::span<const std::byte>)> on_data;

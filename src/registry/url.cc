@@ -27,9 +27,12 @@ struct Address {
 
 bool parse_address(std::string_view text, Address& out) {
   std::string copy(text);
-  if (::inet_pton(AF_INET, copy.c_str(), out.bytes.data()) == 1) out.family = AF_INET;
-  else if (::inet_pton(AF_INET6, copy.c_str(), out.bytes.data()) == 1) out.family = AF_INET6;
-  else return false;
+  if (::inet_pton(AF_INET, copy.c_str(), out.bytes.data()) == 1)
+    out.family = AF_INET;
+  else if (::inet_pton(AF_INET6, copy.c_str(), out.bytes.data()) == 1)
+    out.family = AF_INET6;
+  else
+    return false;
   return true;
 }
 
@@ -41,7 +44,8 @@ bool in_subnet(const Address& address, std::string_view subnet) {
   if (*bits > (base.family == AF_INET ? 32 : 128)) return false;
   for (int i = 0; i < *bits; ++i) {
     std::uint8_t mask = static_cast<std::uint8_t>(0x80 >> (i % 8));
-    if ((address.bytes[static_cast<std::size_t>(i / 8)] ^ base.bytes[static_cast<std::size_t>(i / 8)]) & mask) return false;
+    if ((address.bytes[static_cast<std::size_t>(i / 8)] ^ base.bytes[static_cast<std::size_t>(i / 8)]) & mask)
+      return false;
   }
   return true;
 }
@@ -89,11 +93,13 @@ Url Url::parse(std::string_view text) {
 }
 
 Url Url::resolve(std::string_view location) const {
-  if (location.find("://") != location.npos && location.find("://") < location.find_first_of("/?#")) return parse(location);
+  if (location.find("://") != location.npos && location.find("://") < location.find_first_of("/?#"))
+    return parse(location);
   if (location.starts_with("//")) return parse(cat(scheme, ":", location));
   std::string origin = cat(scheme, "://", authority());
   if (location.starts_with('/')) return parse(cat(origin, location));
-  if (location.substr(0, location.find_first_of("/?#")).find(':') != location.npos) return parse(location);  // another scheme
+  if (location.substr(0, location.find_first_of("/?#")).find(':') != location.npos)
+    return parse(location);  // another scheme
   std::string_view path = std::string_view(target).substr(0, target.find('?'));
   if (location.starts_with('?')) return parse(cat(origin, path, location));
   return parse(cat(origin, path.substr(0, path.rfind('/') + 1), location));
@@ -130,7 +136,8 @@ bool is_ip_address(std::string_view host) {
 bool is_loopback(std::string_view host) {
   Address address;
   if (!parse_address(host, address)) return host == "localhost" || host.ends_with(".localhost");
-  return in_subnet(address, "127.0.0.0/8") || in_subnet(address, "::1/128") || in_subnet(address, "::ffff:127.0.0.0/104");
+  return in_subnet(address, "127.0.0.0/8") || in_subnet(address, "::1/128") ||
+         in_subnet(address, "::ffff:127.0.0.0/104");
 }
 
 bool is_link_local(std::string_view host) {
@@ -145,7 +152,8 @@ bool is_same_site(std::string_view a, std::string_view b) {
   if (is_ip_address(a) || is_ip_address(b)) return false;
   std::vector<std::string> left = split(a, '.'), right = split(b, '.');
   std::size_t common = 0;
-  while (common < left.size() && common < right.size() && left[left.size() - 1 - common] == right[right.size() - 1 - common]) {
+  while (common < left.size() && common < right.size() &&
+         left[left.size() - 1 - common] == right[right.size() - 1 - common]) {
     ++common;
   }
   // No public suffix list here: a two-letter top level under a generic second one ("co.uk") needs one label more.

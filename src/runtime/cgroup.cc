@@ -58,8 +58,7 @@ std::vector<std::string> directories(const CgroupHandle& cgroup) {
 }
 
 bool is_cpuset(const os::CgroupLayout::Hierarchy& hierarchy) {
-  return std::find(hierarchy.controllers.begin(), hierarchy.controllers.end(), "cpuset") !=
-         hierarchy.controllers.end();
+  return std::find(hierarchy.controllers.begin(), hierarchy.controllers.end(), "cpuset") != hierarchy.controllers.end();
 }
 
 // A v1 cpuset group has no processors until it is given some: its parent's. Parents of our own making hand theirs on.

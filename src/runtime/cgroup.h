@@ -33,8 +33,8 @@ os::Fd open_for_clone(const CgroupHandle& cgroup);
 void join_cgroup(const CgroupHandle& cgroup);
 
 void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources);  // docker update
-std::vector<pid_t> pids(const CgroupHandle& cgroup);                               // children groups included
-void freeze(const CgroupHandle& cgroup);                                           // docker pause; returns when frozen
+std::vector<pid_t> pids(const CgroupHandle& cgroup);                              // children groups included
+void freeze(const CgroupHandle& cgroup);                                          // docker pause; returns when frozen
 void thaw(const CgroupHandle& cgroup);
 bool is_frozen(const CgroupHandle& cgroup);
 // Signals every process in it (SIGKILL on v2 by cgroup.kill; v1 frozen meanwhile so that none escapes by forking).
@@ -44,7 +44,11 @@ std::uint64_t oom_kills(const CgroupHandle& cgroup);
 // Removes the directories; a group that is still busy is tried again for up to a second. False: it still is.
 bool destroy_cgroup(const CgroupHandle& cgroup);
 
-struct BlockIo { std::uint64_t major = 0, minor = 0; std::string op; std::uint64_t value = 0; };
+struct BlockIo {
+  std::uint64_t major = 0, minor = 0;
+  std::string op;
+  std::uint64_t value = 0;
+};
 struct Stats {
   std::uint64_t memory_usage = 0, memory_max_usage = 0, memory_limit = 0, memory_failcnt = 0;
   std::vector<std::pair<std::string, std::uint64_t>> memory_stat;

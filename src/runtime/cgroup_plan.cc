@@ -27,7 +27,8 @@ std::string or_max(std::int64_t value) { return value < 0 ? "max" : cat(value); 
 
 void memory_v1(Plan& plan, const oci::MemoryLimits& memory, PlanOptions options) {
   // memsw may never be below limit: a growing pair is written from the top. On a new group both are unlimited.
-  bool swap_first = options.update && !options.memory_first && memory.swap && memory.limit && (*memory.swap == -1 || *memory.swap >= *memory.limit);
+  bool swap_first = options.update && !options.memory_first && memory.swap && memory.limit &&
+                    (*memory.swap == -1 || *memory.swap >= *memory.limit);
   auto limit = [&] { plan.number("memory", "memory.limit_in_bytes", memory.limit); };
   auto swap = [&] { plan.number("memory", "memory.memsw.limit_in_bytes", memory.swap, true); };
   swap_first ? (swap(), limit()) : (limit(), swap());

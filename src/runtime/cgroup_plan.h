@@ -13,7 +13,7 @@ struct CgroupWrite {
   std::string controller;  // "memory"
   std::string file;        // "memory.limit_in_bytes"
   std::string value;
-  bool optional = false;   // its absence on this kernel is a warning, not an error
+  bool optional = false;  // its absence on this kernel is a warning, not an error
   friend bool operator==(const CgroupWrite&, const CgroupWrite&) = default;
 };
 

@@ -40,7 +40,8 @@ std::vector<BlockIo> block_io_v1(std::string_view text) {
     auto value = parse_int<std::uint64_t>(words[2]);
     auto major_number = parse_int<std::uint64_t>(major);
     auto minor_number = minor ? parse_int<std::uint64_t>(*minor) : std::nullopt;
-    if (value && major_number && minor_number) out.push_back({*major_number, *minor_number, to_lower(words[1]), *value});
+    if (value && major_number && minor_number)
+      out.push_back({*major_number, *minor_number, to_lower(words[1]), *value});
   }
   return out;
 }

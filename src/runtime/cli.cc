@@ -38,9 +38,9 @@ constexpr std::array<Command, 15> kCommands = {
      {"state", command_state, "output the state of a container"},
      {"update", command_update, "update container resource constraints"}}};
 
-constexpr FlagSpec kGlobalFlags[] = {{"root", "", true},      {"log", "", true},         {"log-format", "", true},
-                                     {"debug", "", false},    {"criu", "", true},        {"rootless", "", true},
-                                     {"help", "h", false},    {"version", "v", false},   {"systemd-cgroup", "", false}};
+constexpr FlagSpec kGlobalFlags[] = {{"root", "", true},   {"log", "", true},       {"log-format", "", true},
+                                     {"debug", "", false}, {"criu", "", true},      {"rootless", "", true},
+                                     {"help", "h", false}, {"version", "v", false}, {"systemd-cgroup", "", false}};
 
 void print(std::string_view text) { os::write_all(STDOUT_FILENO, text); }
 
@@ -49,7 +49,8 @@ void print_help() {
   for (const auto& command : kCommands) {
     text += cat("   ", command.name, std::string(10 - command.name.size(), ' '), command.help, "\n");
   }
-  text += "\nGLOBAL OPTIONS:\n   --root value  --log value  --log-format text|json  --debug  --systemd-cgroup  --version\n";
+  text +=
+      "\nGLOBAL OPTIONS:\n   --root value  --log value  --log-format text|json  --debug  --systemd-cgroup  --version\n";
   print(text);
 }
 

@@ -24,15 +24,16 @@ constexpr FlagSpec kDeleteFlags[] = {{"force", "f", false}};
 constexpr FlagSpec kFormatFlags[] = {{"format", "f", true}, {"quiet", "q", false}};
 constexpr FlagSpec kEventsFlags[] = {{"stats", "", false}, {"interval", "", true}};
 constexpr FlagSpec kUpdateFlags[] = {
-    {"resources", "r", true},          {"memory", "", true},        {"memory-reservation", "", true},
-    {"memory-swap", "", true},         {"cpu-period", "", true},    {"cpu-quota", "", true},
-    {"cpu-share", "", true},           {"cpuset-cpus", "", true},   {"cpuset-mems", "", true},
-    {"pids-limit", "", true},          {"blkio-weight", "", true},  {"cpu-burst", "", true},
-    {"cpu-rt-period", "", true},       {"cpu-rt-runtime", "", true}, {"cpu-idle", "", true},
-    {"kernel-memory", "", true},       {"kernel-memory-tcp", "", true}};
+    {"resources", "r", true},    {"memory", "", true},           {"memory-reservation", "", true},
+    {"memory-swap", "", true},   {"cpu-period", "", true},       {"cpu-quota", "", true},
+    {"cpu-share", "", true},     {"cpuset-cpus", "", true},      {"cpuset-mems", "", true},
+    {"pids-limit", "", true},    {"blkio-weight", "", true},     {"cpu-burst", "", true},
+    {"cpu-rt-period", "", true}, {"cpu-rt-runtime", "", true},   {"cpu-idle", "", true},
+    {"kernel-memory", "", true}, {"kernel-memory-tcp", "", true}};
 
 void remove_container(StateDir& dir, const ContainerState& state) {
-  if (!destroy_cgroup(state.cgroup)) throw Error(ErrorKind::Unavailable, "failed to remove the container's cgroup: it is busy");
+  if (!destroy_cgroup(state.cgroup))
+    throw Error(ErrorKind::Unavailable, "failed to remove the container's cgroup: it is busy");
   if (state.spec.hooks) {
     try {
       run_hooks(state.spec.hooks->poststop, state_document(state.spec, state.id, "stopped", 0, state.bundle));
@@ -273,8 +274,10 @@ int command_update(const GlobalOptions& global, Words words) {
 int command_events(const GlobalOptions& global, Words words) {
   std::vector<std::string> sorted;
   for (const auto& word : words) {
-    if (word.starts_with('-')) sorted.insert(sorted.begin(), word);
-    else sorted.push_back(word);
+    if (word.starts_with('-'))
+      sorted.insert(sorted.begin(), word);
+    else
+      sorted.push_back(word);
   }
   Arguments arguments(kEventsFlags, sorted);
   StateDir dir(global.root, arguments.operand(0));

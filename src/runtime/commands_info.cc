@@ -49,8 +49,9 @@ oci::Spec example() {
   nothing.access = "rwm";
   linux.resources.emplace();
   linux.resources->devices = {nothing};
-  linux.masked_paths = {"/proc/acpi",        "/proc/asound",      "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                        "/proc/timer_list",  "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
+  linux.masked_paths = {"/proc/acpi",          "/proc/asound",     "/proc/kcore",       "/proc/keys",
+                        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+                        "/sys/firmware",       "/proc/scsi"};
   linux.readonly_paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
   return spec;
 }
@@ -84,7 +85,8 @@ int command_features(const GlobalOptions&, Words) {
                              "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
       {"archs", strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
                          "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
-      {"knownFlags", strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"})}};
+      {"knownFlags",
+       strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"})}};
   JsonObject linux{
       {"namespaces", strings({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})},
       {"capabilities", std::move(capabilities)},
@@ -93,14 +95,15 @@ int command_features(const GlobalOptions&, Words) {
       {"apparmor", JsonObject{{"enabled", true}}},
       {"selinux", JsonObject{{"enabled", false}}},
       {"intelRdt", JsonObject{{"enabled", false}}}};
-  JsonObject out{{"ociVersionMin", "1.0.0"},
-                 {"ociVersionMax", "1.2.0"},
-                 {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart",
-                                    "poststop"})},
-                 {"mountOptions", strings({"bind", "rbind", "ro", "rw", "rro", "nosuid", "suid", "nodev", "dev", "noexec",
-                                           "exec", "relatime", "noatime", "strictatime", "private", "rprivate", "slave",
-                                           "rslave", "shared", "rshared", "unbindable", "runbindable", "nosymfollow"})},
-                 {"linux", std::move(linux)}};
+  JsonObject out{
+      {"ociVersionMin", "1.0.0"},
+      {"ociVersionMax", "1.2.0"},
+      {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})},
+      {"mountOptions",
+       strings({"bind",  "rbind",  "ro",     "rw",       "rro",        "nosuid",      "suid",       "nodev",
+                "dev",   "noexec", "exec",   "relatime", "noatime",    "strictatime", "private",    "rprivate",
+                "slave", "rslave", "shared", "rshared",  "unbindable", "runbindable", "nosymfollow"})},
+      {"linux", std::move(linux)}};
   os::write_all(STDOUT_FILENO, json::pretty(out, "  ") + "\n");
   return 0;
 }

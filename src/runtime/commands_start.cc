@@ -19,14 +19,16 @@ namespace proa::runtime {
 namespace {
 
 constexpr FlagSpec kCreateFlags[] = {
-    {"bundle", "b", true},          {"console-socket", "", true}, {"pid-file", "", true}, {"no-pivot", "", false},
-    {"no-new-keyring", "", false},  {"preserve-fds", "", true},   {"detach", "d", false}, {"keep", "", false},
-    {"no-subreaper", "", false},    {"pidfd-socket", "", true}};
+    {"bundle", "b", true},         {"console-socket", "", true}, {"pid-file", "", true}, {"no-pivot", "", false},
+    {"no-new-keyring", "", false}, {"preserve-fds", "", true},   {"detach", "d", false}, {"keep", "", false},
+    {"no-subreaper", "", false},   {"pidfd-socket", "", true}};
 constexpr FlagSpec kExecFlags[] = {
-    {"console-socket", "", true}, {"cwd", "", true},         {"env", "e", true},      {"tty", "t", false},
-    {"user", "u", true},          {"detach", "d", false},    {"process", "p", true},  {"pid-file", "", true},
-    {"no-new-privs", "", false},  {"cap", "c", true},        {"preserve-fds", "", true}, {"additional-gids", "g", true},
-    {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true}, {"cgroup", "", true}};
+    {"console-socket", "", true}, {"cwd", "", true},           {"env", "e", true},
+    {"tty", "t", false},          {"user", "u", true},         {"detach", "d", false},
+    {"process", "p", true},       {"pid-file", "", true},      {"no-new-privs", "", false},
+    {"cap", "c", true},           {"preserve-fds", "", true},  {"additional-gids", "g", true},
+    {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true},
+    {"cgroup", "", true}};
 
 oci::Spec read_spec(const std::string& bundle) {
   std::string path = os::path_join(bundle, "config.json");
@@ -45,7 +47,8 @@ std::string bundle_of(const Arguments& arguments) {
 
 std::vector<int> preserved(const Arguments& arguments) {
   std::vector<int> fds;
-  for (std::int64_t i = 0; i < arguments.number("preserve-fds").value_or(0); ++i) fds.push_back(static_cast<int>(3 + i));
+  for (std::int64_t i = 0; i < arguments.number("preserve-fds").value_or(0); ++i)
+    fds.push_back(static_cast<int>(3 + i));
   return fds;
 }
 
@@ -106,8 +109,7 @@ void check_console(const oci::Process& process, const Arguments& arguments, bool
     throw Error(ErrorKind::InvalidArgument, "cannot allocate tty if runc will detach without setting console socket");
   }
   if (socket && (!detached || !process.terminal)) {
-    throw Error(ErrorKind::InvalidArgument,
-                "cannot use console socket if runc will not detach or allocate tty");
+    throw Error(ErrorKind::InvalidArgument, "cannot use console socket if runc will not detach or allocate tty");
   }
 }
 
@@ -210,8 +212,8 @@ oci::Process exec_process(const ContainerState& state, const Arguments& argument
   for (const auto& name : arguments.values("cap")) {
     if (!capability_number(name)) throw Error(ErrorKind::InvalidArgument, cat("unknown capability ", quoted(name)));
     if (!process.capabilities) process.capabilities.emplace();
-    for (auto* set : {&process.capabilities->bounding, &process.capabilities->effective,
-                      &process.capabilities->permitted}) {
+    for (auto* set :
+         {&process.capabilities->bounding, &process.capabilities->effective, &process.capabilities->permitted}) {
       set->push_back(name);
     }
   }

@@ -146,8 +146,9 @@ TEST_F(Container, SaysWhatIsWrongWithTheCommandInDockersWords) {
 }
 
 TEST_F(Container, HasExactlyTheCapabilitiesAndGroupsAskedFor) {
-  auto wanted = spec("grep() { while read -r l; do case \"$l\" in Cap*|Groups*|NoNew*|Uid*) echo \"$l\";; esac; done; }; "
-                     "grep < /proc/self/status; echo $HOME");
+  auto wanted = spec(
+      "grep() { while read -r l; do case \"$l\" in Cap*|Groups*|NoNew*|Uid*) echo \"$l\";; esac; done; }; "
+      "grep < /proc/self/status; echo $HOME");
   wanted.process.user.uid = 1000;
   wanted.process.user.gid = 1000;
   wanted.process.user.additional_gids = {5};
@@ -209,8 +210,10 @@ TEST_F(Container, MasksAndProtectsPathsAndFollowsNoLinkOutOfTheRoot) {
   os::write_file(dir_ + "/source", "from the host", 0644);
   ASSERT_EQ(::symlink((dir_ + "/outside").c_str(), (root_ + "/link").c_str()), 0);
   ASSERT_EQ(::symlink("../../../../etc/proa-test", (root_ + "/etc/hosts").c_str()), 0);
-  auto wanted = spec("cat /proc/keys | wc; ls /sys/firmware; echo x > /proc/sys/kernel/hostname; cat /etc/hosts; "
-                     "echo y > /etc/hosts; touch /root-is-ro; ls -d " + dir_ + "/outside");
+  auto wanted = spec(
+      "cat /proc/keys | wc; ls /sys/firmware; echo x > /proc/sys/kernel/hostname; cat /etc/hosts; "
+      "echo y > /etc/hosts; touch /root-is-ro; ls -d " +
+      dir_ + "/outside");
   ASSERT_EQ(::symlink("busybox", (root_ + "/bin/wc").c_str()), 0);
   wanted.linux.masked_paths = {"/proc/keys", "/sys/firmware", "/does/not/exist"};
   wanted.linux.readonly_paths = {"/proc/sys"};
@@ -348,8 +351,9 @@ TEST_F(Container, GetsATerminalOfItsOwn) {
 }
 
 TEST_F(Container, KeepsToItsLimits) {
-  auto wanted = spec("ulimit -n; busybox mknod /tmp/kmem c 1 2; busybox cat /tmp/kmem; cat /proc/self/oom_score_adj; "
-                     "busybox dd if=/dev/zero of=/dev/null bs=100M count=1");
+  auto wanted = spec(
+      "ulimit -n; busybox mknod /tmp/kmem c 1 2; busybox cat /tmp/kmem; cat /proc/self/oom_score_adj; "
+      "busybox dd if=/dev/zero of=/dev/null bs=100M count=1");
   wanted.process.rlimits = {{"RLIMIT_NOFILE", 77, 77}, {"RLIMIT_CORE", ~std::uint64_t{0}, ~std::uint64_t{0}}};
   wanted.process.oom_score_adj = 200;
   std::vector<std::string> one = {"CAP_MKNOD"};

@@ -102,17 +102,20 @@ void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind) {
   // A /dev that is a link would take us to the host's directories on an older walk (crun CVE-2026-47766).
   os::Fd dev = root.open_at("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW);
   for (const auto& device : kDefaultDevices) {
-    make_node(dev.get(), device.name,
-              {cat("/dev/", device.name), S_IFCHR, 0666, makedev(device.major, device.minor)}, bind);
+    make_node(dev.get(), device.name, {cat("/dev/", device.name), S_IFCHR, 0666, makedev(device.major, device.minor)},
+              bind);
   }
   for (const auto& device : spec.linux.devices) {
     in_context(cat("device ", device.path), [&] {
       std::string path = os::clean_path(cat("/", device.path));
       root.make_dirs(os::dir_name(path));
       auto place = root.place(path);
-      Node node{device.path, node_type(device), static_cast<mode_t>(device.file_mode.value_or(0666) & 07777),
+      Node node{device.path,
+                node_type(device),
+                static_cast<mode_t>(device.file_mode.value_or(0666) & 07777),
                 makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor)),
-                device.uid.value_or(0), device.gid.value_or(0)};
+                device.uid.value_or(0),
+                device.gid.value_or(0)};
       make_node(place.parent.get(), place.name, node, bind);
     });
   }

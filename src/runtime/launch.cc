@@ -83,8 +83,8 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   // Decided before anything is made: what is wrong with the specification costs nothing.
   InitPlan plan{spec, options, created.cgroup, plan_namespaces(spec.linux), plan_mounts(spec), plan_filter(spec), gate};
   const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
-  created.cgroup = create_cgroup(os::find_cgroups(options.cgroup_root), cgroup_path(spec, options.id), resources,
-                                 created.warnings);
+  created.cgroup =
+      create_cgroup(os::find_cgroups(options.cgroup_root), cgroup_path(spec, options.id), resources, created.warnings);
   rollback.add([&] { destroy_cgroup(created.cgroup); });
   FAILPOINT("runtime.create.after_cgroup");
 

@@ -39,9 +39,9 @@ constexpr std::array<Named, 16> kRlimits = {{{"RLIMIT_AS", RLIMIT_AS},
                                              {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
                                              {"RLIMIT_STACK", RLIMIT_STACK}}};
 
-constexpr std::array<std::string_view, 8> kIpcSysctls = {
-    "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-    "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
+constexpr std::array<std::string_view, 8> kIpcSysctls = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                                         "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                                         "kernel.shmmni", "kernel.shm_rmid_forced"};
 
 struct SchedAttr {  // sched_setattr(2)
   std::uint32_t size, policy;
@@ -65,8 +65,9 @@ constexpr std::array<Named, 7> kSchedFlags = {{{"SCHED_FLAG_RESET_ON_FORK", 1},
                                                {"SCHED_FLAG_KEEP_PARAMS", 16},
                                                {"SCHED_FLAG_UTIL_CLAMP_MIN", 32},
                                                {"SCHED_FLAG_UTIL_CLAMP_MAX", 64}}};
-constexpr std::array<Named, 3> kIoClasses = {
-    {{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT}, {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE}, {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}}};
+constexpr std::array<Named, 3> kIoClasses = {{{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
+                                              {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
+                                              {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}}};
 
 template <std::size_t N>
 int number_of(const std::array<Named, N>& table, std::string_view name, std::string_view what) {

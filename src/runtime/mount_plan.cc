@@ -104,10 +104,12 @@ MountStep plan_mount(const oci::Mount& mount) {
     if (mount.type == "cgroup" || mount.type == "cgroup2") step.kind = MountKind::Cgroup;
     return step;
   }
-  if (step.source.empty()) throw Error(ErrorKind::InvalidArgument, cat("bind mount ", step.destination, " has no source"));
+  if (step.source.empty())
+    throw Error(ErrorKind::InvalidArgument, cat("bind mount ", step.destination, " has no source"));
   for (const auto& [key, value] : step.parameters) {
     if (contains(kSuperblock, key)) continue;
-    throw Error(ErrorKind::InvalidArgument, cat("bind mount ", step.destination, ": option ", quoted(key), " means nothing"));
+    throw Error(ErrorKind::InvalidArgument,
+                cat("bind mount ", step.destination, ": option ", quoted(key), " means nothing"));
   }
   step.parameters.clear();
   return step;
@@ -131,9 +133,16 @@ unsigned long rootfs_propagation(std::string_view name) {
 
 bool proc_destination_allowed(std::string_view destination) {
   if (destination != "/proc" && !destination.starts_with("/proc/")) return true;
-  constexpr std::array<std::string_view, 10> kAllowed = {
-      "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",  "/proc/stat",           "/proc/swaps",
-      "/proc/uptime",  "/proc/loadavg",   "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"};
+  constexpr std::array<std::string_view, 10> kAllowed = {"/proc/cpuinfo",
+                                                         "/proc/diskstats",
+                                                         "/proc/meminfo",
+                                                         "/proc/stat",
+                                                         "/proc/swaps",
+                                                         "/proc/uptime",
+                                                         "/proc/loadavg",
+                                                         "/proc/slabinfo",
+                                                         "/proc/sys/kernel/ns_last_pid",
+                                                         "/proc/sys/crypto/fips_enabled"};
   return contains(kAllowed, destination);
 }
 

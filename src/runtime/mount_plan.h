@@ -17,14 +17,14 @@ struct MountStep {
   MountKind kind = MountKind::Filesystem;
   std::string destination;  // clean, absolute, in the container's root
   std::string type, source;
-  bool recursive = false;                   // rbind
-  std::uint64_t set = 0, clear = 0;         // MOUNT_ATTR_* of the top mount
-  std::uint64_t set_all = 0, clear_all = 0; // of the whole tree ("rro")
-  std::uint64_t propagation = 0;            // MS_PRIVATE...; 0: private for binds, none else
+  bool recursive = false;                    // rbind
+  std::uint64_t set = 0, clear = 0;          // MOUNT_ATTR_* of the top mount
+  std::uint64_t set_all = 0, clear_all = 0;  // of the whole tree ("rro")
+  std::uint64_t propagation = 0;             // MS_PRIVATE...; 0: private for binds, none else
   bool propagation_recursive = false;
-  bool copy_up = false;                     // tmpcopyup
-  os::MountParameters parameters;           // for the file system
-  std::string options;                      // as written, for explanations
+  bool copy_up = false;            // tmpcopyup
+  os::MountParameters parameters;  // for the file system
+  std::string options;             // as written, for explanations
 };
 
 // Throws InvalidArgument: a destination that is not absolute, an option of a bind mount that means nothing.

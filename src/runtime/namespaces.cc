@@ -89,7 +89,8 @@ void unshare_namespaces(const NamespacePlan& plan, const oci::Linux& linux) {
   os::check(::unshare(static_cast<int>(plan.unshare_flags)), "unshare");
   if (linux.time_offsets.empty()) return;
   std::string text;
-  for (const auto& [clock, offset] : linux.time_offsets) text += cat(clock, " ", offset.secs, " ", offset.nanosecs, "\n");
+  for (const auto& [clock, offset] : linux.time_offsets)
+    text += cat(clock, " ", offset.secs, " ", offset.nanosecs, "\n");
   os::write_file("/proc/self/timens_offsets", text);
 }
 

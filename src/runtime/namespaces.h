@@ -32,7 +32,7 @@ NamespacePlan plan_namespaces(const oci::Linux& linux);
 
 // "/proc/self/fd/N" without walking a path: N itself. Otherwise the path is opened.
 os::Fd open_namespace(std::string_view path);
-void join_namespaces(const NamespacePlan& plan);  // CHILD
+void join_namespaces(const NamespacePlan& plan);                              // CHILD
 void unshare_namespaces(const NamespacePlan& plan, const oci::Linux& linux);  // CHILD, time offsets too
 
 // PARENT: makes its children be born in the pid namespace `fd` while it lives.

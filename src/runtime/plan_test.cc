@@ -144,14 +144,29 @@ bool device_allowed(const std::vector<bpf_insn>& program, int type, int access, 
     const auto& i = program[pc];
     std::int64_t operand = BPF_SRC(i.code) == BPF_X ? reg[i.src_reg] : i.imm;
     switch (i.code & ~BPF_X) {
-      case BPF_LDX | BPF_MEM | BPF_W: reg[i.dst_reg] = context[i.off / 4]; break;
-      case BPF_ALU64 | BPF_MOV: reg[i.dst_reg] = operand; break;
-      case BPF_ALU64 | BPF_AND: reg[i.dst_reg] &= operand; break;
-      case BPF_ALU64 | BPF_RSH: reg[i.dst_reg] >>= operand; break;
-      case BPF_JMP | BPF_JNE: pc += reg[i.dst_reg] != operand ? static_cast<std::size_t>(i.off) : 0; break;
-      case BPF_JMP | BPF_JEQ: pc += reg[i.dst_reg] == operand ? static_cast<std::size_t>(i.off) : 0; break;
-      case BPF_JMP | BPF_EXIT: return reg[0] != 0;
-      default: ADD_FAILURE() << "instruction " << int{i.code}; return false;
+      case BPF_LDX | BPF_MEM | BPF_W:
+        reg[i.dst_reg] = context[i.off / 4];
+        break;
+      case BPF_ALU64 | BPF_MOV:
+        reg[i.dst_reg] = operand;
+        break;
+      case BPF_ALU64 | BPF_AND:
+        reg[i.dst_reg] &= operand;
+        break;
+      case BPF_ALU64 | BPF_RSH:
+        reg[i.dst_reg] >>= operand;
+        break;
+      case BPF_JMP | BPF_JNE:
+        pc += reg[i.dst_reg] != operand ? static_cast<std::size_t>(i.off) : 0;
+        break;
+      case BPF_JMP | BPF_JEQ:
+        pc += reg[i.dst_reg] == operand ? static_cast<std::size_t>(i.off) : 0;
+        break;
+      case BPF_JMP | BPF_EXIT:
+        return reg[0] != 0;
+      default:
+        ADD_FAILURE() << "instruction " << int{i.code};
+        return false;
     }
   }
   ADD_FAILURE() << "ran off the end";

@@ -32,8 +32,9 @@ long filesystem_magic(int fd) {
   return static_cast<long>(info.f_type);
 }
 
-// Where a mount goes once it has been made: links on the way, dangling ones too (a link into a /run that the image lacks
-// is common), are followed inside the root. Whatever is swapped meanwhile, every step stays in it (CVE-2024-45310).
+// Where a mount goes once it has been made: links on the way, dangling ones too (a link into a /run that the image
+// lacks is common), are followed inside the root. Whatever is swapped meanwhile, every step stays in it
+// (CVE-2024-45310).
 os::Fd make_destination(const os::RootedDir& root, const std::string& path, bool directory) {
   std::vector<std::string> left = split(path, '/');
   std::string done;
@@ -61,10 +62,9 @@ os::Fd make_destination(const os::RootedDir& root, const std::string& path, bool
     bool last = std::all_of(left.begin(), left.end(), [](const std::string& more) { return more.empty(); });
     if (!there) {
       auto place = root.place(next);
-      int made = last && !directory
-                     ? ::openat(place.parent.get(), place.name.c_str(),
-                                O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755)
-                     : ::mkdirat(place.parent.get(), place.name.c_str(), 0755);
+      int made = last && !directory ? ::openat(place.parent.get(), place.name.c_str(),
+                                               O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755)
+                                    : ::mkdirat(place.parent.get(), place.name.c_str(), 0755);
       if (made < 0 && errno != EEXIST) os::fail(cat("create ", next));
       if (made > 0) ::close(made);
     }

@@ -24,18 +24,18 @@ namespace {
 struct ArchInfo {
   std::string_view name;
   std::uint32_t audit;
-  bool wide;        // arguments are 64 bits
+  bool wide;  // arguments are 64 bits
   bool big_endian;
 };
 constexpr std::array<ArchInfo, kArchCount> kArchs = {{{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, true, false},
-                                                     {"SCMP_ARCH_X86", AUDIT_ARCH_I386, false, false},
-                                                     {"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, false, false},
-                                                     {"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, true, false},
-                                                     {"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, false, false},
-                                                     {"SCMP_ARCH_RISCV64", AUDIT_ARCH_RISCV64, true, false},
-                                                     {"SCMP_ARCH_S390X", AUDIT_ARCH_S390X, true, true},
-                                                     {"SCMP_ARCH_S390", AUDIT_ARCH_S390, false, true},
-                                                     {"SCMP_ARCH_PPC64LE", AUDIT_ARCH_PPC64LE, true, false}}};
+                                                      {"SCMP_ARCH_X86", AUDIT_ARCH_I386, false, false},
+                                                      {"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, false, false},
+                                                      {"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, true, false},
+                                                      {"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, false, false},
+                                                      {"SCMP_ARCH_RISCV64", AUDIT_ARCH_RISCV64, true, false},
+                                                      {"SCMP_ARCH_S390X", AUDIT_ARCH_S390X, true, true},
+                                                      {"SCMP_ARCH_S390", AUDIT_ARCH_S390, false, true},
+                                                      {"SCMP_ARCH_PPC64LE", AUDIT_ARCH_PPC64LE, true, false}}};
 
 constexpr std::string_view native_name() {
 #if defined(__x86_64__)
@@ -91,12 +91,12 @@ struct Rule {  // all conditions hold: action
 
 Condition parse_condition(const oci::SeccompArg& arg) {
   constexpr std::array<std::pair<std::string_view, Op>, 7> kOps = {{{"SCMP_CMP_EQ", Op::Equal},
-                                                                   {"SCMP_CMP_NE", Op::NotEqual},
-                                                                   {"SCMP_CMP_LT", Op::Less},
-                                                                   {"SCMP_CMP_LE", Op::LessEqual},
-                                                                   {"SCMP_CMP_GT", Op::Greater},
-                                                                   {"SCMP_CMP_GE", Op::GreaterEqual},
-                                                                   {"SCMP_CMP_MASKED_EQ", Op::MaskedEqual}}};
+                                                                    {"SCMP_CMP_NE", Op::NotEqual},
+                                                                    {"SCMP_CMP_LT", Op::Less},
+                                                                    {"SCMP_CMP_LE", Op::LessEqual},
+                                                                    {"SCMP_CMP_GT", Op::Greater},
+                                                                    {"SCMP_CMP_GE", Op::GreaterEqual},
+                                                                    {"SCMP_CMP_MASKED_EQ", Op::MaskedEqual}}};
   if (arg.index > 5) refuse(cat("argument index ", arg.index, " is above 5"));
   for (const auto& [name, op] : kOps) {
     if (arg.op != name) continue;
@@ -264,7 +264,8 @@ class ArchFilter {
 
   // The number is in A. `newer`: the answer to numbers above all mentioned ones. The rules must still be there.
   Code compile(std::optional<std::uint32_t> newer) {
-    std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.number < b.number; });
+    std::stable_sort(entries_.begin(), entries_.end(),
+                     [](const Entry& a, const Entry& b) { return a.number < b.number; });
     leaves_.reserve(entries_.size() + 2);
     leaves_.push_back({0, default_, {}});
     for (std::size_t i = 0; i < entries_.size();) {
@@ -316,17 +317,26 @@ class ArchFilter {
 
   static int socketcall_number(std::string_view name) {
     constexpr std::array<std::string_view, 20> kCalls = {
-        "socket",     "bind",     "connect", "listen", "accept",   "getsockname", "getpeername",
-        "socketpair", "send",     "recv",    "sendto", "recvfrom", "shutdown",    "setsockopt",
-        "getsockopt", "sendmsg",  "recvmsg", "accept4", "recvmmsg", "sendmmsg"};
+        "socket",     "bind",    "connect", "listen",  "accept",   "getsockname", "getpeername",
+        "socketpair", "send",    "recv",    "sendto",  "recvfrom", "shutdown",    "setsockopt",
+        "getsockopt", "sendmsg", "recvmsg", "accept4", "recvmmsg", "sendmmsg"};
     auto found = std::find(kCalls.begin(), kCalls.end(), name);
     return found == kCalls.end() ? 0 : static_cast<int>(found - kCalls.begin()) + 1;
   }
 
   static int ipc_number(std::string_view name) {
-    constexpr std::array<std::pair<std::string_view, int>, 12> kCalls = {
-        {{"semop", 1}, {"semget", 2}, {"semctl", 3}, {"semtimedop", 4}, {"msgsnd", 11}, {"msgrcv", 12},
-         {"msgget", 13}, {"msgctl", 14}, {"shmat", 21}, {"shmdt", 22}, {"shmget", 23}, {"shmctl", 24}}};
+    constexpr std::array<std::pair<std::string_view, int>, 12> kCalls = {{{"semop", 1},
+                                                                          {"semget", 2},
+                                                                          {"semctl", 3},
+                                                                          {"semtimedop", 4},
+                                                                          {"msgsnd", 11},
+                                                                          {"msgrcv", 12},
+                                                                          {"msgget", 13},
+                                                                          {"msgctl", 14},
+                                                                          {"shmat", 21},
+                                                                          {"shmdt", 22},
+                                                                          {"shmget", 23},
+                                                                          {"shmctl", 24}}};
     for (const auto& [call, number] : kCalls) {
       if (call == name) return number;
     }

@@ -27,30 +27,56 @@ std::uint32_t interpret(const std::vector<sock_filter>& code, const seccomp_data
     const auto& i = code[pc];
     std::uint32_t operand = i.code & BPF_X ? x : i.k;
     switch (i.code) {
-      case BPF_LD | BPF_W | BPF_ABS: std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, 4); break;
-      case BPF_LD | BPF_MEM: a = memory[i.k]; break;
-      case BPF_ST: memory[i.k] = a; break;
-      case BPF_ALU | BPF_AND | BPF_K: a &= i.k; break;
-      case BPF_JMP | BPF_JA: pc += i.k; break;
-      case BPF_JMP | BPF_JEQ | BPF_K: pc += a == operand ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JGT | BPF_K: pc += a > operand ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JGE | BPF_K: pc += a >= operand ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JSET | BPF_K: pc += a & operand ? i.jt : i.jf; break;
-      case BPF_RET | BPF_K: return i.k;
-      default: ADD_FAILURE() << "instruction " << i.code; return 0;
+      case BPF_LD | BPF_W | BPF_ABS:
+        std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, 4);
+        break;
+      case BPF_LD | BPF_MEM:
+        a = memory[i.k];
+        break;
+      case BPF_ST:
+        memory[i.k] = a;
+        break;
+      case BPF_ALU | BPF_AND | BPF_K:
+        a &= i.k;
+        break;
+      case BPF_JMP | BPF_JA:
+        pc += i.k;
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        pc += a == operand ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JGT | BPF_K:
+        pc += a > operand ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        pc += a >= operand ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JSET | BPF_K:
+        pc += a & operand ? i.jt : i.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return i.k;
+      default:
+        ADD_FAILURE() << "instruction " << i.code;
+        return 0;
     }
   }
   ADD_FAILURE() << "ran off the end";
   return 0;
 }
 
-const std::map<std::string, std::uint32_t> kArchTokens = {
-    {"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64}, {"SCMP_ARCH_X86", SCMP_ARCH_X86}, {"SCMP_ARCH_X32", SCMP_ARCH_X32},
-    {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64}, {"SCMP_ARCH_ARM", SCMP_ARCH_ARM}};
-const std::map<std::string, scmp_compare> kOps = {
-    {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT},
-    {"SCMP_CMP_LE", SCMP_CMP_LE}, {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_GE", SCMP_CMP_GE},
-    {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
+const std::map<std::string, std::uint32_t> kArchTokens = {{"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
+                                                          {"SCMP_ARCH_X86", SCMP_ARCH_X86},
+                                                          {"SCMP_ARCH_X32", SCMP_ARCH_X32},
+                                                          {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
+                                                          {"SCMP_ARCH_ARM", SCMP_ARCH_ARM}};
+const std::map<std::string, scmp_compare> kOps = {{"SCMP_CMP_EQ", SCMP_CMP_EQ},
+                                                  {"SCMP_CMP_NE", SCMP_CMP_NE},
+                                                  {"SCMP_CMP_LT", SCMP_CMP_LT},
+                                                  {"SCMP_CMP_LE", SCMP_CMP_LE},
+                                                  {"SCMP_CMP_GT", SCMP_CMP_GT},
+                                                  {"SCMP_CMP_GE", SCMP_CMP_GE},
+                                                  {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
 
 std::uint32_t library_action(const std::string& name, std::uint32_t errno_ret) {
   if (name == "SCMP_ACT_ALLOW") return SCMP_ACT_ALLOW;
@@ -121,10 +147,10 @@ void expect_like_library(const oci::Seccomp& profile, const std::vector<std::uin
     std::uint32_t audit, base;
   };
   int differences = 0;
-  for (const Case& c : {Case{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, 0}, Case{"SCMP_ARCH_X86", AUDIT_ARCH_I386, 0},
-                        Case{"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, 0x40000000},
-                        Case{"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, 0}, Case{"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, 0},
-                        Case{"SCMP_ARCH_PPC", AUDIT_ARCH_PPC, 0}}) {
+  for (const Case& c :
+       {Case{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, 0}, Case{"SCMP_ARCH_X86", AUDIT_ARCH_I386, 0},
+        Case{"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, 0x40000000}, Case{"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, 0},
+        Case{"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, 0}, Case{"SCMP_ARCH_PPC", AUDIT_ARCH_PPC, 0}}) {
     auto last = newest.find(c.arch);
     for (std::uint32_t nr = 0; nr <= 600; ++nr) {
       seccomp_data data{};
@@ -155,13 +181,14 @@ oci::SeccompRule rule(std::vector<std::string> names, std::string action, std::v
   return {std::move(names), std::move(action), errno_ret, std::move(args)};
 }
 
-const std::vector<std::uint64_t> kValues = {0,          1,           2,           38,          39,       40, 41, 0x20000,
-                                            0x20008,    0xffffffff,  0x100000000, 0x100000026, 0x7e020000, 0x11,
-                                            0x80000000, ~std::uint64_t{0}};
+const std::vector<std::uint64_t> kValues = {
+    0,       1,          2,           38,          39,         40,   41,         0x20000,
+    0x20008, 0xffffffff, 0x100000000, 0x100000026, 0x7e020000, 0x11, 0x80000000, ~std::uint64_t{0}};
 
 TEST(Seccomp, IsWhatLibseccompMakesOfEveryOperator) {
   for (const auto& [op, token] : kOps) {
-    for (std::uint64_t value : {std::uint64_t{0}, std::uint64_t{39}, std::uint64_t{0x100000026}, std::uint64_t{0xffffffff}}) {
+    for (std::uint64_t value :
+         {std::uint64_t{0}, std::uint64_t{39}, std::uint64_t{0x100000026}, std::uint64_t{0xffffffff}}) {
       oci::Seccomp profile;
       profile.default_action = "SCMP_ACT_ERRNO";
       profile.architectures = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
@@ -180,10 +207,9 @@ TEST(Seccomp, TakesAllConditionsTogetherAndAnyWhenAnArgumentIsNamedTwice) {
   profile.default_action = "SCMP_ACT_ERRNO";
   profile.default_errno_ret = 13;
   profile.architectures = {"SCMP_ARCH_X86_64"};
-  profile.syscalls = {
-      rule({"ioctl"}, "SCMP_ACT_ALLOW", {{0, 38, 0, "SCMP_CMP_LT"}, {1, 39, 0, "SCMP_CMP_GT"}}),
-      rule({"fcntl"}, "SCMP_ACT_ALLOW", {{1, 1, 0, "SCMP_CMP_EQ"}, {1, 40, 0, "SCMP_CMP_EQ"}}),
-      rule({"kill"}, "SCMP_ACT_ERRNO", {{2, 1, 0, "SCMP_CMP_GE"}}, 38)};
+  profile.syscalls = {rule({"ioctl"}, "SCMP_ACT_ALLOW", {{0, 38, 0, "SCMP_CMP_LT"}, {1, 39, 0, "SCMP_CMP_GT"}}),
+                      rule({"fcntl"}, "SCMP_ACT_ALLOW", {{1, 1, 0, "SCMP_CMP_EQ"}, {1, 40, 0, "SCMP_CMP_EQ"}}),
+                      rule({"kill"}, "SCMP_ACT_ERRNO", {{2, 1, 0, "SCMP_CMP_GE"}}, 38)};
   expect_like_library(profile, kValues, true);
 }
 

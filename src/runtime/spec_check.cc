@@ -35,7 +35,8 @@ void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
   for (const auto& [key, value] : linux.sysctl) plan_sysctl(key, namespaces);
   for (const auto* list : {&linux.masked_paths, &linux.readonly_paths}) {
     for (const auto& path : *list) {
-      if (!path.starts_with('/') || has_nul(path)) refuse(cat("masked or read-only path ", quoted(path), " is not absolute"));
+      if (!path.starts_with('/') || has_nul(path))
+        refuse(cat("masked or read-only path ", quoted(path), " is not absolute"));
     }
   }
 }

@@ -20,13 +20,13 @@ struct Stdio {  // inherited where -1; with a terminal all three are the termina
 
 struct CreateOptions {
   std::string id;
-  std::string bundle;                // directory of config.json; a relative root.path is relative to it
-  std::optional<os::Fd> rootfs;      // a detached mount to use as the root instead of spec.root.path
+  std::string bundle;            // directory of config.json; a relative root.path is relative to it
+  std::optional<os::Fd> rootfs;  // a detached mount to use as the root instead of spec.root.path
   Stdio stdio;
-  std::vector<int> keep_fds;         // stay open in the payload under their numbers
-  std::string gate_path;             // create: start comes from another process, through a socket at this path
-  bool die_with_parent = false;      // SIGKILL for the container's init when this process ends. (The kernel forgets
-                                     // it when init executes a set-user-ID or file-capability program.)
+  std::vector<int> keep_fds;     // stay open in the payload under their numbers
+  std::string gate_path;         // create: start comes from another process, through a socket at this path
+  bool die_with_parent = false;  // SIGKILL for the container's init when this process ends. (The kernel forgets
+                                 // it when init executes a set-user-ID or file-capability program.)
   bool no_pivot = false, no_new_keyring = false;
   std::string cgroup_root = "/sys/fs/cgroup";
 };
@@ -56,9 +56,9 @@ struct ExecOptions {
   Stdio stdio;
   std::vector<int> keep_fds;
   pid_t init_pid = -1;
-  int init_pidfd = -1;               // -1: opened from init_pid
+  int init_pidfd = -1;  // -1: opened from init_pid
   const CgroupHandle* cgroup = nullptr;
-  const oci::Spec* spec = nullptr;   // the container's: namespaces, seccomp, root of defaults
+  const oci::Spec* spec = nullptr;  // the container's: namespaces, seccomp, root of defaults
   bool die_with_parent = false;
 };
 struct Executed {
@@ -67,7 +67,8 @@ struct Executed {
   os::Fd console;
   std::vector<std::string> warnings;
 };
-// Returns when execve has succeeded. Start errors have docker's words (`exec: "x": executable file not found in $PATH`).
+// Returns when execve has succeeded. Start errors have docker's words (`exec: "x": executable file not found in
+// $PATH`).
 Executed exec(ExecOptions&& options);
 
 // Hooks of the specification with the container's state on standard input. Throws for the first that fails.

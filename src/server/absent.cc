@@ -7,7 +7,8 @@ namespace {
 
 void no_swarm(Call&) {
   throw Error(ErrorKind::Unavailable,
-              "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm "
+              "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this "
+              "node to swarm "
               "and try again.");
 }
 
@@ -16,7 +17,8 @@ void no_plugins(Call& call) { call.reply(200, JsonArray{}); }
 void no_such_plugin(Call& call) { throw Error(ErrorKind::NotFound, cat("plugin ", quoted(call.part()), " not found")); }
 
 void absent(Call& call) {
-  throw Error(ErrorKind::NotImplemented, cat("this version of Proa does not implement ", call.request.method, " ", call.request.path));
+  throw Error(ErrorKind::NotImplemented,
+              cat("this version of Proa does not implement ", call.request.method, " ", call.request.path));
 }
 
 void no_build(Call&) { throw Error(ErrorKind::NotImplemented, "this version of Proa does not build images"); }

@@ -10,7 +10,8 @@ constexpr std::size_t kJsonLimit = 4 << 20;
 void check_content_type(const http::Request& request) {
   std::string_view type = request.headers.get("Content-Type");
   if (iequals(trim(cut(type, ';').first), "application/json") || !request.has_body) return;
-  throw Error(ErrorKind::InvalidArgument, cat("unsupported Content-Type header (", type, "): must be 'application/json'"));
+  throw Error(ErrorKind::InvalidArgument,
+              cat("unsupported Content-Type header (", type, "): must be 'application/json'"));
 }
 
 }  // namespace
@@ -27,7 +28,9 @@ int Call::integer(std::string_view name, int otherwise) const {
   std::string text = query().get(name);
   if (text.empty()) return otherwise;
   auto value = parse_int<int>(text);
-  if (!value) throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", name, ": strconv.Atoi: parsing ", quoted(text), ": invalid syntax"));
+  if (!value)
+    throw Error(ErrorKind::InvalidArgument,
+                cat("invalid value for ", name, ": strconv.Atoi: parsing ", quoted(text), ": invalid syntax"));
   return *value;
 }
 
@@ -35,7 +38,8 @@ std::optional<UnixNanos> Call::timestamp(std::string_view name) const {
   std::string text = query().get(name);
   if (text.empty() || text == "0") return std::nullopt;
   auto time = parse_timestamp(text, now());
-  if (!time) throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", quoted(name), ": ", quoted(text), " is no time"));
+  if (!time)
+    throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", quoted(name), ": ", quoted(text), " is no time"));
   return time;
 }
 
@@ -95,18 +99,27 @@ bool matches(std::string_view pattern, std::string_view path, std::vector<std::s
 
 int status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::InvalidArgument: return 400;
-    case ErrorKind::Unauthorized: return 401;
-    case ErrorKind::Forbidden: return 403;
-    case ErrorKind::NotFound: return 404;
-    case ErrorKind::Conflict: return 409;
-    case ErrorKind::NotModified: return 304;
-    case ErrorKind::NotImplemented: return 501;
-    case ErrorKind::Unavailable: return 503;
+    case ErrorKind::InvalidArgument:
+      return 400;
+    case ErrorKind::Unauthorized:
+      return 401;
+    case ErrorKind::Forbidden:
+      return 403;
+    case ErrorKind::NotFound:
+      return 404;
+    case ErrorKind::Conflict:
+      return 409;
+    case ErrorKind::NotModified:
+      return 304;
+    case ErrorKind::NotImplemented:
+      return 501;
+    case ErrorKind::Unavailable:
+      return 503;
     case ErrorKind::Cancelled:
     case ErrorKind::Deadline:
     case ErrorKind::DataLoss:
-    case ErrorKind::Internal: return 500;
+    case ErrorKind::Internal:
+      return 500;
   }
   return 500;
 }

@@ -46,7 +46,7 @@ struct Call {
   engine::ClientStream take_over(bool tty);
   std::string_view stream_type(bool tty) const;
 
-  int status = 0;    // of the answer; 0: none yet
+  int status = 0;         // of the answer; 0: none yet
   std::string body = "";  // of the answer, if it is a whole one
   bool hijacked = false;
 };

@@ -25,7 +25,8 @@ void logs(Call& call) {
   engine::LogOptions options;
   options.out = query.boolean("stdout");
   options.err = query.boolean("stderr");
-  if (!options.out && !options.err) throw Error(ErrorKind::InvalidArgument, "Bad parameters: you must choose at least one stream");
+  if (!options.out && !options.err)
+    throw Error(ErrorKind::InvalidArgument, "Bad parameters: you must choose at least one stream");
   options.follow = query.boolean("follow");
   options.timestamps = query.boolean("timestamps");
   options.details = query.boolean("details");
@@ -33,13 +34,16 @@ void logs(Call& call) {
   options.until = call.timestamp("until").value_or(0);
   if (auto tail = parse_int<std::int64_t>(query.get("tail")); tail && *tail >= 0) options.tail = *tail;
   call.response.watch_client();
-  call.engine.logs().read(call.part(), options, [&](bool tty) { return call.begin(call.stream_type(tty)); }, call.request.client_gone);
+  call.engine.logs().read(
+      call.part(), options, [&](bool tty) { return call.begin(call.stream_type(tty)); }, call.request.client_gone);
 }
 
 void stats(Call& call) {
-  engine::StatsOptions options{.stream = call.query().boolean_or("stream", true), .one_shot = call.query().boolean("one-shot")};
+  engine::StatsOptions options{.stream = call.query().boolean_or("stream", true),
+                               .one_shot = call.query().boolean("one-shot")};
   call.response.watch_client();
-  call.engine.stats().read(call.part(), options, [&] { return call.begin("application/json"); }, call.request.client_gone);
+  call.engine.stats().read(
+      call.part(), options, [&] { return call.begin("application/json"); }, call.request.client_gone);
 }
 
 std::string archive_path(Call& call) {
@@ -73,12 +77,9 @@ void export_root(Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"POST", "/containers/{}/attach", attach},
-    {"GET", "/containers/{}/logs", logs},
-    {"GET", "/containers/{}/stats", stats},
-    {"HEAD", "/containers/{}/archive", archive_stat},
-    {"GET", "/containers/{}/archive", archive_get},
-    {"PUT", "/containers/{}/archive", archive_put},
+    {"POST", "/containers/{}/attach", attach},      {"GET", "/containers/{}/logs", logs},
+    {"GET", "/containers/{}/stats", stats},         {"HEAD", "/containers/{}/archive", archive_stat},
+    {"GET", "/containers/{}/archive", archive_get}, {"PUT", "/containers/{}/archive", archive_put},
     {"GET", "/containers/{}/export", export_root},
 };
 

@@ -58,7 +58,8 @@ void rename(Call& call) {
 
 void remove(Call& call) {
   if (call.query().boolean("link")) throw Error(ErrorKind::NotImplemented, "removing links is not supported");
-  call.engine.containers().remove(call.part(), {.force = call.query().boolean("force"), .volumes = call.query().boolean("v")});
+  call.engine.containers().remove(call.part(),
+                                  {.force = call.query().boolean("force"), .volumes = call.query().boolean("v")});
   call.reply(204);
 }
 
@@ -135,7 +136,8 @@ void resize(Call& call) {
   auto dimension = [&](std::string_view name, std::string_view shown) {
     std::string text = call.query().get(name);
     auto value = parse_int<std::uint32_t>(text);
-    if (!value || *value > UINT16_MAX) throw Error(ErrorKind::InvalidArgument, cat("invalid resize ", shown, " ", quoted(text)));
+    if (!value || *value > UINT16_MAX)
+      throw Error(ErrorKind::InvalidArgument, cat("invalid resize ", shown, " ", quoted(text)));
     return static_cast<int>(*value);
   };
   int height = dimension("h", "height"), width = dimension("w", "width");
@@ -144,22 +146,14 @@ void resize(Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"GET", "/containers/json", list},
-    {"POST", "/containers/create", create},
-    {"POST", "/containers/prune", prune},
-    {"GET", "/containers/{}/json", inspect},
-    {"GET", "/containers/{}/top", top},
-    {"GET", "/containers/{}/changes", changes},
-    {"POST", "/containers/{}/start", start},
-    {"POST", "/containers/{}/stop", stop},
-    {"POST", "/containers/{}/restart", restart},
-    {"POST", "/containers/{}/kill", kill},
-    {"POST", "/containers/{}/pause", pause},
-    {"POST", "/containers/{}/unpause", unpause},
-    {"POST", "/containers/{}/rename", rename},
-    {"POST", "/containers/{}/update", update},
-    {"POST", "/containers/{}/wait", wait},
-    {"POST", "/containers/{}/resize", resize},
+    {"GET", "/containers/json", list},           {"POST", "/containers/create", create},
+    {"POST", "/containers/prune", prune},        {"GET", "/containers/{}/json", inspect},
+    {"GET", "/containers/{}/top", top},          {"GET", "/containers/{}/changes", changes},
+    {"POST", "/containers/{}/start", start},     {"POST", "/containers/{}/stop", stop},
+    {"POST", "/containers/{}/restart", restart}, {"POST", "/containers/{}/kill", kill},
+    {"POST", "/containers/{}/pause", pause},     {"POST", "/containers/{}/unpause", unpause},
+    {"POST", "/containers/{}/rename", rename},   {"POST", "/containers/{}/update", update},
+    {"POST", "/containers/{}/wait", wait},       {"POST", "/containers/{}/resize", resize},
     {"DELETE", "/containers/{}", remove},
 };
 

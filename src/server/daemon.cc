@@ -23,10 +23,10 @@ namespace proa::server {
 namespace {
 
 void apply_log_settings(const engine::Config& config) {
-  log::Level level = config.log_level == "debug"                                ? log::Level::Debug
-                     : config.log_level == "warn"                               ? log::Level::Warning
+  log::Level level = config.log_level == "debug"                                  ? log::Level::Debug
+                     : config.log_level == "warn"                                 ? log::Level::Warning
                      : config.log_level == "error" || config.log_level == "fatal" ? log::Level::Error
-                                                                                : log::Level::Info;
+                                                                                  : log::Level::Info;
   log::set_level(config.debug ? log::Level::Debug : level);
   log::set_format(config.log_format == "json" ? log::Format::Json : log::Format::Text);
 }
@@ -39,7 +39,8 @@ class PidFile {
     fd_ = os::open_file(path_, O_RDWR | O_CREAT, 0644);
     if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
       std::string pid(trim(os::read_all(fd_.get(), 64)));
-      throw Error(ErrorKind::Conflict, cat("ensure proad is not running or delete ", path_, ": process with PID ", pid, " is still running"));
+      throw Error(ErrorKind::Conflict, cat("ensure proad is not running or delete ", path_, ": process with PID ", pid,
+                                           " is still running"));
     }
     os::check(::ftruncate(fd_.get(), 0), "ftruncate");
     os::write_all(fd_.get(), cat(::getpid()));
@@ -136,8 +137,10 @@ void run_daemon(const engine::Config& config, std::span<const std::string> argum
   log::info("Daemon has completed initialization", {{"version", PROA_VERSION}});
 
   for (int signal = SIGHUP; signal == SIGHUP;) {
-    if (::sigwait(&signals, &signal) != 0) signal = SIGHUP;
-    else if (signal == SIGHUP) reload(arguments);
+    if (::sigwait(&signals, &signal) != 0)
+      signal = SIGHUP;
+    else if (signal == SIGHUP)
+      reload(arguments);
   }
   notify_systemd("STOPPING=1");
   log::info("shutting down; containers run on");

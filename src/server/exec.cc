@@ -25,7 +25,8 @@ void start(Call& call) {
 
 void resize(Call& call) {
   int height = call.integer("h", 0), width = call.integer("w", 0);
-  if (height < 0 || width < 0 || height > UINT16_MAX || width > UINT16_MAX) throw Error(ErrorKind::InvalidArgument, "invalid resize dimensions");
+  if (height < 0 || width < 0 || height > UINT16_MAX || width > UINT16_MAX)
+    throw Error(ErrorKind::InvalidArgument, "invalid resize dimensions");
   call.engine.execs().resize(call.part(), height, width);
   call.reply(200);
 }

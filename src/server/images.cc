@@ -11,7 +11,8 @@ namespace proa::server {
 namespace {
 
 void list(Call& call) {
-  engine::Images::ListOptions options{.all = call.query().boolean("all"), .shared_size = call.query().boolean("shared-size")};
+  engine::Images::ListOptions options{.all = call.query().boolean("all"),
+                                      .shared_size = call.query().boolean("shared-size")};
   JsonArray array;
   for (const auto& summary : call.engine.images().list(options, call.filters())) {
     Json value = api::to_json(summary);
@@ -68,7 +69,8 @@ void tag(Call& call) {
 
 void remove(Call& call) {
   JsonArray array;
-  for (const auto& item : call.engine.images().remove(call.part(), call.query().boolean("force"), call.query().boolean("noprune"))) {
+  for (const auto& item :
+       call.engine.images().remove(call.part(), call.query().boolean("force"), call.query().boolean("noprune"))) {
     array.push_back(api::to_json(item));
   }
   call.reply(200, array);
@@ -77,12 +79,8 @@ void remove(Call& call) {
 void prune(Call& call) { call.reply(200, api::to_json(call.engine.images().prune(call.filters()))); }
 
 constexpr Route kRoutes[] = {
-    {"GET", "/images/json", list},
-    {"POST", "/images/create", pull},
-    {"POST", "/images/prune", prune},
-    {"GET", "/images/{*}/json", inspect},
-    {"GET", "/images/{*}/history", history},
-    {"POST", "/images/{*}/tag", tag},
+    {"GET", "/images/json", list},        {"POST", "/images/create", pull},        {"POST", "/images/prune", prune},
+    {"GET", "/images/{*}/json", inspect}, {"GET", "/images/{*}/history", history}, {"POST", "/images/{*}/tag", tag},
     {"DELETE", "/images/{*}", remove},
 };
 

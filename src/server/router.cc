@@ -43,7 +43,8 @@ void dispatch(Call& call, const std::string& path) {
 
 void answer_error(Call& call, const Error& error) {
   call.status = status_of(error.kind());
-  if (call.version < api::kOldest) return call.reply_text(call.status, error.message() + "\n");  // such clients print it as it is
+  if (call.version < api::kOldest)
+    return call.reply_text(call.status, error.message() + "\n");  // such clients print it as it is
   if (error.kind() == ErrorKind::NotModified) return call.reply(304);
   call.reply(call.status, JsonObject{{"message", error.message()}});
 }
@@ -57,7 +58,8 @@ void run(Call& call, std::string path) {
   } catch (...) {
     Error error = to_error(std::current_exception());
     if (call.hijacked || call.response.started()) {
-      if (error.kind() != ErrorKind::Cancelled) log::warn("request failed after its headers", {{"error", error.what()}, {"path", path}});
+      if (error.kind() != ErrorKind::Cancelled)
+        log::warn("request failed after its headers", {{"error", error.what()}, {"path", path}});
       throw error;  // closes the connection: the client sees that the answer is not whole
     }
     if (status_of(error.kind()) >= 500) log::error("request failed", {{"error", error.what()}, {"path", path}});
@@ -66,7 +68,8 @@ void run(Call& call, std::string path) {
 }
 
 bool is_trace_id(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz-") == text.npos;
+  return !text.empty() && text.size() <= 64 &&
+         text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz-") == text.npos;
 }
 
 void serve(engine::Engine& engine, http::Request& request, http::Response& response) {

@@ -35,7 +35,8 @@ void disk_usage(Call& call) {
 void events(Call& call) {
   engine::Events::Window window{.since = call.timestamp("since"), .until = call.timestamp("until")};
   if (window.since && window.until && *window.since > *window.until) {
-    throw Error(ErrorKind::InvalidArgument, cat("`since` time (", call.query().get("since"), ") cannot be after `until` time (", call.query().get("until"), ")"));
+    throw Error(ErrorKind::InvalidArgument, cat("`since` time (", call.query().get("since"),
+                                                ") cannot be after `until` time (", call.query().get("until"), ")"));
   }
   engine::Sink sink;
   auto send = [&](const api::Event& event) {
@@ -44,7 +45,8 @@ void events(Call& call) {
     sink(json::text(value) + "\n");
   };
   call.response.watch_client();
-  call.engine.events().read(window, call.filters(), [&] { sink = call.begin("application/json"); }, send, call.request.client_gone);
+  call.engine.events().read(
+      window, call.filters(), [&] { sink = call.begin("application/json"); }, send, call.request.client_gone);
 }
 
 void explain(Call& call) { call.reply(200, call.engine.explain().get(call.part())); }

@@ -28,11 +28,8 @@ void prune(Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"GET", "/volumes", list},
-    {"POST", "/volumes/create", create},
-    {"POST", "/volumes/prune", prune},
-    {"GET", "/volumes/{}", inspect},
-    {"DELETE", "/volumes/{}", remove},
+    {"GET", "/volumes", list},       {"POST", "/volumes/create", create}, {"POST", "/volumes/prune", prune},
+    {"GET", "/volumes/{}", inspect}, {"DELETE", "/volumes/{}", remove},
 };
 
 }  // namespace

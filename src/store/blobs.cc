@@ -62,7 +62,8 @@ os::Fd Blobs::open(const oci::Digest& digest) const { return os::open_file(path(
 
 std::string Blobs::read(const oci::Digest& digest, std::size_t limit) const {
   std::string bytes = os::read_file(path(digest), limit);
-  if (digest_of(bytes) != digest) throw Error(ErrorKind::DataLoss, cat("stored content ", digest.text(), " is damaged"));
+  if (digest_of(bytes) != digest)
+    throw Error(ErrorKind::DataLoss, cat("stored content ", digest.text(), " is damaged"));
   return bytes;
 }
 
@@ -148,11 +149,13 @@ std::size_t Ingest::replay(std::span<std::byte> buffer) {
 void Ingest::append(std::span<const std::byte> bytes) {
   State& s = *state_;
   if (bytes.size() > s.size - s.received) {
-    throw Error(ErrorKind::DataLoss, cat("size mismatch for ", s.digest.text(), ": more than the expected ", s.size, " bytes"));
+    throw Error(ErrorKind::DataLoss,
+                cat("size mismatch for ", s.digest.text(), ": more than the expected ", s.size, " bytes"));
   }
   std::size_t done = 0;
   while (done < bytes.size()) {
-    ssize_t wrote = ::pwrite(s.file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(s.received + done));
+    ssize_t wrote =
+        ::pwrite(s.file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(s.received + done));
     if (wrote < 0 && errno == EINTR) continue;
     os::check(wrote, cat("write ", s.path));
     done += static_cast<std::size_t>(wrote);

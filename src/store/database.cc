@@ -33,13 +33,17 @@ ErrorKind kind_of(int code) {
   switch (code & 0xff) {
     case SQLITE_FULL:
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorKind::Unavailable;
+    case SQLITE_LOCKED:
+      return ErrorKind::Unavailable;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return ErrorKind::Forbidden;
+    case SQLITE_AUTH:
+      return ErrorKind::Forbidden;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return ErrorKind::DataLoss;
-    default: return ErrorKind::Internal;
+    case SQLITE_NOTADB:
+      return ErrorKind::DataLoss;
+    default:
+      return ErrorKind::Internal;
   }
 }
 
@@ -79,7 +83,9 @@ struct Database::Connection {
     auto found = statements.find(sql);
     if (found == statements.end()) {
       sqlite3_stmt* statement = nullptr;
-      expect(sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr), sql);
+      expect(sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
+                                nullptr),
+             sql);
       found = statements.emplace(std::string(sql), statement).first;
     }
     sqlite3_stmt* statement = found->second;
@@ -138,16 +144,17 @@ void Database::Connection::open_checked() {
   // What this Proa cannot read is left alone, damaged or not.
   auto version = parse_int<std::int64_t>(scalar("PRAGMA user_version")).value_or(0);
   if (version > kSchemaVersion) {
-    throw Error(ErrorKind::Conflict, cat(path, " was written by a newer version of Proa (schema ", version, ", this one knows ",
-                                         kSchemaVersion, ")"));
+    throw Error(ErrorKind::Conflict, cat(path, " was written by a newer version of Proa (schema ", version,
+                                         ", this one knows ", kSchemaVersion, ")"));
   }
   std::string verdict = scalar("PRAGMA quick_check(1)");
   if (verdict != "ok") throw Damaged{verdict};
   execute("PRAGMA synchronous=NORMAL");
   execute("PRAGMA cache_size=-1024");  // KiB; all reads are at start
   execute(cat("PRAGMA application_id=", kApplicationId));
-  execute("CREATE TABLE IF NOT EXISTS documents(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, "
-          "PRIMARY KEY(kind, name)) WITHOUT ROWID");
+  execute(
+      "CREATE TABLE IF NOT EXISTS documents(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, "
+      "PRIMARY KEY(kind, name)) WITHOUT ROWID");
   if (version != kSchemaVersion) execute(cat("PRAGMA user_version=", kSchemaVersion));
 }
 
@@ -192,7 +199,8 @@ void Database::put(std::string_view table, std::string_view key, const Json& val
   std::string body = json::text(value);
   std::lock_guard guard(connection_->mutex);
   sqlite3_stmt* statement = connection_->prepare(
-      "INSERT INTO documents(kind,name,body) VALUES(?1,?2,?3) ON CONFLICT(kind,name) DO UPDATE SET body=?3", {table, key, body});
+      "INSERT INTO documents(kind,name,body) VALUES(?1,?2,?3) ON CONFLICT(kind,name) DO UPDATE SET body=?3",
+      {table, key, body});
   Connection::Reset reset{statement};
   connection_->expect(sqlite3_step(statement), cat("put ", table, " ", key));
 }

@@ -1,5 +1,5 @@
-// The state database: JSON documents by table and key in SQLite (WAL). Everyone reads it once, at start, into an index of
-// their own; after that it is written only.
+// The state database: JSON documents by table and key in SQLite (WAL). Everyone reads it once, at start, into an index
+// of their own; after that it is written only.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,8 @@ enum class Durability { Normal, Full };
 
 class Database {
  public:
-  // Opens or creates. A file that is no database or is damaged is set aside (PATH.damaged-<time>), which is logged, and a
-  // fresh one begun. Throws Conflict if a newer version of Proa wrote it.
+  // Opens or creates. A file that is no database or is damaged is set aside (PATH.damaged-<time>), which is logged, and
+  // a fresh one begun. Throws Conflict if a newer version of Proa wrote it.
   explicit Database(std::string path);
   ~Database();
   Database(const Database&) = delete;
@@ -33,7 +33,8 @@ class Database {
   // In the order of their keys.
   std::vector<std::pair<std::string, Json>> list(std::string_view table, std::string_view prefix = "") const;
 
-  // Everything `body` does with this database, or, if it throws, nothing. Other threads wait. One inside another joins it.
+  // Everything `body` does with this database, or, if it throws, nothing. Other threads wait. One inside another joins
+  // it.
   void transaction(const std::function<void()>& body, Durability durability = Durability::Normal);
 
   // The damaged file that was set aside at opening, "" if none was.

@@ -1,5 +1,6 @@
-// What an unfinished pull holds: its blobs, ingest files and layers are not collected while the lease lives. Leases are rows,
-// so that a pull that was cut is still there to go on with after a restart; they lapse a day after their last renewal.
+// What an unfinished pull holds: its blobs, ingest files and layers are not collected while the lease lives. Leases are
+// rows, so that a pull that was cut is still there to go on with after a restart; they lapse a day after their last
+// renewal.
 #pragma once
 
 #include <set>

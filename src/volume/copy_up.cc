@@ -40,8 +40,8 @@ void copy_xattrs(int from, int to) {
     const char* name = &names[static_cast<std::size_t>(at)];
     if (std::strncmp(name, "trusted.overlay.", 16) == 0) continue;
     ssize_t length = ::fgetxattr(from, name, value.data(), value.size());
-    if (length >= 0 && ::fsetxattr(to, name, value.data(), static_cast<std::size_t>(length), 0) < 0 && errno != ENOTSUP &&
-        errno != EPERM) {
+    if (length >= 0 && ::fsetxattr(to, name, value.data(), static_cast<std::size_t>(length), 0) < 0 &&
+        errno != ENOTSUP && errno != EPERM) {
       os::fail(std::string("setxattr ") + name);
     }
   }
@@ -102,7 +102,8 @@ void copy_entry(int from_dir, int to_dir, const char* name, int depth) {
 }
 
 void copy_dir(int from, int to, int depth) {
-  if (depth > kMaxDepth) throw Error(ErrorKind::InvalidArgument, "copying into a volume: directories are nested too deeply");
+  if (depth > kMaxDepth)
+    throw Error(ErrorKind::InvalidArgument, "copying into a volume: directories are nested too deeply");
   auto dir = entries_of(from);
   while (dirent* entry = ::readdir(dir.get())) {
     std::string_view name = entry->d_name;

@@ -10,7 +10,8 @@
 namespace proa::volume {
 namespace {
 
-constexpr std::array<std::string_view, 6> kPropagations = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
+constexpr std::array<std::string_view, 6> kPropagations = {"private", "rprivate", "shared",
+                                                           "rshared", "slave",    "rslave"};
 
 bool is_propagation(std::string_view text) {
   return std::find(kPropagations.begin(), kPropagations.end(), text) != kPropagations.end();
@@ -24,18 +25,20 @@ bool is_propagation(std::string_view text) {
 }
 
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 void check_destination(std::string_view destination, std::string_view spec) {
   if (!destination.starts_with('/')) {
-    throw Error(ErrorKind::InvalidArgument,
-                cat("invalid volume specification: '", spec, "': invalid mount config for type \"volume\": invalid mount path: '",
-                    destination, "' mount path must be absolute"));
+    throw Error(ErrorKind::InvalidArgument, cat("invalid volume specification: '", spec,
+                                                "': invalid mount config for type \"volume\": invalid mount path: '",
+                                                destination, "' mount path must be absolute"));
   }
   if (os::clean_path(destination) == "/") {
     throw Error(ErrorKind::InvalidArgument,
-                cat("invalid volume specification: '", spec, "': invalid mount config for type \"volume\": invalid specification: destination can't be '/'"));
+                cat("invalid volume specification: '", spec,
+                    "': invalid mount config for type \"volume\": invalid specification: destination can't be '/'"));
   }
 }
 
@@ -72,9 +75,12 @@ void apply_mode(MountPoint& point, std::string_view mode, std::string_view spec)
 
 std::string_view to_string(Type type) {
   switch (type) {
-    case Type::Bind: return "bind";
-    case Type::Volume: return "volume";
-    case Type::Tmpfs: return "tmpfs";
+    case Type::Bind:
+      return "bind";
+    case Type::Volume:
+      return "volume";
+    case Type::Tmpfs:
+      return "tmpfs";
   }
   return "";
 }
@@ -89,7 +95,9 @@ void check_volume_name(std::string_view name) {
   for (char c : name) good = good && (plain(c) || c == '_' || c == '.' || c == '-');
   if (!good) {
     throw Error(ErrorKind::InvalidArgument,
-                cat("create ", name, ": \"", name, "\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"));
+                cat("create ", name, ": \"", name,
+                    "\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are "
+                    "allowed. If you intended to pass a host directory, use absolute path"));
   }
 }
 
@@ -132,7 +140,9 @@ MountPoint parse_bind(std::string_view spec, std::string_view volume_driver) {
     point.driver = volume_driver;
     if (point.name.starts_with('.') || point.name.find('/') != std::string::npos) {
       throw Error(ErrorKind::InvalidArgument,
-                  cat("create ", point.name, ": \"", point.name, "\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"));
+                  cat("create ", point.name, ": \"", point.name,
+                      "\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are "
+                      "allowed. If you intended to pass a host directory, use absolute path"));
     }
     if (!point.name.empty()) check_volume_name(point.name);
     point.anonymous = point.name.empty();
@@ -185,7 +195,8 @@ MountPoint check_mount(const MountRequest& request, bool (*source_exists)(const 
     point.type = Type::Volume;
     point.name = request.source;
     if (!point.name.empty()) check_volume_name(point.name);
-    if (point.name.empty() && !request.volume_subpath.empty()) invalid_mount(type, "must not set Subpath when using anonymous volumes");
+    if (point.name.empty() && !request.volume_subpath.empty())
+      invalid_mount(type, "must not set Subpath when using anonymous volumes");
     point.anonymous = point.name.empty();
     point.no_copy = request.volume_no_copy;
     point.subpath = request.volume_subpath;
@@ -210,7 +221,8 @@ VolumesFrom parse_volumes_from(std::string_view spec) {
   VolumesFrom from{std::string(id), true};
   if (mode) {
     for (const auto& option : split(*mode, ',')) {
-      if (option == "ro") from.read_write = false;
+      if (option == "ro")
+        from.read_write = false;
       else if (option != "rw" && option != "z" && option != "Z" && option != "nocopy") {
         throw Error(ErrorKind::InvalidArgument, cat("invalid mode: ", *mode));
       }
@@ -235,7 +247,8 @@ std::vector<MountPoint> plan_mount_points(const MountArguments& arguments,
   for (const auto& mount : arguments.mounts) put(check_mount(mount, source_exists));
   for (const auto& [destination, options] : arguments.tmpfs) {
     if (!destination.starts_with('/')) {
-      throw Error(ErrorKind::InvalidArgument, cat("invalid mount config for type \"tmpfs\": invalid mount path: '", destination, "' mount path must be absolute"));
+      throw Error(ErrorKind::InvalidArgument, cat("invalid mount config for type \"tmpfs\": invalid mount path: '",
+                                                  destination, "' mount path must be absolute"));
     }
     MountPoint point;
     point.type = Type::Tmpfs;
@@ -249,7 +262,8 @@ std::vector<MountPoint> plan_mount_points(const MountArguments& arguments,
     }
     auto destination = os::clean_path(declared);
     if (destination == "/") {
-      throw Error(ErrorKind::InvalidArgument, cat("invalid volume specification: '", declared, "': invalid specification: destination can't be '/'"));
+      throw Error(ErrorKind::InvalidArgument, cat("invalid volume specification: '", declared,
+                                                  "': invalid specification: destination can't be '/'"));
     }
     if (by_destination.contains(destination)) continue;
     MountPoint point;
@@ -263,7 +277,8 @@ std::vector<MountPoint> plan_mount_points(const MountArguments& arguments,
   std::vector<MountPoint> out;
   for (auto& [destination, point] : by_destination) out.push_back(std::move(point));
   std::stable_sort(out.begin(), out.end(), [](const MountPoint& a, const MountPoint& b) {
-    return std::count(a.destination.begin(), a.destination.end(), '/') < std::count(b.destination.begin(), b.destination.end(), '/');
+    return std::count(a.destination.begin(), a.destination.end(), '/') <
+           std::count(b.destination.begin(), b.destination.end(), '/');
   });
   return out;
 }

@@ -26,9 +26,9 @@ struct MountPoint {
   bool non_recursive = false;            // rbind or bind
   bool read_only_non_recursive = false;  // only the top is read-only
   bool read_only_force_recursive = false;
-  std::string mode;         // "z", "ro" ... as given, for inspect
-  std::string propagation;  // "rprivate", "rshared"...; "" is the default
-  std::string subpath;      // within a volume
+  std::string mode;                                   // "z", "ro" ... as given, for inspect
+  std::string propagation;                            // "rprivate", "rshared"...; "" is the default
+  std::string subpath;                                // within a volume
   std::map<std::string, std::string> labels;          // of a volume to create
   std::map<std::string, std::string> driver_options;  // of a volume to create
   std::int64_t tmpfs_size = 0;
@@ -67,9 +67,9 @@ VolumesFrom parse_volumes_from(std::string_view spec);
 struct MountArguments {
   std::vector<std::string> binds;
   std::vector<MountRequest> mounts;
-  std::map<std::string, std::string> tmpfs;     // destination -> options
-  std::vector<std::string> declared;            // the image's and the container's VOLUME paths
-  std::vector<MountPoint> from;                 // of --volumes-from, already resolved
+  std::map<std::string, std::string> tmpfs;  // destination -> options
+  std::vector<std::string> declared;         // the image's and the container's VOLUME paths
+  std::vector<MountPoint> from;              // of --volumes-from, already resolved
   std::string volume_driver;
 };
 // Order of precedence as docker's: volumes-from < binds and mounts; declared volumes fill what is left. Throws

@@ -40,7 +40,8 @@ TEST(MountArgs, RefusesWhatDockerRefuses) {
   EXPECT_EQ(refusal([] { parse_bind("/a:/b:wrong", ""); }), "invalid mode: wrong");
   EXPECT_NE(refusal([] { parse_bind("/a:b", ""); }), "accepted");
   EXPECT_NE(refusal([] { parse_bind("/a:/", ""); }), "accepted");
-  EXPECT_NE(refusal([] { parse_bind("./a:/b", ""); }).find("includes invalid characters for a local volume name"), std::string::npos);
+  EXPECT_NE(refusal([] { parse_bind("./a:/b", ""); }).find("includes invalid characters for a local volume name"),
+            std::string::npos);
 }
 
 TEST(MountArgs, MountSourceMustExist) {
@@ -48,7 +49,8 @@ TEST(MountArgs, MountSourceMustExist) {
   mount.type = "bind";
   mount.source = "/x";
   mount.target = "/y";
-  EXPECT_EQ(refusal([&] { check_mount(mount, nothing); }), "invalid mount config for type \"bind\": bind source path does not exist: /x");
+  EXPECT_EQ(refusal([&] { check_mount(mount, nothing); }),
+            "invalid mount config for type \"bind\": bind source path does not exist: /x");
   EXPECT_EQ(check_mount(mount, everything).destination, "/y");
 }
 

@@ -19,8 +19,8 @@ template <>
 struct json::Fields<volume::VolumeRecord> {
   using T = volume::VolumeRecord;
   static constexpr auto list =
-      std::tuple{json::always("name", &T::name),       json::always("driver", &T::driver),
-                 json::optional("labels", &T::labels), json::optional("options", &T::options),
+      std::tuple{json::always("name", &T::name),          json::always("driver", &T::driver),
+                 json::optional("labels", &T::labels),    json::optional("options", &T::options),
                  json::always("created", &T::created_at), json::optional("anonymous", &T::anonymous)};
 };
 }  // namespace proa
@@ -41,12 +41,16 @@ void check_options(const CreateVolume& request) {
       throw Error(ErrorKind::InvalidArgument, cat("create ", request.name, ": invalid option: \"", key, "\""));
     }
     if (key == "size") {
-      throw Error(ErrorKind::InvalidArgument, cat("create ", request.name, ": quota size requested but no quota support"));
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("create ", request.name, ": quota size requested but no quota support"));
     }
   }
-  bool device = request.options.contains("device"), type = request.options.contains("type"), o = request.options.contains("o");
-  if ((type || o) && !device) throw Error(ErrorKind::InvalidArgument, cat("create ", request.name, ": missing required option: \"device\""));
-  if (device && !type && !o) throw Error(ErrorKind::InvalidArgument, cat("create ", request.name, ": missing required option: \"type\""));
+  bool device = request.options.contains("device"), type = request.options.contains("type"),
+       o = request.options.contains("o");
+  if ((type || o) && !device)
+    throw Error(ErrorKind::InvalidArgument, cat("create ", request.name, ": missing required option: \"device\""));
+  if (device && !type && !o)
+    throw Error(ErrorKind::InvalidArgument, cat("create ", request.name, ": missing required option: \"type\""));
 }
 
 // What of `o` are flags of mount(2); the rest goes to the file system.
@@ -54,15 +58,24 @@ std::pair<unsigned long, std::string> mount_flags(std::string_view options) {
   unsigned long flags = 0;
   std::vector<std::string> data;
   for (const auto& option : split(options, ',')) {
-    if (option == "bind") flags |= MS_BIND;
-    else if (option == "rbind") flags |= MS_BIND | MS_REC;
-    else if (option == "ro") flags |= MS_RDONLY;
-    else if (option == "nosuid") flags |= MS_NOSUID;
-    else if (option == "nodev") flags |= MS_NODEV;
-    else if (option == "noexec") flags |= MS_NOEXEC;
-    else if (option == "noatime") flags |= MS_NOATIME;
-    else if (option == "sync") flags |= MS_SYNCHRONOUS;
-    else if (option != "rw" && !option.empty()) data.push_back(option);
+    if (option == "bind")
+      flags |= MS_BIND;
+    else if (option == "rbind")
+      flags |= MS_BIND | MS_REC;
+    else if (option == "ro")
+      flags |= MS_RDONLY;
+    else if (option == "nosuid")
+      flags |= MS_NOSUID;
+    else if (option == "nodev")
+      flags |= MS_NODEV;
+    else if (option == "noexec")
+      flags |= MS_NOEXEC;
+    else if (option == "noatime")
+      flags |= MS_NOATIME;
+    else if (option == "sync")
+      flags |= MS_SYNCHRONOUS;
+    else if (option != "rw" && !option.empty())
+      data.push_back(option);
   }
   return {flags, join(data, ",")};
 }
@@ -147,12 +160,15 @@ void Volumes::remove(std::string_view name, bool force) {
   database_.erase(kTable, name);
   FAILPOINT("volume.remove.after_row");
   std::string directory = os::path_join(root_, name);
-  if (os::exists(directory)) os::rename_path(directory, os::path_join(trash_, cat("volume-", name, "-", std::to_string(now()))));
+  if (os::exists(directory))
+    os::rename_path(directory, os::path_join(trash_, cat("volume-", name, "-", std::to_string(now()))));
   state->users.erase(std::string(name));
   state->records.erase(it);
 }
 
-std::string Volumes::mountpoint(std::string_view name) const { return os::path_join(os::path_join(root_, name), "_data"); }
+std::string Volumes::mountpoint(std::string_view name) const {
+  return os::path_join(os::path_join(root_, name), "_data");
+}
 std::uint64_t Volumes::disk_usage(std::string_view name) const { return os::disk_usage(mountpoint(name)); }
 
 void Volumes::hold(std::string_view name, const std::string& container_id) {
@@ -184,7 +200,9 @@ std::string Volumes::mount(std::string_view name, const std::string& container_i
     if (::mount(device.c_str(), target.c_str(), type.c_str(), flags, data.c_str()) < 0) {
       int code = errno;
       throw Error(os::kind_of_errno(code),
-                  cat("failed to mount local volume: mount ", device, ":", target, ", data: ", data, ": ", os::errno_text(code)), code);
+                  cat("failed to mount local volume: mount ", device, ":", target, ", data: ", data, ": ",
+                      os::errno_text(code)),
+                  code);
     }
   }
   holders.insert(container_id);
@@ -221,9 +239,11 @@ void Volumes::recover() {
   for (const auto& name : os::list_dir(root_)) {
     if (state->records.contains(name)) continue;
     log::warn("removing a volume directory that no record owns", {{"volume", name}});
-    os::rename_path(os::path_join(root_, name), os::path_join(trash_, cat("volume-", name, "-", std::to_string(now()))));
+    os::rename_path(os::path_join(root_, name),
+                    os::path_join(trash_, cat("volume-", name, "-", std::to_string(now()))));
   }
-  for (const auto& [name, record] : state->records) os::make_dirs(os::path_join(os::path_join(root_, name), "_data"), 0755);
+  for (const auto& [name, record] : state->records)
+    os::make_dirs(os::path_join(os::path_join(root_, name), "_data"), 0755);
 }
 
 }  // namespace proa::volume

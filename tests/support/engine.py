@@ -1,4 +1,5 @@
 """An engine under test: proad, or a peer (ENGINE=dockerd) that proves the tests right. Private paths, all removed."""
+import glob
 import http.client
 import json
 import os
@@ -113,6 +114,11 @@ class Engine:
         """A daemon leaves its bridge and its firewall tables to its containers; they go if they were not there before."""
         for bridge in ["docker0"] if PEER else [self.bridge]:
             subprocess.run(["ip", "link", "delete", bridge], stderr=subprocess.DEVNULL)
+        for parent in [] if PEER else glob.glob("/sys/fs/cgroup/*/proa"):
+            try:
+                os.rmdir(parent)
+            except OSError:
+                pass  # another daemon's containers are in it
         for table in sorted(lines_of(["nft", "list", "tables"]) - self.tables_before):
             subprocess.run(["nft", "delete", *table.split()], stderr=subprocess.DEVNULL)
 

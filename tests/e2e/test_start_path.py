@@ -1,0 +1,69 @@
+"""The start path waits for nothing (ARCHITECTURE.md): what it asks of the kernel is counted, never timed."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from engine import wait_until
+
+pytestmark = pytest.mark.ours
+
+
+@pytest.fixture
+def traced(engine, image, tmp_path):
+    """traced(flags...): the system calls of daemon, shim and container during one `run --rm`, up to the payload's end."""
+
+    def go(*flags):
+        engine.run("run", "--rm", *flags, image, "true", program="proa")  # bridge and tables are there from now on
+        time.sleep(0.3)
+        log = tmp_path / "strace"
+        tracer = subprocess.Popen(["strace", "-f", "-qq", "-s", "200", "-o", str(log), "-p", str(engine.process.pid),
+                                   "-e", "trace=execve,execveat,fork,vfork,clone,clone3,fsync,fdatasync,sync,syncfs,unshare,setns,sendto,sendmsg,openat,write,umount2,ptrace"],
+                                  stderr=subprocess.PIPE)
+        wait_until(lambda: any("TracerPid:\t%d" % tracer.pid in line for line in open(f"/proc/{engine.process.pid}/status")))
+        try:
+            done = engine.run("run", "--rm", *flags, image, "true", program="proa")
+            assert done.code == 0, done
+            time.sleep(0.5)
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait(timeout=20)
+            tracer.stderr.close()
+        return log.read_text(errors="replace").splitlines()
+
+    return go
+
+
+def programs(lines):
+    """argv[0] of every program that was executed (strace may split a call into two lines)."""
+    calls = [line for line in lines if re.search(r"\bexecve(at)?\(", line) and "= -1" not in line]
+    return [re.search(r'\["([^"]*)', line)[1] for line in calls]
+
+
+def test_run_executes_the_shim_and_the_payload_only(traced):
+    assert programs(traced()) == ["proa-shim", "true"]
+
+
+def test_published_port_executes_nothing_more(traced):
+    assert programs(traced("-p", "127.0.0.1:18078:80")) == ["proa-shim", "true"]
+
+
+def test_no_file_is_synced_on_the_way(traced):
+    synced = [line for line in traced() if re.search(r"\b(sync|syncfs)\(", line)]
+    assert not synced, synced
+
+
+def test_no_process_is_written_into_a_cgroup_from_outside(traced):
+    lines = traced()
+    opened = [line for line in lines if "cgroup.procs" in line and "O_WRONLY" in line]
+    assert not opened, opened
+    tasks = [line for line in lines if re.search(r'"/sys/fs/cgroup/[^"]*/tasks"', line) or '"tasks"' in line]
+    assert tasks or not os.path.exists("/sys/fs/cgroup/memory/tasks"), "on cgroup v1 the child joins by its own hand"
+
+
+def test_the_daemon_does_not_fork(traced, engine):
+    own = [line for line in traced() if re.search(r"\b(fork|clone|clone3)\(", line)]
+    forks = [line for line in own if "CLONE_THREAD" not in line and "CLONE_VM" not in line and "CLONE_NEWNS" not in line and "resumed" not in line]
+    assert not forks, forks
