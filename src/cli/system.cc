@@ -63,6 +63,27 @@ std::string joined(const Json* list) {
   return join(words, " ");
 }
 
+std::string plugins_text(const Json& plugins) {
+  std::string out = cat(" Plugins:\n  Volume: ", joined(json::find(plugins, "Volume")),
+                        "\n  Network: ", joined(json::find(plugins, "Network")), "\n");
+  if (std::string logs = joined(json::find(plugins, "Log")); !logs.empty()) out += cat("  Log: ", logs, "\n");
+  return out;
+}
+
+std::string security_text(const JsonArray& options) {
+  std::string out = options.empty() ? "" : " Security Options:\n";
+  for (const Json& option : options) {
+    for (const std::string& field : split(std::string_view(option.as_string()), ',')) {
+      auto [key, value] = cut(field, '=');
+      if (key == "name")
+        out += cat("  ", value.value_or(""), "\n");
+      else
+        out += cat("   ", key == "profile" ? "Profile" : key, ": ", value.value_or(""), "\n");
+    }
+  }
+  return out;
+}
+
 std::string info_text(const Json& info) {
   std::string out;
   auto line = [&](std::string_view name, std::string value) { out += cat(" ", name, ": ", value, "\n"); };
@@ -84,29 +105,14 @@ std::string info_text(const Json& info) {
   text("Logging Driver", "LoggingDriver");
   text("Cgroup Driver", "CgroupDriver");
   if (!json::string_at(info, "CgroupVersion").empty()) text("Cgroup Version", "CgroupVersion");
-  if (const Json* plugins = json::find(info, "Plugins")) {
-    out += cat(" Plugins:\n  Volume: ", joined(json::find(*plugins, "Volume")),
-               "\n  Network: ", joined(json::find(*plugins, "Network")), "\n");
-    if (std::string logs = joined(json::find(*plugins, "Log")); !logs.empty()) out += cat("  Log: ", logs, "\n");
-  }
+  if (const Json* plugins = json::find(info, "Plugins")) out += plugins_text(*plugins);
   if (const Json* swarm = json::find(info, "Swarm")) line("Swarm", json::string_at(*swarm, "LocalNodeState"));
   std::vector<std::string> runtimes;
   for (const auto& [name, value] : object_of(json::find(info, "Runtimes"))) runtimes.emplace_back(name);
   if (!runtimes.empty()) line("Runtimes", join(runtimes, " "));
   if (!json::string_at(info, "DefaultRuntime").empty()) text("Default Runtime", "DefaultRuntime");
   if (!json::string_at(info, "InitBinary").empty()) text("Init Binary", "InitBinary");
-  if (const JsonArray& options = array_of(json::find(info, "SecurityOptions")); !options.empty()) {
-    out += " Security Options:\n";
-    for (const Json& option : options) {
-      for (const std::string& field : split(std::string_view(option.as_string()), ',')) {
-        auto [key, value] = cut(field, '=');
-        if (key == "name")
-          out += cat("  ", value.value_or(""), "\n");
-        else
-          out += cat("   ", key == "profile" ? "Profile" : key, ": ", value.value_or(""), "\n");
-      }
-    }
-  }
+  out += security_text(array_of(json::find(info, "SecurityOptions")));
   text("Kernel Version", "KernelVersion"), text("Operating System", "OperatingSystem"), text("OSType", "OSType"),
       text("Architecture", "Architecture");
   number("CPUs", "NCPU");

@@ -104,6 +104,16 @@ Verb parse_verb(const std::string& spec, std::size_t& at) {
   return verb;
 }
 
+std::string padded(const Verb& verb, const std::string& text) {
+  std::size_t width = static_cast<std::size_t>(verb.width), runes = rune_count(text);
+  if (runes >= width) return text;
+  if (verb.left) return text + std::string(width - runes, ' ');
+  bool zeros = verb.zero && (verb.letter == 'd' || verb.letter == 'f' || verb.letter == 'x' || verb.letter == 'X');
+  if (zeros && (text[0] == '-' || text[0] == '+'))
+    return text.substr(0, 1) + std::string(width - runes, '0') + text.substr(1);
+  return std::string(width - runes, zeros ? '0' : ' ') + text;
+}
+
 std::string format_one(const Verb& verb, const Value& value) {
   const Json& json = value.json;
   bool number = json.is_int64() || json.is_uint64();
@@ -159,13 +169,7 @@ std::string format_one(const Verb& verb, const Value& value) {
     default:
       return wrong();
   }
-  std::size_t width = static_cast<std::size_t>(verb.width), runes = rune_count(text);
-  if (runes >= width) return text;
-  if (verb.left) return text + std::string(width - runes, ' ');
-  bool zeros = verb.zero && (verb.letter == 'd' || verb.letter == 'f' || verb.letter == 'x' || verb.letter == 'X');
-  if (zeros && (text[0] == '-' || text[0] == '+'))
-    return text.substr(0, 1) + std::string(width - runes, '0') + text.substr(1);
-  return std::string(width - runes, zeros ? '0' : ' ') + text;
+  return padded(verb, text);
 }
 
 }  // namespace

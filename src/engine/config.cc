@@ -1,3 +1,4 @@
+// size: options() is the table of all options, one entry each.
 #include "engine/config.h"
 
 #include <algorithm>

@@ -125,6 +125,47 @@ std::string command_line(const Definition& definition) {
   return out;
 }
 
+api::ContainerState state_view(const State& state) {
+  api::ContainerState out;
+  out.status = to_string(state.status);
+  out.running = state.active();
+  out.paused = state.status == Status::Paused;
+  out.restarting = state.status == Status::Restarting;
+  out.oom_killed = state.oom_killed;
+  out.dead = state.status == Status::Dead;
+  out.pid = state.pid;
+  out.exit_code = state.exit_code;
+  out.error = state.error;
+  out.started_at = time_text(state.started_at);
+  out.finished_at = time_text(state.finished_at);
+  return out;
+}
+
+api::NetworkSettings network_settings_view(const Rooms& rooms, const Snapshot& snapshot) {
+  const auto& d = *snapshot.definition;
+  const auto& s = snapshot.state;
+  auto live = s.running() ? rooms.networks->endpoints(d.id) : std::vector<network::Endpoint>{};
+  api::NetworkSettings net;
+  net.networks = network_views(rooms, snapshot, live);
+  net.ports = port_map(d, s.running() ? rooms.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
+  if (s.running()) {
+    net.sandbox_id = d.id;
+    net.sandbox_key = cat("/proc/", std::to_string(s.pid), "/ns/net");
+  }
+  for (const auto& endpoint : live) {
+    if (endpoint.network_name != "bridge") continue;  // the old top-level members are the default bridge's
+    net.endpoint_id = endpoint.id;
+    net.gateway = endpoint.gateway;
+    net.ip_address = endpoint.ipv4;
+    net.ip_prefix_len = endpoint.prefix;
+    net.mac_address = endpoint.mac;
+    net.ipv6_gateway = endpoint.ipv6_gateway;
+    net.global_ipv6_address = endpoint.ipv6;
+    net.global_ipv6_prefix_len = endpoint.ipv6_prefix;
+  }
+  return net;
+}
+
 struct ListFilter {
   const api::Filters& filters;
   const Rooms& rooms;
@@ -251,17 +292,7 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   out.created = format_rfc3339(d.created);
   out.path = d.path;
   out.args = d.args;
-  out.state.status = to_string(s.status);
-  out.state.running = s.active();
-  out.state.paused = s.status == Status::Paused;
-  out.state.restarting = s.status == Status::Restarting;
-  out.state.oom_killed = s.oom_killed;
-  out.state.dead = s.status == Status::Dead;
-  out.state.pid = s.pid;
-  out.state.exit_code = s.exit_code;
-  out.state.error = s.error;
-  out.state.started_at = time_text(s.started_at);
-  out.state.finished_at = time_text(s.finished_at);
+  out.state = state_view(s);
   if (rooms_.health) out.state.health = rooms_.health->of(d.id);
   out.image = d.image_id;
   out.hosts_path = was_started || !s.error.empty() ? file("hosts") : "";
@@ -278,26 +309,7 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   out.graph_driver.data = {{"UpperDir", file("upper")}, {"WorkDir", file("work")}};
   out.mounts = mount_views(rooms_, d);
   out.config = d.config;
-  auto live = s.running() ? rooms_.networks->endpoints(d.id) : std::vector<network::Endpoint>{};
-  auto& net = out.network_settings;
-  net.networks = network_views(rooms_, *snapshot, live);
-  net.ports =
-      port_map(d, s.running() ? rooms_.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
-  if (s.running()) {
-    net.sandbox_id = d.id;
-    net.sandbox_key = cat("/proc/", std::to_string(s.pid), "/ns/net");
-  }
-  for (const auto& endpoint : live) {
-    if (endpoint.network_name != "bridge") continue;  // the old top-level members are the default bridge's
-    net.endpoint_id = endpoint.id;
-    net.gateway = endpoint.gateway;
-    net.ip_address = endpoint.ipv4;
-    net.ip_prefix_len = endpoint.prefix;
-    net.mac_address = endpoint.mac;
-    net.ipv6_gateway = endpoint.ipv6_gateway;
-    net.global_ipv6_address = endpoint.ipv6;
-    net.global_ipv6_prefix_len = endpoint.ipv6_prefix;
-  }
+  out.network_settings = network_settings_view(rooms_, *snapshot);
   if (size) {
     out.size_rw = static_cast<std::int64_t>(rooms_.snapshots->size(d.id));
     auto image = rooms_.images->find(d.image_id);

@@ -48,6 +48,26 @@ std::vector<std::string> command_of(const Definition& definition) {
   return out;
 }
 
+// Reads the probe's output into `entry` until it ends. False: the deadline came first.
+bool collect_output(int stream, std::int64_t deadline, api::HealthLogEntry& entry) {
+  api::FrameReader frames;
+  for (;;) {
+    auto left = deadline - monotonic_now();
+    pollfd one{stream, POLLIN, 0};
+    int ready = left > 0 ? ::poll(&one, 1, static_cast<int>(left / kMillisecond) + 1) : 0;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    char buffer[4096];
+    auto n = ::read(stream, buffer, sizeof buffer);
+    if (n <= 0) return true;
+    frames.push({buffer, static_cast<std::size_t>(n)});
+    while (auto piece = frames.next()) {
+      if (entry.output.size() < kOutputKept)
+        entry.output += piece->payload.substr(0, kOutputKept - entry.output.size());
+    }
+  }
+}
+
 }  // namespace
 
 struct Health::Probe {
@@ -59,6 +79,8 @@ struct Health::Probe {
   std::mutex mutex;
   std::condition_variable_any changed;
   api::Health view;
+
+  std::optional<std::string> record(api::HealthLogEntry entry);  // the status, if this result changes it
 };
 
 Health::~Health() {
@@ -137,6 +159,23 @@ void Health::loop(const std::shared_ptr<Probe>& probe) {
   }
 }
 
+std::optional<std::string> Health::Probe::record(api::HealthLogEntry entry) {
+  std::lock_guard guard(mutex);
+  auto before = view.status;
+  bool starting = monotonic_now() - begun < settings.start_period;
+  if (entry.exit_code == 0) {
+    view.failing_streak = 0;
+    view.status = "healthy";
+  } else if (!(starting && view.status == "starting")) {
+    ++view.failing_streak;
+    if (view.failing_streak >= settings.retries) view.status = "unhealthy";
+  }
+  view.log.push_back(std::move(entry));
+  if (view.log.size() > kResultsKept) view.log.erase(view.log.begin());
+  if (view.status == before || stop.stop_requested()) return std::nullopt;
+  return view.status;
+}
+
 void Health::run_once(Probe& probe) {
   auto container = rooms_.roster->get(probe.container_id);
   api::HealthLogEntry entry;
@@ -147,28 +186,7 @@ void Health::run_once(Probe& probe) {
   config.attach_stdout = config.attach_stderr = true;
   auto exec_id = rooms_.execs->create(probe.container_id, config);
   rooms_.execs->start(exec_id, {}, [&theirs](bool) { return ClientStream{std::move(theirs), ""}; });
-  api::FrameReader frames;
-  auto deadline = monotonic_now() + probe.settings.timeout;
-  bool timed_out = false;
-  for (;;) {
-    auto left = deadline - monotonic_now();
-    pollfd one{ours.get(), POLLIN, 0};
-    int ready = left > 0 ? ::poll(&one, 1, static_cast<int>(left / kMillisecond) + 1) : 0;
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) {
-      timed_out = true;
-      break;
-    }
-    char buffer[4096];
-    auto n = ::read(ours.get(), buffer, sizeof buffer);
-    if (n <= 0) break;
-    frames.push({buffer, static_cast<std::size_t>(n)});
-    while (auto piece = frames.next()) {
-      if (entry.output.size() < kOutputKept)
-        entry.output += piece->payload.substr(0, kOutputKept - entry.output.size());
-    }
-  }
-  if (timed_out) {
+  if (!collect_output(ours.get(), monotonic_now() + probe.settings.timeout, entry)) {
     try {
       shim::Client(rooms_.monitor->run_dir(probe.container_id)).signal(9, exec_id);
     } catch (const Error&) {
@@ -180,28 +198,12 @@ void Health::run_once(Probe& probe) {
     entry.exit_code = rooms_.execs->inspect(exec_id).exit_code.value_or(-1);
   }
   entry.end = format_rfc3339(now());
-  std::string status;
-  {
-    std::lock_guard guard(probe.mutex);
-    auto& view = probe.view;
-    auto before = view.status;
-    bool starting = monotonic_now() - probe.begun < probe.settings.start_period;
-    if (entry.exit_code == 0) {
-      view.failing_streak = 0;
-      view.status = "healthy";
-    } else if (!(starting && view.status == "starting")) {
-      ++view.failing_streak;
-      if (view.failing_streak >= probe.settings.retries) view.status = "unhealthy";
-    }
-    view.log.push_back(std::move(entry));
-    if (view.log.size() > kResultsKept) view.log.erase(view.log.begin());
-    if (view.status == before || probe.stop.stop_requested()) return;
-    status = view.status;
-  }
+  auto status = probe.record(std::move(entry));
+  if (!status) return;
   rooms_.roster->change_state(*container, [&](State& state) {
-    if (state.running()) state.health = status;
+    if (state.running()) state.health = *status;
   });
-  emit_container(*rooms_.events, *container->definition(), "health_status: " + status);
+  emit_container(*rooms_.events, *container->definition(), "health_status: " + *status);
 }
 
 }  // namespace proa::engine

@@ -12,36 +12,35 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
-#include <mutex>
-#include <set>
-#include <thread>
 
 #include "base/id.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "network/dns_message.h"
+#include "network/dns_state.h"
 #include "os/nftables.h"
 
 namespace proa::network {
 namespace {
 
+using dns::Asker;
+using dns::Client;
+using dns::Key;
+using dns::kNever;
+using dns::kStopKey;
+using dns::Peer;
+using dns::Role;
+using dns::Source;
+
 constexpr int kPort = 53;
 constexpr std::uint32_t kHome = 0x7f00000b;  // 127.0.0.11
 constexpr std::size_t kMaxForwards = 1024, kMaxConnections = 256;
-constexpr std::int64_t kTryTime = 3 * kSecond;          // one upstream server
 constexpr std::int64_t kConnectionTime = 10 * kSecond;  // a TCP client, between its messages
 constexpr int kDatagramsPerTurn = 64;                   // so that one busy container does not starve the rest
 constexpr std::int64_t kRetryAccept = kSecond;          // after running out of descriptors
 constexpr std::uint32_t kNoEvents = 0, kReadable = EPOLLIN, kWritable = EPOLLOUT;
-constexpr std::int64_t kNever = INT64_MAX;
 constexpr std::size_t kMaxServers = 3;  // as in resolv.conf(5)
-
-struct Peer {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(sockaddr_storage);
-};
 
 std::optional<Peer> to_peer(const std::string& text) {
   auto address = os::IpAddress::parse(text);
@@ -62,40 +61,6 @@ std::optional<Peer> to_peer(const std::string& text) {
   }
   return peer;
 }
-
-using Key = std::uint64_t;
-constexpr Key kStopKey = 0;
-
-// Where an answer goes.
-struct Asker {
-  Key key = 0;  // of the UDP listener or of the TCP connection
-  bool tcp = false;
-  Peer peer;  // UDP
-};
-
-struct Client {
-  std::string container_id;
-  std::vector<Peer> upstream;
-  bool forward = true;
-  std::unique_ptr<os::NetlinkSocket> rules;
-};
-
-enum class Role { UdpListener, TcpListener, Connection, UdpForward, TcpForward };
-
-struct Source {
-  Role role;
-  os::Fd socket;
-  std::string container_id;
-  std::int64_t deadline = kNever;
-  std::string in{}, out{};   // TCP: bytes read, bytes to write
-  bool half_closed = false;  // TCP: the asker has sent all it will, and waits for the answer
-  // Forwards:
-  Asker asker{};
-  std::string query{};  // as the asker sent it
-  std::uint16_t id = 0;
-  std::size_t server = 0;  // which one is being asked
-  std::string best{};      // the last refusal, in case no other server knows better
-};
 
 }  // namespace
 
@@ -131,43 +96,6 @@ void listen_at_home(const DnsSockets& sockets) {
 }
 
 }  // namespace
-
-struct DnsServer::State {
-  std::mutex mutex;  // all but epoll_wait happens under it, and none of that blocks
-  Names names;
-  std::map<std::string, Client, std::less<>> clients;
-  std::map<Key, Source> sources;
-  std::set<std::pair<std::int64_t, Key>> timers;  // the deadlines of `sources`
-  Key next_key = kStopKey + 1;
-  std::size_t forwards = 0, connections = 0;
-  os::Fd epoll, stop;
-  std::thread thread;
-
-  void start();
-  void run();
-  Key watch(Source source, std::uint32_t events);
-  void listen_for(Key key, std::uint32_t events);
-  void set_deadline(Key key, std::int64_t deadline);
-  void close_when_idle(Key key);
-  void forget(Key key);
-  void on_event(Key key, std::uint32_t events);
-  void on_deadline(Key key);
-
-  void read_datagrams(Key key);
-  void accept_clients(Key key);
-  void serve_connection(Key key, std::uint32_t events);
-  void handle(const std::string& container_id, std::string_view message, const Asker& asker);
-  std::optional<std::string> local_answer(const std::string& container_id, std::string_view message,
-                                          const dns::Query& query, std::size_t limit);
-  void reply(const Asker& asker, std::string_view message);
-  void forward(Source base);
-  void fail_forward(const Source& source);
-  void try_next(Key key);
-  void on_upstream_reply(Key key, std::string message);
-  void read_udp_forward(Key key);
-  void drive_tcp_forward(Key key, std::uint32_t events);
-  bool flush(Source& source);
-};
 
 void DnsServer::State::start() {
   if (thread.joinable()) return;
@@ -311,7 +239,6 @@ void DnsServer::State::accept_clients(Key key) {
   watch(std::move(connection), EPOLLIN);
 }
 
-// False: the peer is gone.
 bool DnsServer::State::flush(Source& source) {
   while (!source.out.empty()) {
     ssize_t sent = ::send(source.socket.get(), source.out.data(), source.out.size(), MSG_NOSIGNAL);
@@ -412,101 +339,6 @@ void DnsServer::State::handle(const std::string& container_id, std::string_view 
   base.asker = asker;
   base.query = message;
   forward(std::move(base));
-}
-
-// Asks server number `base.server` of its client; goes on to the next where that cannot even be sent.
-void DnsServer::State::forward(Source base) {
-  auto client = clients.find(base.container_id);
-  for (; client != clients.end() && base.server < client->second.upstream.size(); ++base.server) {
-    const Peer& server = client->second.upstream[base.server];
-    bool tcp = base.role == Role::TcpForward;
-    base.socket =
-        os::Fd(::socket(server.address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!base.socket) continue;
-    // Connected: the kernel chooses a random source port and takes answers from this server alone.
-    int result = ::connect(base.socket.get(), reinterpret_cast<const sockaddr*>(&server.address), server.size);
-    if (result != 0 && errno != EINPROGRESS) continue;
-    base.id = static_cast<std::uint16_t>(random_u64());
-    std::string message = base.query;
-    dns::set_id(message, base.id);
-    base.deadline = monotonic_now() + kTryTime;
-    base.in.clear();
-    base.out.clear();
-    if (tcp) {
-      base.out += static_cast<char>(message.size() >> 8);
-      base.out += static_cast<char>(message.size() & 0xff);
-      base.out += message;
-    } else if (::send(base.socket.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) {
-      continue;
-    }
-    watch(std::move(base), tcp ? EPOLLIN | EPOLLOUT : EPOLLIN);
-    return;
-  }
-  fail_forward(base);
-}
-
-void DnsServer::State::fail_forward(const Source& source) {
-  if (!source.best.empty()) return reply(source.asker, source.best);
-  dns::Parsed parsed = dns::parse_query(source.query);
-  reply(source.asker, dns::error_answer(source.query, dns::kServerFailure,
-                                        parsed.query ? parsed.query->question_end : dns::kHeaderSize));
-}
-
-void DnsServer::State::try_next(Key key) {
-  auto found = sources.find(key);
-  if (found == sources.end()) return;
-  Source base = std::move(found->second);
-  found->second.role = base.role;
-  forget(key);
-  ++base.server;
-  forward(std::move(base));
-}
-
-void DnsServer::State::on_upstream_reply(Key key, std::string message) {
-  Source& source = sources.at(key);
-  if (!dns::matches(source.query, message, source.id)) return;  // spoofed or late: the right one may still come
-  dns::set_id(message, dns::id_of(source.query));
-  dns::Code code = dns::code_of(message);
-  if (code == dns::kServerFailure || code == dns::kRefused || code == dns::kNotImplemented) {
-    source.best = std::move(message);
-    return try_next(key);
-  }
-  Asker asker = source.asker;
-  forget(key);
-  reply(asker, message);
-}
-
-void DnsServer::State::read_udp_forward(Key key) {
-  char buffer[65536];
-  for (int i = 0; i < 8; ++i) {
-    auto found = sources.find(key);
-    if (found == sources.end() || found->second.role != Role::UdpForward) return;
-    ssize_t size = ::recv(found->second.socket.get(), buffer, sizeof buffer, 0);
-    if (size < 0 && errno == EAGAIN) return;
-    if (size < 0) return try_next(key);  // port unreachable
-    on_upstream_reply(key, std::string(buffer, static_cast<std::size_t>(size)));
-  }
-}
-
-void DnsServer::State::drive_tcp_forward(Key key, std::uint32_t events) {
-  Source& source = sources.at(key);
-  if (events & EPOLLERR) return try_next(key);
-  if (events & EPOLLOUT) {
-    if (!flush(source)) return try_next(key);
-    if (source.out.empty()) listen_for(key, EPOLLIN);
-  }
-  if (!(events & (EPOLLIN | EPOLLHUP))) return;
-  char buffer[16384];
-  ssize_t size = ::recv(source.socket.get(), buffer, sizeof buffer, 0);
-  if (size < 0 && errno == EAGAIN) return;
-  if (size <= 0) return try_next(key);
-  source.in.append(buffer, static_cast<std::size_t>(size));
-  if (source.in.size() < 2) return;
-  std::size_t length = static_cast<std::uint8_t>(source.in[0]) << 8 | static_cast<std::uint8_t>(source.in[1]);
-  if (source.in.size() < 2 + length) return;
-  std::string message = source.in.substr(2, length);
-  if (message.size() < dns::kHeaderSize || !dns::matches(source.query, message, source.id)) return try_next(key);
-  on_upstream_reply(key, std::move(message));
 }
 
 DnsServer::DnsServer() : state_(std::make_unique<State>()) {}

@@ -71,6 +71,50 @@ std::string gateway_id(const Container& container) {
   return gateway ? gateway->id : "";
 }
 
+void check_connectable(const Container& container, const NetworkRecord& record) {
+  if (record.driver == "host" || container.host) {
+    throw Error(ErrorKind::Forbidden,
+                "container cannot be disconnected from host network or connected to host network");
+  }
+  for (const Endpoint& other : container.endpoints) {
+    if (other.network_id == record.id) {
+      throw Error(ErrorKind::Forbidden,
+                  cat("endpoint with name ", container.name, " already exists in network ", record.name));
+    }
+    if (other.interface.empty() || record.driver == "null") {
+      throw Error(ErrorKind::Forbidden,
+                  "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+    }
+  }
+  if (record.driver == "null")
+    throw Error(ErrorKind::Forbidden, "container cannot be connected to network none while it runs");
+}
+
+SandboxRequest request_of(const Container& container) {
+  return {.container_id = container.id,
+          .container_name = container.name,
+          .hostname = container.hostname,
+          .endpoints = {},
+          .ports = {},
+          .dns = {}};
+}
+
+struct Entered {
+  std::unique_ptr<os::NetlinkSocket> route;
+  DnsSockets dns;
+};
+
+// What a new link needs that only a thread inside the container's namespace can open or write.
+Entered enter_for_link(int netns, bool ipv6, bool embedded_dns) {
+  Entered inside;
+  os::in_netns(netns, [&] {
+    inside.route = std::make_unique<os::NetlinkSocket>(NETLINK_ROUTE);
+    write_sysctl("ipv6/conf/default/disable_ipv6", ipv6 ? "0" : "1");
+    if (embedded_dns) inside.dns = open_dns_sockets();
+  });
+  return inside;
+}
+
 }  // namespace
 
 Endpoint Networks::connect(const std::string& container_id, const EndpointRequest& request) {
@@ -84,31 +128,8 @@ Endpoint Networks::connect(const std::string& container_id, const EndpointReques
     auto locked = state.tables.lock();
     container = copy_of(running(*locked, container_id));
     const NetworkRecord& record = locked->get(request.network).record;
-    if (record.driver == "host" || container.host) {
-      throw Error(ErrorKind::Forbidden,
-                  "container cannot be disconnected from host network or connected to host network");
-    }
-    for (const Endpoint& other : container.endpoints) {
-      if (other.network_id == record.id) {
-        throw Error(ErrorKind::Forbidden,
-                    cat("endpoint with name ", container.name, " already exists in network ", record.name));
-      }
-      if (other.interface.empty() || record.driver == "null") {
-        throw Error(
-            ErrorKind::Forbidden,
-            "container cannot be connected to multiple networks with one of the networks in private (none) mode");
-      }
-    }
-    if (record.driver == "null")
-      throw Error(ErrorKind::Forbidden, "container cannot be connected to network none while it runs");
-    endpoint = state.allocate(*locked,
-                              {.container_id = container.id,
-                               .container_name = container.name,
-                               .hostname = container.hostname,
-                               .endpoints = {},
-                               .ports = {},
-                               .dns = {}},
-                              request);
+    check_connectable(container, record);
+    endpoint = state.allocate(*locked, request_of(container), request);
     endpoint.interface = request.interface.empty() ? free_interface(container) : request.interface;
     needs_dns = is_user_defined(record) && !container.embedded_dns;
   }
@@ -128,28 +149,22 @@ Endpoint Networks::connect(const std::string& container_id, const EndpointReques
     auto locked = state.tables.lock();
     plan = state.plug_plan(*locked, endpoint, false, moves && !container.ports.empty());
   }
-  DnsSockets sockets;
-  std::unique_ptr<os::NetlinkSocket> inside;
-  os::in_netns(container.netns.get(), [&] {
-    inside = std::make_unique<os::NetlinkSocket>(NETLINK_ROUTE);
-    write_sysctl("ipv6/conf/default/disable_ipv6", endpoint.ipv6.empty() ? "1" : "0");
-    if (needs_dns) sockets = open_dns_sockets();
-  });
+  Entered inside = enter_for_link(container.netns.get(), !endpoint.ipv6.empty(), needs_dns);
   os::NetlinkSocket host(NETLINK_ROUTE);
   rollback.add([&] {
     os::NetlinkBatch batch;
     delete_link(batch, endpoint.host_link);
     host.try_execute(batch);
   });
-  plug(host, container.netns.get(), *inside, plan);
+  plug(host, container.netns.get(), *inside.route, plan);
   if (moves) {
-    set_default_route(*inside, &changed.endpoints.back());
+    set_default_route(*inside.route, &changed.endpoints.back());
     state.unpublish(state.firewall_ports(container));
     state.publish(state.firewall_ports(changed));
   }
   if (needs_dns) {
     changed.embedded_dns = true;
-    state.dns.add({container.id, std::move(sockets), state.upstream_for(changed), true});
+    state.dns.add({container.id, std::move(inside.dns), state.upstream_for(changed), true});
   }
   if (changed.embedded_dns) state.announce(changed);
   auto locked = state.tables.lock();

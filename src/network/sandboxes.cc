@@ -151,6 +151,41 @@ Endpoint Networks::State::allocate(Tables& now, const SandboxRequest& who, const
   return endpoint;
 }
 
+std::vector<std::string> Networks::State::reserve(const SandboxRequest& request, Container& container) {
+  std::vector<std::string> bridged;
+  auto locked = tables.lock();
+  if (locked->containers.contains(container.id)) {
+    throw Error(ErrorKind::Conflict, cat("container ", container.id, " already has a network"));
+  }
+  for (const EndpointRequest& wanted : request.endpoints) {
+    Endpoint endpoint = allocate(*locked, request, wanted);
+    const NetworkRecord& record = locked->get(endpoint.network_id).record;
+    if (record.driver == "bridge") {
+      endpoint.interface = wanted.interface.empty() ? next_interface(container.endpoints) : wanted.interface;
+      bridged.push_back(record.id);
+      container.embedded_dns = container.embedded_dns || is_user_defined(record);
+    }
+    container.host = container.host || record.driver == "host";
+    container.endpoints.push_back(std::move(endpoint));
+  }
+  if (container.endpoints.size() > 1 && bridged.size() != container.endpoints.size()) {
+    throw Error(ErrorKind::InvalidArgument,
+                "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+  }
+  reserve_ports(*locked, request, container);
+  return bridged;
+}
+
+void Networks::State::reserve_ports(Tables& now, const SandboxRequest& request, Container& container) {
+  const Endpoint* gateway = now.gateway_endpoint(container);
+  if (request.ports.empty() || !gateway) return;
+  std::string_view host_ip = config.default_host_ip;
+  const NetworkRecord& record = now.get(gateway->network_id).record;
+  auto option = record.options.find("com.docker.network.bridge.host_binding_ipv4");
+  if (option != record.options.end()) host_ip = option->second;
+  container.ports = now.ports.reserve(request.ports, host_ip, cat(container.name, " (", gateway->id, ")"));
+}
+
 void Networks::State::give_back(Tables& now, const std::string& container_id, const Endpoint& endpoint) {
   auto found = now.networks.find(endpoint.network_id);
   if (found == now.networks.end()) return;
@@ -192,6 +227,20 @@ PlugPlan Networks::State::plug_plan(Tables& now, const Endpoint& endpoint, bool 
   }
   plan.mtu = bridge_plan(network).mtu;
   return plan;
+}
+
+void Networks::State::plug_all(const Container& container, os::NetlinkSocket& inside) {
+  std::vector<PlugPlan> plans;
+  {
+    auto locked = tables.lock();
+    const Endpoint* gateway = locked->gateway_endpoint(container);
+    for (const Endpoint& endpoint : container.endpoints) {
+      plans.push_back(
+          plug_plan(*locked, endpoint, &endpoint == gateway, &endpoint == gateway && !container.ports.empty()));
+    }
+  }
+  os::NetlinkSocket host(NETLINK_ROUTE);
+  for (const PlugPlan& plan : plans) plug(host, container.netns.get(), inside, plan);
 }
 
 bool Networks::State::may_ask_outside(Tables& now, const Container& container) {
@@ -236,6 +285,12 @@ void Networks::State::announce(const Container& container) {
   });
 }
 
+void Networks::State::forget_names(const Container& container) {
+  dns.with_names([&](Names& names) {
+    for (const Endpoint& endpoint : container.endpoints) names.remove(endpoint.network_id, container.id);
+  });
+}
+
 namespace {
 
 struct OpenedNetns {
@@ -258,6 +313,21 @@ OpenedNetns open_netns(bool ipv6, bool embedded_dns) {
   return opened;
 }
 
+bool has_ipv6(const Container& container) {
+  return std::any_of(container.endpoints.begin(), container.endpoints.end(),
+                     [](const Endpoint& endpoint) { return !endpoint.ipv6.empty(); });
+}
+
+Sandbox sandbox_of(const Container& container) {
+  Sandbox sandbox;
+  sandbox.host = container.host;
+  if (container.netns) sandbox.netns = container.netns.duplicate();
+  sandbox.endpoints = container.endpoints;
+  sandbox.ports = container.ports;
+  sandbox.embedded_dns = container.embedded_dns;
+  return sandbox;
+}
+
 void set_loopback_up(os::NetlinkSocket& inside) {
   os::NetlinkBatch batch;
   constexpr int kLoopback = 1;
@@ -276,50 +346,17 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
   container.name = request.container_name;
   container.hostname = request.hostname;
   container.dns = request.dns;
-  bool ipv6 = false;
-  std::vector<std::string> bridged;  // ids of networks that need a bridge
   rollback.add([&] {
     auto locked = state.tables.lock();
     for (const Endpoint& endpoint : container.endpoints) state.give_back(*locked, container.id, endpoint);
     locked->ports.give_back(container.ports);
   });
-  {
-    auto locked = state.tables.lock();
-    if (locked->containers.contains(container.id)) {
-      throw Error(ErrorKind::Conflict, cat("container ", container.id, " already has a network"));
-    }
-    for (const EndpointRequest& wanted : request.endpoints) {
-      Endpoint endpoint = state.allocate(*locked, request, wanted);
-      const NetworkRecord& record = locked->get(endpoint.network_id).record;
-      if (record.driver == "bridge") {
-        endpoint.interface = wanted.interface.empty() ? next_interface(container.endpoints) : wanted.interface;
-        bridged.push_back(record.id);
-        ipv6 = ipv6 || !endpoint.ipv6.empty();
-        container.embedded_dns = container.embedded_dns || is_user_defined(record);
-      }
-      container.host = container.host || record.driver == "host";
-      container.endpoints.push_back(std::move(endpoint));
-    }
-    if (container.endpoints.size() > 1 && bridged.size() != container.endpoints.size()) {
-      throw Error(ErrorKind::InvalidArgument,
-                  "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
-    }
-    if (!request.ports.empty() && locked->gateway_endpoint(container)) {
-      std::string_view host_ip = state.config.default_host_ip;
-      const Endpoint* gateway = locked->gateway_endpoint(container);
-      const NetworkRecord& record = locked->get(gateway->network_id).record;
-      auto option = record.options.find("com.docker.network.bridge.host_binding_ipv4");
-      if (option != record.options.end()) host_ip = option->second;
-      container.ports = locked->ports.reserve(request.ports, host_ip, cat(container.name, " (", gateway->id, ")"));
-    }
-  }
+  std::vector<std::string> bridged = state.reserve(request, container);
   FAILPOINT("network.sandbox.after_allocate");
   if (container.host) {
     auto locked = state.tables.lock();
     state.save(container);
-    Sandbox sandbox;
-    sandbox.host = true;
-    sandbox.endpoints = container.endpoints;
+    Sandbox sandbox = sandbox_of(container);
     rollback.commit();
     locked->containers.insert_or_assign(container.id, std::move(container));
     return sandbox;
@@ -327,33 +364,19 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
 
   for (const std::string& id : bridged) state.ensure_network(id);
   if (!bridged.empty()) state.ensure_firewall();
-  OpenedNetns opened = open_netns(ipv6, container.embedded_dns);
+  OpenedNetns opened = open_netns(has_ipv6(container), container.embedded_dns);
   container.netns = std::move(opened.made.netns);
   if (bridged.empty()) {
     set_loopback_up(*opened.made.route);
   } else {
-    std::vector<PlugPlan> plans;
-    {
-      auto locked = state.tables.lock();
-      const Endpoint* gateway = locked->gateway_endpoint(container);
-      for (const Endpoint& endpoint : container.endpoints) {
-        plans.push_back(
-            state.plug_plan(*locked, endpoint, &endpoint == gateway, &endpoint == gateway && !container.ports.empty()));
-      }
-    }
-    os::NetlinkSocket host(NETLINK_ROUTE);
-    for (const PlugPlan& plan : plans) plug(host, container.netns.get(), *opened.made.route, plan);
+    state.plug_all(container, *opened.made.route);
   }
   FAILPOINT("network.sandbox.after_plug");
   if (container.embedded_dns) {
     state.dns.add({container.id, std::move(opened.dns), state.upstream_for(container), true});
     rollback.add([&] { state.dns.remove(container.id); });
     state.announce(container);
-    rollback.add([&] {
-      state.dns.with_names([&](Names& names) {
-        for (const Endpoint& endpoint : container.endpoints) names.remove(endpoint.network_id, container.id);
-      });
-    });
+    rollback.add([&] { state.forget_names(container); });
   }
   if (std::vector<FirewallPort> ports = state.firewall_ports(container); !ports.empty()) {
     state.publish(ports);
@@ -361,11 +384,7 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
   }
   FAILPOINT("network.sandbox.after_publish");
   state.save(container);
-  Sandbox sandbox;
-  sandbox.netns = container.netns.duplicate();
-  sandbox.endpoints = container.endpoints;
-  sandbox.ports = container.ports;
-  sandbox.embedded_dns = container.embedded_dns;
+  Sandbox sandbox = sandbox_of(container);
   auto locked = state.tables.lock();
   rollback.commit();
   locked->containers.insert_or_assign(container.id, std::move(container));
@@ -381,9 +400,7 @@ void Networks::State::detach(Container& container) {
   }
   if (container.embedded_dns) {
     dns.remove(container.id);
-    dns.with_names([&](Names& names) {
-      for (const Endpoint& endpoint : container.endpoints) names.remove(endpoint.network_id, container.id);
-    });
+    forget_names(container);
   }
   {
     auto locked = tables.lock();

@@ -78,12 +78,18 @@ struct Networks::State {
   int ensure_network(const std::string& id);  // its bridge; returns the ifindex
   BridgePlan bridge_plan(const Network& network) const;
   Endpoint allocate(Tables& now, const SandboxRequest& who, const EndpointRequest& request);
+  // All that `request` asks of the tables, into `container`; returns the ids of networks that need a bridge. Where it
+  // throws, what `container` has got so far is to be given back.
+  std::vector<std::string> reserve(const SandboxRequest& request, Container& container);
+  void reserve_ports(Tables& now, const SandboxRequest& request, Container& container);
+  void plug_all(const Container& container, os::NetlinkSocket& inside);
   void give_back(Tables& now, const std::string& container_id, const Endpoint& endpoint);
   PlugPlan plug_plan(Tables& now, const Endpoint& endpoint, bool is_gateway, bool has_ports);
   void save(const Container& container);
   void forget_file(const std::string& container_id);
   std::string state_path(std::string_view container_id) const;
   void announce(const Container& container);  // names, and whether it may ask outside
+  void forget_names(const Container& container);
   bool may_ask_outside(Tables& now, const Container& container);
   std::vector<std::string> upstream_for(const Container& container) const;
   std::vector<FirewallPort> firewall_ports(const Container& container);

@@ -16,10 +16,16 @@
 
 #include "base/text.h"
 #include "os/fd.h"
+#include "runtime/seccomp_rules.h"
 #include "runtime/syscall_table.h"
 
 namespace proa::runtime {
 namespace {
+
+using seccomp::Condition;
+using seccomp::Op;
+using seccomp::refuse;
+using seccomp::Rule;
 
 struct ArchInfo {
   std::string_view name;
@@ -51,8 +57,6 @@ constexpr std::string_view native_name() {
 #endif
 }
 
-[[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, cat("seccomp: ", message)); }
-
 const ArchInfo& info_of(Arch arch) { return kArchs[static_cast<std::size_t>(arch)]; }
 
 Arch parse_arch(std::string_view name) {
@@ -60,65 +64,6 @@ Arch parse_arch(std::string_view name) {
     if (kArchs[i].name == name) return static_cast<Arch>(i);
   }
   refuse(cat("architecture ", quoted(name), " is unknown"));
-}
-
-std::uint32_t parse_action(std::string_view name, const std::optional<std::uint32_t>& errno_ret) {
-  std::uint32_t value = errno_ret.value_or(EPERM) & SECCOMP_RET_DATA;
-  if (name == "SCMP_ACT_ALLOW") return SECCOMP_RET_ALLOW;
-  if (name == "SCMP_ACT_ERRNO") return SECCOMP_RET_ERRNO | value;
-  if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return SECCOMP_RET_KILL_THREAD;
-  if (name == "SCMP_ACT_KILL_PROCESS") return SECCOMP_RET_KILL_PROCESS;
-  if (name == "SCMP_ACT_TRAP") return SECCOMP_RET_TRAP;
-  if (name == "SCMP_ACT_TRACE") return SECCOMP_RET_TRACE | value;
-  if (name == "SCMP_ACT_LOG") return SECCOMP_RET_LOG;
-  if (name == "SCMP_ACT_NOTIFY") refuse("SCMP_ACT_NOTIFY is not supported");
-  refuse(cat("action ", quoted(name), " is unknown"));
-}
-
-// --- Conditions on arguments -----------------------------------------------------------------------------------
-
-enum class Op { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, MaskedEqual };
-
-struct Condition {
-  std::uint32_t index;
-  Op op;
-  std::uint64_t value, mask;
-};
-struct Rule {  // all conditions hold: action
-  std::vector<Condition> conditions;
-  std::uint32_t action;
-};
-
-Condition parse_condition(const oci::SeccompArg& arg) {
-  constexpr std::array<std::pair<std::string_view, Op>, 7> kOps = {{{"SCMP_CMP_EQ", Op::Equal},
-                                                                    {"SCMP_CMP_NE", Op::NotEqual},
-                                                                    {"SCMP_CMP_LT", Op::Less},
-                                                                    {"SCMP_CMP_LE", Op::LessEqual},
-                                                                    {"SCMP_CMP_GT", Op::Greater},
-                                                                    {"SCMP_CMP_GE", Op::GreaterEqual},
-                                                                    {"SCMP_CMP_MASKED_EQ", Op::MaskedEqual}}};
-  if (arg.index > 5) refuse(cat("argument index ", arg.index, " is above 5"));
-  for (const auto& [name, op] : kOps) {
-    if (arg.op != name) continue;
-    if (op == Op::MaskedEqual) return {arg.index, op, arg.value_two, arg.value};
-    return {arg.index, op, arg.value, ~std::uint64_t{0}};
-  }
-  refuse(cat("operator ", quoted(arg.op), " is unknown"));
-}
-
-// runc's reading of `args`: all must hold, unless one argument is named twice, then any of them suffices.
-std::vector<Rule> parse_rules(const oci::SeccompRule& from, std::uint32_t action) {
-  std::array<int, 6> seen{};
-  bool repeated = false;
-  Rule all{{}, action};
-  for (const auto& arg : from.args) {
-    all.conditions.push_back(parse_condition(arg));
-    repeated |= ++seen[arg.index] > 1;
-  }
-  if (!repeated) return {all};
-  std::vector<Rule> out;
-  for (const auto& condition : all.conditions) out.push_back({{condition}, action});
-  return out;
 }
 
 // --- Code ------------------------------------------------------------------------------------------------------
@@ -397,24 +342,6 @@ class ArchFilter {
   std::vector<Leaf> leaves_;
 };
 
-std::uint32_t parse_flags(const std::vector<std::string>& names) {
-  // What runc does where nothing is said: do not slow the process down for the sake of speculation.
-  if (names.empty()) return SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-  std::uint32_t flags = 0;
-  for (const auto& name : names) {
-    if (name == "SECCOMP_FILTER_FLAG_TSYNC") {
-      flags |= SECCOMP_FILTER_FLAG_TSYNC;
-    } else if (name == "SECCOMP_FILTER_FLAG_LOG") {
-      flags |= SECCOMP_FILTER_FLAG_LOG;
-    } else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
-      flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-    } else {
-      refuse(cat("flag ", quoted(name), " is not supported"));
-    }
-  }
-  return flags;
-}
-
 std::vector<Arch> wanted_archs(const oci::Seccomp& profile, std::string_view native) {
   std::vector<Arch> archs{parse_arch(native.empty() ? native_name() : native)};
   for (const auto& name : profile.architectures) {
@@ -424,35 +351,20 @@ std::vector<Arch> wanted_archs(const oci::Seccomp& profile, std::string_view nat
   return archs;
 }
 
-}  // namespace
-
-SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view native) {
-  std::uint32_t default_action = parse_action(profile.default_action, profile.default_errno_ret);
-  auto archs = wanted_archs(profile, native);
-  std::vector<ArchFilter> filters;
-  for (Arch arch : archs) filters.emplace_back(arch, default_action);
-  std::deque<std::vector<Rule>> all_rules;
-  for (const auto& from : profile.syscalls) {
-    std::uint32_t action = parse_action(from.action, from.errno_ret);
-    const auto& rules = all_rules.emplace_back(parse_rules(from, action));
-    for (const auto& name : from.names) {
-      const auto* syscall = find_syscall(name);
-      if (!syscall) continue;
-      for (auto& filter : filters) {
-        filter.mention(*syscall);
-        if (action != default_action) filter.add(*syscall, rules);
-      }
-    }
-  }
-
-  // A program newer than the profile must find a system call missing, not forbidden, or it will not fall back.
+// A program newer than the profile must find a system call missing, not forbidden, or it will not fall back.
+std::optional<std::uint32_t> answer_to_newer(std::uint32_t default_action) {
   std::uint32_t kind = default_action & SECCOMP_RET_ACTION_FULL;
   bool permissive = kind == SECCOMP_RET_ALLOW || kind == SECCOMP_RET_LOG || kind == SECCOMP_RET_TRACE;
-  std::optional<std::uint32_t> newer;
-  if (!permissive) newer = SECCOMP_RET_ERRNO | ENOSYS;
+  if (permissive) return std::nullopt;
+  return SECCOMP_RET_ERRNO | ENOSYS;
+}
 
-  // Sections by the kernel's idea of the architecture; x32 is x86_64 with a bit in the number.
-  std::map<std::uint32_t, Code> sections;
+using Sections = std::map<std::uint32_t, Code>;  // by the kernel's idea of the architecture
+
+// x32 is x86_64 with a bit in the number.
+Sections compile_sections(const std::vector<Arch>& archs, std::vector<ArchFilter>& filters,
+                          std::optional<std::uint32_t> newer) {
+  Sections sections;
   std::optional<Code> x32;
   for (std::size_t i = 0; i < archs.size(); ++i) {
     Code code = filters[i].compile(newer);
@@ -472,25 +384,51 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
     }
     code = std::move(full);
   }
+  return sections;
+}
 
-  SeccompProgram program;
-  program.flags = parse_flags(profile.flags);
-  Code& code = program.instructions;
-  code.push_back(load(offsetof(seccomp_data, arch)));
+// The native architecture is asked for first: it comes last here, nearest to the start.
+Code join_sections(Sections& sections, std::uint32_t native) {
   Code rest{answer(SECCOMP_RET_KILL_THREAD)};
-  // The native architecture is asked for first: it comes last here, nearest to the start.
-  std::uint32_t first = info_of(archs[0]).audit;
   auto test_for = [&rest](std::uint32_t audit, const Code& section) {
     Code with;
     branch(with, BPF_JEQ, audit, rest, section);
     rest = std::move(with);
   };
   for (const auto& [audit, section] : sections) {
-    if (audit != first) test_for(audit, section);
+    if (audit != native) test_for(audit, section);
   }
-  test_for(first, sections[first]);
+  test_for(native, sections[native]);
+  Code code{load(offsetof(seccomp_data, arch))};
   append(code, rest);
-  if (code.size() > BPF_MAXINSNS) refuse("the profile is too long for the kernel");
+  return code;
+}
+
+}  // namespace
+
+SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view native) {
+  std::uint32_t default_action = seccomp::parse_action(profile.default_action, profile.default_errno_ret);
+  auto archs = wanted_archs(profile, native);
+  std::vector<ArchFilter> filters;
+  for (Arch arch : archs) filters.emplace_back(arch, default_action);
+  std::deque<std::vector<Rule>> all_rules;
+  for (const auto& from : profile.syscalls) {
+    std::uint32_t action = seccomp::parse_action(from.action, from.errno_ret);
+    const auto& rules = all_rules.emplace_back(seccomp::parse_rules(from, action));
+    for (const auto& name : from.names) {
+      const auto* syscall = find_syscall(name);
+      if (!syscall) continue;
+      for (auto& filter : filters) {
+        filter.mention(*syscall);
+        if (action != default_action) filter.add(*syscall, rules);
+      }
+    }
+  }
+  Sections sections = compile_sections(archs, filters, answer_to_newer(default_action));
+  SeccompProgram program;
+  program.flags = seccomp::parse_flags(profile.flags);
+  program.instructions = join_sections(sections, info_of(archs[0]).audit);
+  if (program.instructions.size() > BPF_MAXINSNS) refuse("the profile is too long for the kernel");
   return program;
 }
 

@@ -151,6 +151,62 @@ MountPoint parse_bind(std::string_view spec, std::string_view volume_driver) {
   return point;
 }
 
+namespace {
+
+void refuse_field(const MountRequest& request, bool present, std::string_view name) {
+  if (present) invalid_mount(request.type, cat("field ", name, " must not be specified"));
+}
+
+void fill_bind(MountPoint& point, const MountRequest& request, bool (*source_exists)(const std::string& path)) {
+  refuse_field(request, request.has_volume_options, "VolumeOptions");
+  refuse_field(request, request.has_tmpfs_options, "TmpfsOptions");
+  if (request.source.empty()) invalid_mount(request.type, "field Source must not be empty");
+  if (!request.source.starts_with('/')) {
+    invalid_mount(request.type, cat("invalid mount path: '", request.source, "' mount path must be absolute"));
+  }
+  if (!request.bind_propagation.empty() && !is_propagation(request.bind_propagation)) {
+    invalid_mount(request.type, cat("invalid propagation mode: ", request.bind_propagation));
+  }
+  point.type = Type::Bind;
+  point.source = os::clean_path(request.source);
+  point.create_source = request.bind_create_source;
+  if (!point.create_source && !source_exists(point.source)) {
+    invalid_mount(request.type, cat("bind source path does not exist: ", point.source));
+  }
+  point.propagation = request.bind_propagation;
+  point.non_recursive = request.bind_non_recursive;
+  point.read_only_non_recursive = request.bind_read_only_non_recursive;
+  point.read_only_force_recursive = request.bind_read_only_force_recursive;
+}
+
+void fill_volume(MountPoint& point, const MountRequest& request) {
+  refuse_field(request, request.has_bind_options, "BindOptions");
+  refuse_field(request, request.has_tmpfs_options, "TmpfsOptions");
+  point.type = Type::Volume;
+  point.name = request.source;
+  if (!point.name.empty()) check_volume_name(point.name);
+  if (point.name.empty() && !request.volume_subpath.empty())
+    invalid_mount(request.type, "must not set Subpath when using anonymous volumes");
+  point.anonymous = point.name.empty();
+  point.no_copy = request.volume_no_copy;
+  point.subpath = request.volume_subpath;
+  point.driver = request.volume_driver;
+  point.labels = request.volume_labels;
+  point.driver_options = request.volume_driver_options;
+}
+
+void fill_tmpfs(MountPoint& point, const MountRequest& request) {
+  refuse_field(request, request.has_bind_options, "BindOptions");
+  refuse_field(request, request.has_volume_options, "VolumeOptions");
+  refuse_field(request, !request.source.empty(), "Source");
+  if (request.tmpfs_size < 0) invalid_mount(request.type, "tmpfs size must not be negative");
+  point.type = Type::Tmpfs;
+  point.tmpfs_size = request.tmpfs_size;
+  point.tmpfs_mode = request.tmpfs_mode;
+}
+
+}  // namespace
+
 MountPoint check_mount(const MountRequest& request, bool (*source_exists)(const std::string& path)) {
   const auto& type = request.type;
   if (type != "bind" && type != "volume" && type != "tmpfs") {
@@ -166,51 +222,12 @@ MountPoint check_mount(const MountRequest& request, bool (*source_exists)(const 
   point.from_mounts = true;
   point.destination = os::clean_path(request.target);
   point.read_write = !request.read_only;
-  auto refuse = [&](bool present, std::string_view name) {
-    if (present) invalid_mount(type, cat("field ", name, " must not be specified"));
-  };
   if (type == "bind") {
-    refuse(request.has_volume_options, "VolumeOptions");
-    refuse(request.has_tmpfs_options, "TmpfsOptions");
-    if (request.source.empty()) invalid_mount(type, "field Source must not be empty");
-    if (!request.source.starts_with('/')) {
-      invalid_mount(type, cat("invalid mount path: '", request.source, "' mount path must be absolute"));
-    }
-    if (!request.bind_propagation.empty() && !is_propagation(request.bind_propagation)) {
-      invalid_mount(type, cat("invalid propagation mode: ", request.bind_propagation));
-    }
-    point.type = Type::Bind;
-    point.source = os::clean_path(request.source);
-    point.create_source = request.bind_create_source;
-    if (!point.create_source && !source_exists(point.source)) {
-      invalid_mount(type, cat("bind source path does not exist: ", point.source));
-    }
-    point.propagation = request.bind_propagation;
-    point.non_recursive = request.bind_non_recursive;
-    point.read_only_non_recursive = request.bind_read_only_non_recursive;
-    point.read_only_force_recursive = request.bind_read_only_force_recursive;
+    fill_bind(point, request, source_exists);
   } else if (type == "volume") {
-    refuse(request.has_bind_options, "BindOptions");
-    refuse(request.has_tmpfs_options, "TmpfsOptions");
-    point.type = Type::Volume;
-    point.name = request.source;
-    if (!point.name.empty()) check_volume_name(point.name);
-    if (point.name.empty() && !request.volume_subpath.empty())
-      invalid_mount(type, "must not set Subpath when using anonymous volumes");
-    point.anonymous = point.name.empty();
-    point.no_copy = request.volume_no_copy;
-    point.subpath = request.volume_subpath;
-    point.driver = request.volume_driver;
-    point.labels = request.volume_labels;
-    point.driver_options = request.volume_driver_options;
+    fill_volume(point, request);
   } else {
-    refuse(request.has_bind_options, "BindOptions");
-    refuse(request.has_volume_options, "VolumeOptions");
-    refuse(!request.source.empty(), "Source");
-    if (request.tmpfs_size < 0) invalid_mount(type, "tmpfs size must not be negative");
-    point.type = Type::Tmpfs;
-    point.tmpfs_size = request.tmpfs_size;
-    point.tmpfs_mode = request.tmpfs_mode;
+    fill_tmpfs(point, request);
   }
   return point;
 }
