@@ -16,16 +16,40 @@
 #include "image/snapshots.h"
 #include "os/file.h"
 #include "os/rooted_dir.h"
+#include "volume/volumes.h"
 
 namespace proa::engine {
 namespace {
 
-// The root as its processes see it, mounts included, or the snapshot's where nothing runs. Every path is then resolved
-// inside it by the kernel (security.md row 31).
-os::RootedDir root_of(const Rooms& rooms, const Container& container) {
+// A root and a path in it. Every path is resolved inside its root by the kernel (security.md row 31).
+struct Place {
+  os::RootedDir root;
+  std::string path;
+};
+
+// The root as the container's processes see it, mounts included. Where nothing runs: the volume or bind that holds the
+// path, or else the snapshot.
+Place place_of(const Rooms& rooms, const Container& container, const std::string& path) {
   auto state = container.state();
-  if (state.running()) return os::RootedDir::open(cat("/proc/", std::to_string(state.pid), "/root"));
-  return rooms.snapshots->view(container.id());
+  if (state.running()) return {os::RootedDir::open(cat("/proc/", std::to_string(state.pid), "/root")), path};
+  auto definition = container.definition();
+  const volume::MountPoint* holder = nullptr;
+  for (const auto& point : definition->mounts) {
+    bool inside = path == point.destination || path.starts_with(point.destination + "/");
+    if (inside && point.type != volume::Type::Tmpfs &&
+        (!holder || point.destination.size() > holder->destination.size())) {
+      holder = &point;
+    }
+  }
+  if (!holder) return {rooms.snapshots->view(container.id()), path};
+  auto source = holder->type == volume::Type::Volume ? rooms.volumes->mountpoint(holder->name) : holder->source;
+  auto rest = path.substr(holder->destination.size());
+  struct stat info {};
+  if (::stat(source.c_str(), &info) == 0 && !S_ISDIR(info.st_mode)) {  // a bind of one file
+    rest = cat("/", os::base_name(source));
+    source = os::dir_name(source);
+  }
+  return {os::RootedDir::open(source), rest.empty() ? "/" : rest};
 }
 
 [[noreturn]] void not_found(const Container& container, std::string_view path) {
@@ -62,6 +86,16 @@ api::PathStat stat_in(const os::RootedDir& root, const Container& container, con
   return out;
 }
 
+api::PathStat stat_of(const Rooms& rooms, const Container& container, const std::string& path) {
+  auto clean = os::clean_path(path);
+  auto [root, inner] = place_of(rooms, container, clean);
+  // What asks for a directory goes on asking for one.
+  auto out = stat_in(root, container,
+                     clean == path ? inner : cat(inner == "/" ? "" : inner, path.ends_with("/.") ? "/." : "/"));
+  if (clean != "/") out.name = os::base_name(clean);
+  return out;
+}
+
 class SinkAdapter : public ByteSink {
  public:
   explicit SinkAdapter(Sink sink) : sink_(std::move(sink)) {}
@@ -83,19 +117,19 @@ class SinkAdapter : public ByteSink {
 
 api::PathStat Archive::stat(std::string_view reference, std::string_view path) const {
   auto container = rooms_.roster->get(reference);
-  return stat_in(root_of(rooms_, *container), *container, absolute(path));
+  return stat_of(rooms_, *container, absolute(path));
 }
 
 void Archive::get(std::string_view reference, std::string_view path,
                   const std::function<Sink(const api::PathStat&)>& begin) const {
   trace::Span span("engine.archive_get");
   auto container = rooms_.roster->get(reference);
-  auto root = root_of(rooms_, *container);
   auto wanted = absolute(path);
-  auto info = stat_in(root, *container, wanted);
+  auto info = stat_of(rooms_, *container, wanted);
+  auto [root, inner] = place_of(rooms_, *container, os::clean_path(wanted));
   emit_container(*rooms_.events, *container->definition(), "archive-path");
   archive::PackOptions options;
-  options.path = os::clean_path(wanted);
+  options.path = inner;
   options.name = info.name == "/" ? "" : info.name;
   if (wanted.ends_with("/.")) options.name = ".";
   SinkAdapter out(begin(info));
@@ -110,9 +144,9 @@ void Archive::put(std::string_view reference, std::string_view path, const PutAr
   trace::Span span("engine.archive_put");
   auto container = rooms_.roster->get(reference);
   auto definition = container->definition();
-  auto root = root_of(rooms_, *container);
   auto wanted = os::clean_path(absolute(path));
-  auto info = root.try_stat_followed(wanted);
+  auto [root, inner] = place_of(rooms_, *container, wanted);
+  auto info = root.try_stat_followed(inner);
   if (!info) not_found(*container, path);
   if (!S_ISDIR(info->st_mode)) throw Error(ErrorKind::InvalidArgument, "extraction point is not a directory");
   bool on_root = true;
@@ -127,7 +161,7 @@ void Archive::put(std::string_view reference, std::string_view path, const PutAr
   archive::TarReader reader(plain);
   archive::ExtractOptions extract;
   extract.whiteouts = archive::Whiteouts::Keep;
-  extract.base = wanted;
+  extract.base = inner;
   extract.no_overwrite_dir_non_dir = options.no_overwrite_dir_non_dir;
   if (!options.copy_uid_gid) extract.owner = archive::Owner{0, 0};
   archive::extract(reader, root, extract);
@@ -139,7 +173,8 @@ void Archive::export_root(std::string_view reference, const Begin& begin) const 
   // Without what is mounted in it: the snapshot, also of a running container.
   auto state = container->state();
   os::RootedDir root = state.running() && container->run.root ? os::RootedDir(container->run.root.duplicate())
-                                                              : root_of(rooms_, *container);
+                       : state.running()                      ? place_of(rooms_, *container, "/").root
+                                                              : rooms_.snapshots->view(container->id());
   SinkAdapter out(begin());
   archive::TarWriter tar(out);
   archive::PackOptions options;

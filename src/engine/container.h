@@ -115,6 +115,7 @@ class Container {
   // An exit that came before its start was committed. Guarded by exit_mutex.
   std::mutex exit_mutex;
   std::optional<ExitReport> early_exit;
+  std::string last_signal;  // which request sent the container's last signal, for explain
 
  private:
   const std::string id_;

@@ -15,6 +15,7 @@
 #include "engine/roster.h"
 #include "engine/workers.h"
 #include "network/networks.h"
+#include "os/process.h"
 #include "shim/client.h"
 #include "volume/volumes.h"
 
@@ -30,13 +31,23 @@ ExitReport report_of(const shim::ExitRecord& record) {
   return out;
 }
 
-trace::Event exit_event(const ExitReport& report, const shim::ExitRecord* record) {
+// Who ended it, as far as the daemon can know: its own requests, the kernel's out-of-memory killer, or somebody else.
+std::string sender_of(const ExitReport& report, const std::string& last_signal) {
+  if (report.oom_killed) return "the kernel: the container's memory limit was reached";
+  if (!last_signal.empty()) return last_signal;
+  return "not this daemon: the container itself, or a process of the host";
+}
+
+trace::Event exit_event(const ExitReport& report, const shim::ExitRecord* record, const std::string& last_signal) {
   trace::Event event;
   event.name = "engine.exit";
   event.process = "proad";
   event.start = monotonic_now();
   event.attributes = {{"exit_code", std::to_string(report.exit_code)}};
-  if (report.signal) event.attributes.emplace_back("signal", std::to_string(report.signal));
+  if (report.signal) {
+    event.attributes.emplace_back("signal", os::signal_name(report.signal));
+    event.attributes.emplace_back("sent_by", sender_of(report, last_signal));
+  }
   event.attributes.emplace_back("oom_killed", report.oom_killed ? "true" : "false");
   if (record && !record->reason.empty()) event.attributes.emplace_back("reason", record->reason);
   if (record) event.attributes.emplace_back("logged_bytes", std::to_string(record->logged_bytes));
@@ -52,9 +63,10 @@ void Exits::exited(const std::string& container_id, const shim::ExitRecord& reco
     return;
   }
   auto report = report_of(record);
-  rooms_.explain->add(container_id, {exit_event(report, &record)});
   {
     std::lock_guard guard(container->exit_mutex);
+    rooms_.explain->add(container_id, {exit_event(report, &record, container->last_signal)});
+    container->last_signal.clear();
     if (!container->state().running()) {
       container->early_exit = report;
       return;

@@ -35,6 +35,13 @@ int stop_signal_of(const Definition& definition, const std::string& wanted) {
   return definition.config.stop_signal.empty() ? 15 : signal_number(definition.config.stop_signal);
 }
 
+// For explain: the request under way is part of this container's story, and `what` sent its last signal.
+void note_signal(const Rooms& rooms, Container& container, std::string what) {
+  rooms.explain->join(container.id(), RequestTrace::id());
+  std::lock_guard guard(container.exit_mutex);
+  container.last_signal = std::move(what);
+}
+
 // The container may have ended a moment ago: then the signal has nobody to reach, and that is no error.
 bool try_signal(const Rooms& rooms, const Container& container, int number, bool everybody = false) {
   try {
@@ -90,10 +97,14 @@ void Lifecycle::stop_locked(Container& container, const StopOptions& options) {
     }
   }
   emit_container(*rooms_.events, *definition, "kill", {{"signal", std::to_string(signal)}});
+  note_signal(rooms_, container, cat("a stop request: ", os::signal_name(signal)));
   try_signal(rooms_, container, signal);
   int seconds = options.timeout.value_or(definition->config.stop_timeout.value_or(rooms_.config->default_stop_timeout));
   bool gone = seconds < 0 ? container.wait(ended, {}) : container.wait_for(ended, seconds * kSecond);
-  if (!gone) rooms_.exits->kill_now(container);
+  if (!gone) {
+    note_signal(rooms_, container, cat("a stop request: SIGKILL after ", seconds, " seconds"));
+    rooms_.exits->kill_now(container);
+  }
   emit_container(*rooms_.events, *definition, "stop");
 }
 
@@ -124,6 +135,7 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
   auto definition = container->definition();
   bool ends = number == 9 || number == 15 || number == stop_signal_of(*definition, "");
   if (ends) rooms_.roster->change_state(*container, [](State& s) { s.stopped_by_user = true; });
+  note_signal(rooms_, *container, cat("a kill request: ", os::signal_name(number)));
   if (number == 9) {
     if (state.status == Status::Paused) {
       try {
