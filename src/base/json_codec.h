@@ -1,5 +1,5 @@
-// Structs to JSON and back by a table of fields, with Go's rules: names match without case, null leaves the default,
 // size: templates cannot move into a source file.
+// Structs to JSON and back by a table of fields, with Go's rules: names match without case, null leaves the default,
 // unknown members are ignored.
 //
 //   struct Port { std::string ip; int number = 0; };
