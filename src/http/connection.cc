@@ -139,6 +139,7 @@ bool Connection::serve_one() {
     answer(head);
     return keep_ && !hijacked_;
   } catch (const Error& error) {
+    body_ = nullptr;  // it ended with answer()
     keep_ = false;
     if (hijacked_ || started_ || error.kind() == ErrorKind::Cancelled) return false;
     bool idle = !block && error.kind() == ErrorKind::Deadline && !wire_.has_buffered();

@@ -340,12 +340,12 @@ void set_loopback_up(os::NetlinkSocket& inside) {
 Sandbox Networks::connect_new(const SandboxRequest& request) {
   trace::Span span("network.sandbox");
   State& state = *state_;
-  Rollback rollback;
   Container container;
   container.id = request.container_id;
   container.name = request.container_name;
   container.hostname = request.hostname;
   container.dns = request.dns;
+  Rollback rollback;  // after what its steps use: it is undone first
   rollback.add([&] {
     auto locked = state.tables.lock();
     for (const Endpoint& endpoint : container.endpoints) state.give_back(*locked, container.id, endpoint);
