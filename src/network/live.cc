@@ -133,6 +133,7 @@ Endpoint Networks::connect(const std::string& container_id, const EndpointReques
     endpoint.interface = request.interface.empty() ? free_interface(container) : request.interface;
     needs_dns = is_user_defined(record) && !container.embedded_dns;
   }
+  os::NetlinkSocket host(NETLINK_ROUTE);
   Rollback rollback;
   rollback.add([&] {
     auto locked = state.tables.lock();
@@ -150,7 +151,6 @@ Endpoint Networks::connect(const std::string& container_id, const EndpointReques
     plan = state.plug_plan(*locked, endpoint, false, moves && !container.ports.empty());
   }
   Entered inside = enter_for_link(container.netns.get(), !endpoint.ipv6.empty(), needs_dns);
-  os::NetlinkSocket host(NETLINK_ROUTE);
   rollback.add([&] {
     os::NetlinkBatch batch;
     delete_link(batch, endpoint.host_link);
