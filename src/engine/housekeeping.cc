@@ -1,5 +1,7 @@
 #include "engine/housekeeping.h"
 
+#include <malloc.h>
+
 #include "base/time.h"
 #include "engine/rooms.h"
 #include "engine/workers.h"
@@ -10,6 +12,7 @@ namespace proa::engine {
 void empty_trash(Rooms& rooms) {
   rooms.trash_scheduled = false;
   rooms.snapshots->empty_trash();
+  ::malloc_trim(0);  // what a burst of containers took is given back
 }
 
 void empty_trash_soon(Rooms& rooms) {
