@@ -71,6 +71,7 @@ constexpr Command kCommands[] = {
     {"image prune", "[OPTIONS]", "Remove unused images", 0, 0, run_image_prune, image_prune_flags},
     {"image pull|pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry", 1, 1, run_pull,
      image_pull_flags},
+    {"image push|push", "[OPTIONS] NAME[:TAG]", "Upload an image to a registry", 1, 1, run_push, image_push_flags},
     {"image rm|image remove|rmi", "[OPTIONS] IMAGE [IMAGE...]", "Remove one or more images", 1, kAny, run_remove_image,
      image_rm_flags},
     {"image tag|tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
@@ -103,6 +104,8 @@ constexpr Command kCommands[] = {
      run_explain, explain_flags},
     {"inspect", "[OPTIONS] NAME|ID [NAME|ID...]", "Return low-level information on objects", 1, kAny, run_inspect,
      inspect_flags},
+    {"login", "[OPTIONS] [SERVER]", "Authenticate to a registry", 0, 1, run_login, login_flags},
+    {"logout", "[SERVER]", "Log out from a registry", 0, 1, run_logout},
     {"version", "[OPTIONS]", "Show the version information", 0, 0, run_version, version_flags},
     {"completion", "bash|zsh|fish", "Generate the autocompletion script for the specified shell", 1, 1, run_completion},
 };

@@ -1,4 +1,4 @@
-// The flags of the image, network, volume and system commands.
+// The flags of the network, volume and system commands.
 #include "cli/flag_tables.h"
 
 #include "cli/grammars.h"
@@ -6,52 +6,6 @@
 namespace proa::cli {
 
 namespace {
-
-constexpr Flag kImagePull[] = {
-    {"all-tags", 'a', Kind::Bool, "Download all tagged images in the repository"},
-    {"disable-content-trust", 0, Kind::Bool, "Skip image verification (default true)", "true"},
-    {"platform", 0, Kind::String, "Set platform if server is multi-platform capable"},
-    {"quiet", 'q', Kind::Bool, "Suppress verbose output"},
-};
-
-constexpr Flag kImageLs[] = {
-    {"all", 'a', Kind::Bool, "Show all images (default hides intermediate images)"},
-    {"digests", 0, Kind::Bool, "Show digests"},
-    {"filter", 'f', Kind::Filter, "Filter output based on conditions provided"},
-    {"format", 0, Kind::String, kTableFormat},
-    {"no-trunc", 0, Kind::Bool, "Don't truncate output"},
-    {"quiet", 'q', Kind::Bool, "Only show image IDs"},
-};
-
-constexpr Flag kImageRm[] = {
-    {"force", 'f', Kind::Bool, "Force removal of the image"},
-    {"no-prune", 0, Kind::Bool, "Do not delete untagged parents"},
-    {"platform", 0, Kind::Strings,
-     "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
-};
-
-constexpr Flag kImageInspect[] = {
-    {"format", 'f', Kind::String, kFormat},
-    {"platform", 0, Kind::String,
-     "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform "
-     "capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform "
-     "(eg. linux/amd64)"},
-};
-
-constexpr Flag kImageHistory[] = {
-    {"format", 0, Kind::String, kTableFormat},
-    {"human", 'H', Kind::Bool, "Print sizes and dates in human readable format (default true)", "true"},
-    {"no-trunc", 0, Kind::Bool, "Don't truncate output"},
-    {"platform", 0, Kind::String,
-     "Show history for the given platform. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
-    {"quiet", 'q', Kind::Bool, "Only show image IDs"},
-};
-
-constexpr Flag kImagePrune[] = {
-    {"all", 'a', Kind::Bool, "Remove all unused images, not just dangling ones"},
-    {"filter", 0, Kind::Filter, "Provide filter values (e.g. \"until=<timestamp>\")"},
-    {"force", 'f', Kind::Bool, "Do not prompt for confirmation"},
-};
 
 constexpr Flag kNetworkCreate[] = {
     {"attachable", 0, Kind::Bool, "Enable manual container attachment"},
@@ -183,12 +137,6 @@ constexpr Flag kInspect[] = {
 
 }  // namespace
 
-std::span<const Flag> image_pull_flags() { return kImagePull; }
-std::span<const Flag> image_ls_flags() { return kImageLs; }
-std::span<const Flag> image_rm_flags() { return kImageRm; }
-std::span<const Flag> image_inspect_flags() { return kImageInspect; }
-std::span<const Flag> image_history_flags() { return kImageHistory; }
-std::span<const Flag> image_prune_flags() { return kImagePrune; }
 std::span<const Flag> network_create_flags() { return kNetworkCreate; }
 std::span<const Flag> network_ls_flags() { return kNetworkLs; }
 std::span<const Flag> network_rm_flags() { return kNetworkRm; }

@@ -9,7 +9,4 @@ namespace proa::cli {
 // Shows progress on `fd` unless `quiet`. Throws Error with the registry's or daemon's reason.
 void pull_image(Session& session, const oci::Reference& reference, const std::string& platform, int fd, bool quiet);
 
-// The X-Registry-Auth header for a registry, from docker's config.json and credential helpers; "" if there is none.
-std::string registry_auth(std::string_view domain);
-
 }  // namespace proa::cli

@@ -44,7 +44,7 @@ struct Config {
   bool icc = true, iptables = true, ip_forward = true, ip_masquerade = true;
 
   std::vector<std::string> registry_mirrors, insecure_registries;
-  int max_concurrent_downloads = 3;
+  int max_concurrent_downloads = 3, max_concurrent_uploads = 5;
   int max_download_attempts = 5;
 
   std::vector<std::string> labels;

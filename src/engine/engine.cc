@@ -28,6 +28,7 @@
 #include "image/images.h"
 #include "image/layers.h"
 #include "image/pull.h"
+#include "image/push.h"
 #include "image/snapshots.h"
 #include "network/networks.h"
 #include "os/file.h"
@@ -79,7 +80,9 @@ struct Engine::House {
   image::Layers layers;
   image::Snapshots snapshots;
   image::Images images;
+  registry::Options registries;
   image::Puller puller;
+  image::Pusher pusher;
   network::Networks networks;
   volume::Volumes volumes;
   Rooms rooms;
@@ -110,7 +113,9 @@ struct Engine::House {
         layers(config.data_root),
         snapshots(config.data_root, layers),
         images(database, blobs, layers),
-        puller(images, blobs, layers, registry_options(config), config.max_concurrent_downloads),
+        registries(registry_options(config)),
+        puller(images, blobs, layers, registries, config.max_concurrent_downloads),
+        pusher(images, blobs, registries, config.max_concurrent_uploads),
         networks(database, network_config(config)),
         volumes(database, config.data_root),
         explain(os::path_join(config.data_root, "containers")),
@@ -146,7 +151,9 @@ struct Engine::House {
     rooms.layers = &layers;
     rooms.snapshots = &snapshots;
     rooms.images = &images;
+    rooms.registries = &registries;
     rooms.puller = &puller;
+    rooms.pusher = &pusher;
     rooms.networks = &networks;
     rooms.volumes = &volumes;
     rooms.events = &events;

@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "engine/events.h"
 #include "engine/explain.h"
+#include "engine/image_progress.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
 #include "image/images.h"
@@ -48,31 +49,46 @@ api::ImageSummary summary(const image::ImageRecord& record) {
   return out;
 }
 
-bool reference_matches(const image::ImageRecord& record, const std::string& pattern) {
-  // "busybox", "busybox:1.*", "*:latest": matched against the name alone, too
-  auto glob = [](std::string_view text, std::string_view p) {
-    std::size_t t = 0, i = 0, star = std::string_view::npos, mark = 0;
-    while (t < text.size()) {
-      if (i < p.size() && (p[i] == '?' || p[i] == text[t])) {
-        ++t, ++i;
-      } else if (i < p.size() && p[i] == '*') {
-        star = i++;
-        mark = t;
-      } else if (star != std::string_view::npos) {
-        i = star + 1;
-        t = ++mark;
-      } else {
-        return false;
-      }
+// Go's path.Match without character classes: '*' stops at a slash.
+bool glob(std::string_view text, std::string_view pattern) {
+  std::size_t t = 0, i = 0, star = std::string_view::npos, mark = 0;
+  while (t < text.size()) {
+    if (i < pattern.size() && pattern[i] == '*') {
+      star = i++;
+      mark = t;
+    } else if (i < pattern.size() && (pattern[i] == text[t] || (pattern[i] == '?' && text[t] != '/'))) {
+      ++t, ++i;
+    } else if (star != std::string_view::npos && text[mark] != '/') {
+      i = star + 1;
+      t = ++mark;
+    } else {
+      return false;
     }
-    while (i < p.size() && p[i] == '*') ++i;
-    return i == p.size();
-  };
-  for (const auto& name : record.references) {
-    auto colon = name.rfind(':');
-    if (glob(name, pattern) || glob(std::string_view(name).substr(0, colon), pattern)) return true;
   }
-  return false;
+  while (i < pattern.size() && pattern[i] == '*') ++i;
+  return i == pattern.size();
+}
+
+// "busybox", "busybox:1.*", "*:latest": matched against the name alone, too.
+bool name_matches(const std::string& name, const std::string& pattern) {
+  std::string_view repository = name;
+  if (auto at = name.find('@'); at != name.npos) {
+    repository = repository.substr(0, at);
+  } else {
+    repository = repository.substr(0, name.rfind(':'));
+  }
+  return glob(name, pattern) || glob(repository, pattern);
+}
+
+// Leaves the names that match; false where none does.
+bool keep_matching(api::ImageSummary& row, const api::Filters& filters) {
+  if (!filters.has("reference")) return true;
+  auto other = [&](const std::string& name) {
+    return !filters.any("reference", [&](const std::string& pattern) { return name_matches(name, pattern); });
+  };
+  std::erase_if(row.repo_tags, other);
+  std::erase_if(row.repo_digests, other);
+  return !row.repo_tags.empty() || !row.repo_digests.empty();
 }
 
 }  // namespace
@@ -91,9 +107,8 @@ std::vector<api::ImageSummary> Images::list(const ListOptions& options, const ap
     if (since && record.created <= *since) continue;
     if (filters.has("dangling") && filters.boolean("dangling", false) != record.references.empty()) continue;
     if (!filters.matches_labels(record.config.config.labels)) continue;
-    if (!filters.any("reference", [&](const std::string& pattern) { return reference_matches(record, pattern); }))
-      continue;
     auto row = summary(record);
+    if (!keep_matching(row, filters)) continue;
     row.containers = containers.contains(row.id) ? containers[row.id] : 0;
     if (options.shared_size) row.shared_size = 0;
     out.push_back(std::move(row));
@@ -138,25 +153,14 @@ std::vector<api::ImageHistoryItem> Images::history(std::string_view name) const 
   return out;
 }
 
-void Images::pull(const PullRequest& request, const std::function<void(const api::ProgressMessage&)>& progress,
-                  std::stop_token stop) {
+void Images::pull(const PullRequest& request, const ProgressSink& progress, std::stop_token stop) {
   trace::Span span("engine.pull");
   auto reference = oci::Reference::parse(request.from_image, request.tag);
   span.set("reference", reference.familiar());
   image::PullOptions options;
   if (!request.platform.empty()) options.platform = oci::Platform::parse(request.platform);
-  options.credentials.username = request.auth.username;
-  options.credentials.password = request.auth.password;
-  options.credentials.identity_token = request.auth.identity_token;
-  options.credentials.registry_token = request.auth.registry_token;
-  auto forward = [&](const image::ProgressMessage& message) {
-    api::ProgressMessage out;
-    out.status = message.status;
-    out.id = message.id;
-    if (message.current != 0 || message.total != 0)
-      out.progress_detail = api::ProgressDetail{message.current, message.total};
-    progress(out);
-  };
+  options.credentials = credentials_of(request.auth);
+  auto forward = forward_to(progress);
   if (request.all_tags) {
     rooms_.puller->pull_all(reference, options, forward, stop);
   } else {

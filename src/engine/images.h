@@ -17,6 +17,8 @@ namespace proa::engine {
 
 struct Rooms;
 
+using ProgressSink = std::function<void(const api::ProgressMessage&)>;
+
 struct PullRequest {
   std::string from_image;  // "busybox", "localhost:5000/app@sha256:..."
   std::string tag;         // "", a tag or a digest
@@ -37,8 +39,12 @@ class Images {
   api::ImageInspect inspect(std::string_view name) const;
   std::vector<api::ImageHistoryItem> history(std::string_view name) const;
   // What fails before the first message is thrown; later failures are thrown too, the server writes them in-band.
-  void pull(const PullRequest& request, const std::function<void(const api::ProgressMessage&)>& progress,
+  void pull(const PullRequest& request, const ProgressSink& progress, std::stop_token stop);
+  // `tag`: "" for all tags of the repository.
+  void push(std::string_view name, std::string_view tag, const api::AuthConfig& auth, const ProgressSink& progress,
             std::stop_token stop);
+  // docker login. Throws Unauthorized.
+  api::AuthResponse login(const api::AuthConfig& auth, std::stop_token stop);
   void tag(std::string_view source, std::string_view repository, std::string_view tag);
   std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
   api::ImagesPruneReport prune(const api::Filters& filters);

@@ -17,8 +17,12 @@ namespace proa::image {
 class Images;
 class Layers;
 class Puller;
+class Pusher;
 class Snapshots;
 }  // namespace proa::image
+namespace proa::registry {
+struct Options;
+}
 namespace proa::network {
 class Networks;
 }
@@ -53,7 +57,9 @@ struct Rooms {
   image::Layers* layers = nullptr;
   image::Snapshots* snapshots = nullptr;
   image::Images* images = nullptr;
+  const registry::Options* registries = nullptr;
   image::Puller* puller = nullptr;
+  image::Pusher* pusher = nullptr;
   network::Networks* networks = nullptr;
   volume::Volumes* volumes = nullptr;
   Events* events = nullptr;

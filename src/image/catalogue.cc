@@ -18,6 +18,7 @@ struct ImageRow {
   std::string manifest, index;
   std::vector<std::string> references, repo_digests;
   std::vector<LayerRow> layers;
+  std::vector<std::string> others;
   std::int64_t last_tagged = 0;
 };
 
@@ -44,7 +45,8 @@ struct Fields<ImageRow> {
   static constexpr auto list =
       std::tuple{optional("manifest", &ImageRow::manifest),   optional("index", &ImageRow::index),
                  always("references", &ImageRow::references), always("repo_digests", &ImageRow::repo_digests),
-                 always("layers", &ImageRow::layers),         always("last_tagged", &ImageRow::last_tagged)};
+                 always("layers", &ImageRow::layers),         always("last_tagged", &ImageRow::last_tagged),
+                 optional("others", &ImageRow::others)};
 };
 
 }  // namespace proa::json
@@ -59,6 +61,7 @@ Json record_to_json(const ImageRecord& record) {
   row.repo_digests = record.repo_digests;
   for (const ImageLayer& layer : record.layers)
     row.layers.push_back({layer.digest.text(), layer.diff_id.text(), layer.size});
+  for (const oci::Digest& other : record.others) row.others.push_back(other.text());
   row.last_tagged = record.last_tagged;
   return json::encode(row);
 }
@@ -77,6 +80,7 @@ ImageRecord record_from_json(const std::string& id, const Json& value, const std
     record.diff_ids.push_back(record.layers.back().diff_id);
     record.size += layer.size;
   }
+  for (const std::string& other : row.others) record.others.push_back(oci::Digest::parse(other));
   record.created = parse_rfc3339(record.config.created).value_or(kZeroTime);
   record.last_tagged = row.last_tagged;
   return record;

@@ -197,4 +197,25 @@ bool Images::record(ImageRecord image, const std::optional<oci::Reference>& refe
   return changed;
 }
 
+void Images::add_repo_digest(const oci::Digest& id, const oci::Reference& reference, const oci::Digest& digest) {
+  std::lock_guard guard(state_->changing);
+  auto known = state_->catalogue.by_id.find(id);
+  if (known == state_->catalogue.by_id.end()) return;  // removed meanwhile
+  std::string name = cat(reference.familiar_name(), "@", digest.text());
+  auto record = std::make_shared<ImageRecord>(*known->second);
+  if (std::binary_search(record->repo_digests.begin(), record->repo_digests.end(), name)) return;
+  auto changes = move_name(state_->catalogue, record, name);
+  changes.push_back({id, record});
+  state_->commit(changes, "");
+}
+
+std::vector<std::string> Images::tags_of(std::string_view repository) const {
+  std::lock_guard guard(state_->reading);
+  std::vector<std::string> out;
+  for (const auto& [name, id] : state_->catalogue.by_name) {
+    if (!is_digest_name(name) && repository_of(name) == repository) out.push_back(name);
+  }
+  return out;
+}
+
 }  // namespace proa::image

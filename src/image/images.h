@@ -33,7 +33,8 @@ struct ImageRecord {
   std::vector<std::string> references;    // "busybox:latest", sorted
   std::vector<std::string> repo_digests;  // "busybox@sha256:...", sorted
   oci::ImageConfig config;
-  std::vector<ImageLayer> layers;  // bottom first
+  std::vector<ImageLayer> layers;   // bottom first
+  std::vector<oci::Digest> others;  // blobs that belong to it besides: of other platforms, attestations
   std::vector<oci::Digest> diff_ids;
   UnixNanos created = kZeroTime;
   UnixNanos last_tagged = kZeroTime;
@@ -92,9 +93,26 @@ class Images {
   bool record(ImageRecord image, const std::optional<oci::Reference>& reference, const oci::Digest& repo_digest,
               const std::string& lease);
 
+  // Notes that the repository of `reference` has the image under this digest.
+  void add_repo_digest(const oci::Digest& id, const oci::Reference& reference, const oci::Digest& digest);
+  // "busybox:1", "busybox:latest" of the repository "busybox".
+  std::vector<std::string> tags_of(std::string_view repository) const;
+
   // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then
   // stays.
   void hold(const std::string& lease, const std::vector<oci::Digest>& digests);
+  // A lease that ends with this object.
+  class Hold {
+   public:
+    Hold(Images& images, std::string name, const std::vector<oci::Digest>& digests);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Images& images_;
+    std::string name_;
+  };
   // Ends a lease and deletes what only it held: for a full disk.
   void give_up(const std::string& lease);
 

@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "image/images.h"
@@ -153,6 +154,20 @@ void Images::hold(const std::string& lease, const std::vector<oci::Digest>& dige
   state_->leases.hold(lease, digests);
 }
 
+Images::Hold::Hold(Images& images, std::string name, const std::vector<oci::Digest>& digests)
+    : images_(images), name_(std::move(name)) {
+  images_.hold(name_, digests);
+}
+
+Images::Hold::~Hold() {
+  std::lock_guard guard(images_.state_->collecting);
+  try {
+    images_.state_->leases.release(name_);
+  } catch (const Error& error) {
+    log::warn("a lease stays until it lapses", {{"lease", name_}, {"error", error.message()}});
+  }
+}
+
 void Images::give_up(const std::string& lease) {
   {
     std::lock_guard guard(state_->collecting);
@@ -177,6 +192,7 @@ void Images::collect() {
     kept.insert(record->id);
     kept.insert(record->manifest);
     kept.insert(record->index);
+    kept.insert(record->others.begin(), record->others.end());
     for (const ImageLayer& layer : record->layers) {
       kept.insert(layer.digest);
       kept.insert(layer.diff_id);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "image/byte_pipe.h"
+#include "image/file_source.h"
 #include "os/fd.h"
 
 namespace proa::image {
@@ -18,21 +19,6 @@ namespace proa::image {
 namespace {
 
 constexpr std::size_t kUnderWay = 2 << 20;
-
-class FileSource : public ByteSource {
- public:
-  explicit FileSource(os::Fd file) : file_(std::move(file)) {}
-  std::size_t read(std::span<std::byte> buffer) override {
-    ssize_t got;
-    do {
-      got = ::read(file_.get(), buffer.data(), buffer.size());
-    } while (got < 0 && errno == EINTR);
-    return static_cast<std::size_t>(os::check(got, "read blob"));
-  }
-
- private:
-  os::Fd file_;
-};
 
 // What the bytes say, not the machine: trying again with the same bytes is of no use.
 bool is_bad_data(const Error& error) {

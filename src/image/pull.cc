@@ -3,15 +3,14 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <set>
-#include <thread>
 
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "image/layer_fetch.h"
+#include "image/parallel.h"
 #include "image/pull_progress.h"
 
 namespace proa::image {
@@ -156,30 +155,9 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
   for (std::size_t i = width; i < jobs.size(); ++i)
     progress.say("Waiting", std::string(jobs[i].layer->digest.short_hex()));
 
-  std::atomic<std::size_t> next = 0;
-  std::mutex mutex;
-  std::exception_ptr first_failure;
-  trace::Recorder* recorder = trace::current();
-  int parent = trace::current_parent();
-  auto work = [&] {
-    std::optional<trace::Scope> scope;
-    if (recorder) scope.emplace(*recorder, parent);
-    for (std::size_t i = next++; i < jobs.size() && !stop.stop_requested(); i = next++) {
-      try {
-        LayerFetch{layers, blobs, flights, client, progress, stop.get_token()}.run(*jobs[i].layer, *jobs[i].diff_id);
-      } catch (...) {
-        std::lock_guard guard(mutex);
-        if (!first_failure) first_failure = std::current_exception();  // what follows is its consequence
-        stop.request_stop();
-      }
-    }
-  };
-  std::vector<std::thread> workers;
-  for (std::size_t i = 1; i < width; ++i) workers.emplace_back(work);
-  work();
-  for (std::thread& worker : workers) worker.join();
-  if (first_failure) std::rethrow_exception(first_failure);
-  if (stop.stop_requested()) throw Error(ErrorKind::Cancelled, "context canceled");
+  in_parallel(jobs.size(), width, stop, [&](std::size_t i) {
+    LayerFetch{layers, blobs, flights, client, progress, stop.get_token()}.run(*jobs[i].layer, *jobs[i].diff_id);
+  });
 }
 
 // Documents first, then everything in one transaction: the image is there whole or not at all.
@@ -226,12 +204,12 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
     span.set("reference", reference.text());
     span.set("platform", platform.text());
     if (state_->is_current(client, reference, platform, result.digest, result.id)) {
-      progress.say(cat("Pulling from ", reference.path), reference.tag_or_digest());
+      progress.say_of_tag(cat("Pulling from ", reference.path), reference.tag_or_digest());
       return finish();
     }
     image = resolve(client, state_->blobs, reference, platform);
   }
-  progress.say(cat("Pulling from ", reference.path), reference.tag_or_digest());
+  progress.say_of_tag(cat("Pulling from ", reference.path), reference.tag_or_digest());
   result.id = image->manifest.config.digest;
   result.digest = image->top();
   std::string lease = cat("pull-", image->manifest_document.digest.hex());

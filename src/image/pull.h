@@ -21,6 +21,7 @@ struct ProgressMessage {
   std::string status;  // "Downloading"
   std::string id;      // first 12 digits of the layer, or the tag
   std::int64_t current = 0, total = 0;
+  bool in_place = false;  // about the layer `id`: a terminal shows it on that layer's line
 };
 using Progress = std::function<void(const ProgressMessage&)>;  // called from one thread at a time
 

@@ -1,5 +1,5 @@
-// docker's progress messages of a pull: in order, one thread at a time, byte counts at most ten times a second per
-// layer.
+// docker's progress messages of a pull or push: in order, one thread at a time, byte counts at most ten times a second
+// per layer.
 #pragma once
 
 #include <map>
@@ -14,7 +14,8 @@ class PullProgress {
  public:
   explicit PullProgress(const Progress& sink) : sink_(sink) {}
 
-  void say(std::string status, std::string id = "");
+  void say(std::string status, std::string layer = "");
+  void say_of_tag(std::string status, std::string tag);
   // "Downloading" or "Extracting" so far; the first one and the last one are always sent.
   void count(const std::string& status, const std::string& id, std::uint64_t current, std::uint64_t total);
 

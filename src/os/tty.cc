@@ -61,6 +61,17 @@ void RawTty::restore() {
   active_ = false;
 }
 
+NoEcho::NoEcho(int fd) : fd_(fd) {
+  if (::tcgetattr(fd, &saved_) != 0) return;
+  termios quiet = saved_;
+  quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  active_ = ::tcsetattr(fd, TCSANOW, &quiet) == 0;
+}
+
+NoEcho::~NoEcho() {
+  if (active_) ::tcsetattr(fd_, TCSANOW, &saved_);
+}
+
 void clear_onlcr(int fd) {
   termios state{};
   check(::tcgetattr(fd, &state), "tcgetattr");

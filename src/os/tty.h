@@ -42,6 +42,20 @@ class RawTty {
   termios saved_{};
 };
 
+// Typed characters are not shown while it lives; where `fd` is no terminal it does nothing.
+class NoEcho {
+ public:
+  explicit NoEcho(int fd);
+  ~NoEcho();
+  NoEcho(const NoEcho&) = delete;
+  NoEcho& operator=(const NoEcho&) = delete;
+
+ private:
+  int fd_;
+  bool active_ = false;
+  termios saved_{};
+};
+
 // No translation of "\n" to "\r\n" on output (what a container's console is set to by runc: ONLCR off).
 void clear_onlcr(int fd);
 

@@ -95,12 +95,13 @@ bool may_send_credentials(const Url& registry, const Url& realm) {
   return is_same_site(registry.host, realm.host);
 }
 
-Authorizer::Authorizer(Transport& transport, Url registry, TlsOptions tls, Credentials credentials, std::string scope)
+Authorizer::Authorizer(Transport& transport, Url registry, TlsOptions tls, Credentials credentials,
+                       std::vector<std::string> scopes)
     : transport_(transport),
       registry_(std::move(registry)),
       tls_(std::move(tls)),
       credentials_(std::move(credentials)),
-      scope_(std::move(scope)) {
+      scopes_(std::move(scopes)) {
   if (!credentials_.registry_token.empty()) {
     check_token(credentials_.registry_token);
     header_ = cat("Bearer ", credentials_.registry_token);
@@ -142,9 +143,9 @@ Response Authorizer::ask(const Url& realm, const Challenge& challenge) {
   if (!credentials_.identity_token.empty()) {
     request.method = "POST";
     request.headers.push_back("Content-Type: application/x-www-form-urlencoded");
-    request.body =
-        cat("grant_type=refresh_token&client_id=proa&service=", percent_encode(service_value),
-            "&scope=", percent_encode(scope_), "&refresh_token=", percent_encode(credentials_.identity_token));
+    request.body = cat("grant_type=refresh_token&client_id=proa&service=", percent_encode(service_value),
+                       "&scope=", percent_encode(join(scopes_, " ")),
+                       "&refresh_token=", percent_encode(credentials_.identity_token));
     return transport_.send(request);
   }
   std::string& target = request.url.target;
@@ -155,8 +156,10 @@ Response Authorizer::ask(const Url& realm, const Challenge& challenge) {
     add("account", credentials_.username);
     request.headers.push_back(cat("Authorization: ", basic(credentials_.username, credentials_.password)));
   }
-  add("scope", scope_);  // ours, not the challenge's: nobody talks us into asking for more
+  for (const std::string& scope : scopes_)
+    add("scope", scope);  // ours, not the challenge's: nobody talks us into asking for more
   if (!service_value.empty()) add("service", service_value);
+  if (wants_refresh_) add("offline_token", "true"), add("client_id", "proa");
   return transport_.send(request);
 }
 
@@ -188,6 +191,7 @@ std::string Authorizer::fetch_token(const Challenge& challenge) {
   std::string token = json::string_at(reply, "token");
   if (token.empty()) token = json::string_at(reply, "access_token");
   check_token(token);
+  if (wants_refresh_) refresh_token_ = json::string_at(reply, "refresh_token");
   return token;
 }
 

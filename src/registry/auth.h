@@ -26,8 +26,12 @@ bool may_send_credentials(const Url& registry, const Url& realm);
 
 class Authorizer {
  public:
-  // `scope`: "repository:library/busybox:pull". `credentials`: none for mirrors.
-  Authorizer(Transport& transport, Url registry, TlsOptions tls, Credentials credentials, std::string scope);
+  // `scopes`: "repository:library/busybox:pull". `credentials`: none for mirrors.
+  Authorizer(Transport& transport, Url registry, TlsOptions tls, Credentials credentials,
+             std::vector<std::string> scopes);
+  // Asks for a refresh token along with the access token; it is then in refresh_token().
+  void want_refresh_token() { wants_refresh_ = true; }
+  const std::string& refresh_token() const { return refresh_token_; }
 
   // "Bearer ..." or "Basic ..." to send to the registry, "" where nothing is known to be needed.
   std::string header() const;
@@ -43,7 +47,9 @@ class Authorizer {
   Url registry_;
   TlsOptions tls_;
   Credentials credentials_;
-  std::string scope_;
+  std::vector<std::string> scopes_;
+  bool wants_refresh_ = false;
+  std::string refresh_token_;
   mutable std::mutex mutex_;
   std::string header_;
 };

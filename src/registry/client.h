@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stream.h"
 #include "oci/image_spec.h"
 #include "oci/reference.h"
 #include "registry/credentials.h"
@@ -39,10 +40,22 @@ struct BlobReceiver {
   std::function<void(std::span<const std::byte>)> data;
 };
 
+enum class Access { Pull, Push };
+
+// A blob on its way to the registry.
+struct BlobUpload {
+  oci::Digest digest;
+  std::uint64_t size = 0;
+  std::function<std::unique_ptr<ByteSource>(std::uint64_t offset)> open;
+  std::function<void(std::uint64_t sent)> progress = {};
+};
+
 class Client {
  public:
-  // Nothing is sent yet. `stop` ends every wait within a second (Cancelled).
-  Client(const Options& options, const oci::Reference& repository, Credentials credentials, std::stop_token stop);
+  // Nothing is sent yet. `stop` ends every wait within a second (Cancelled). Access::Push asks no mirror and, where
+  // tokens are used, for the right to push here and to pull from the repositories `mount_from`.
+  Client(const Options& options, const oci::Reference& repository, Credentials credentials, std::stop_token stop,
+         Access access = Access::Pull, const std::vector<std::string>& mount_from = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -61,8 +74,15 @@ class Client {
   bool has_blob(const oci::Digest& digest);
   std::vector<std::string> tags();
 
+  // With Access::Push. Uploads, unless the registry can take the blob from one of its repositories `from`: which one
+  // is returned then, else "". One request with the whole where the registry takes it, else in chunks; goes on where it
+  // was cut.
+  std::string put_blob(const BlobUpload& upload, const std::vector<std::string>& from = {});
+  void put_manifest(const std::string& tag_or_digest, const std::string& media_type, const std::string& bytes);
+
+  struct State;  // client_state.h
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

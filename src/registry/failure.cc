@@ -14,6 +14,25 @@ std::string harmless(std::string_view text) {
   return out;
 }
 
+ErrorKind kind_of_status(int status) {
+  if (status == 401) return ErrorKind::Unauthorized;
+  if (status == 403) return ErrorKind::Forbidden;
+  if (status == 404) return ErrorKind::NotFound;
+  if (status == 429 || status >= 500) return ErrorKind::Unavailable;
+  return ErrorKind::Internal;
+}
+
+// "denied: requested access to the resource is denied"
+std::string words(const RegistryError& error) {
+  return cat(replace_all(to_lower(error.code), "_", " "), ": ", error.message);
+}
+
+}  // namespace
+
+std::string method_word(const std::string& method) {
+  return method.empty() ? "Get" : cat(method.substr(0, 1), to_lower(method.substr(1)));
+}
+
 std::string status_words(int status) {
   switch (status) {
     case 400:
@@ -24,6 +43,8 @@ std::string status_words(int status) {
       return "403 Forbidden";
     case 404:
       return "404 Not Found";
+    case 413:
+      return "413 Request Entity Too Large";
     case 405:
       return "405 Method Not Allowed";
     case 408:
@@ -44,21 +65,6 @@ std::string status_words(int status) {
       return std::to_string(status);
   }
 }
-
-ErrorKind kind_of_status(int status) {
-  if (status == 401) return ErrorKind::Unauthorized;
-  if (status == 403) return ErrorKind::Forbidden;
-  if (status == 404) return ErrorKind::NotFound;
-  if (status == 429 || status >= 500) return ErrorKind::Unavailable;
-  return ErrorKind::Internal;
-}
-
-// "denied: requested access to the resource is denied"
-std::string words(const RegistryError& error) {
-  return cat(replace_all(to_lower(error.code), "_", " "), ": ", error.message);
-}
-
-}  // namespace
 
 RegistryError parse_error_body(const Response& response) {
   RegistryError out;
@@ -105,6 +111,7 @@ void throw_status(const Response& response, const FailedRequest& failed) {
     throw Error(ErrorKind::Unavailable, cat("Get ", quoted(failed.url.without_query()),
                                             ": received unexpected HTTP status: ", status_words(response.status)));
   }
+  if (failed.push && !error.code.empty()) throw Error(kind_of_status(response.status), said);
   if (error.code == "DENIED") {
     throw Error(ErrorKind::NotFound, cat("pull access denied for ", failed.reference.familiar_name(),
                                          ", repository does not exist or may require 'docker login': ", said));
@@ -120,7 +127,7 @@ void throw_status(const Response& response, const FailedRequest& failed) {
     throw Error(ErrorKind::NotFound, "blob unknown: blob unknown to registry");
   std::string reason = error.message.empty() ? "" : cat(" (", error.message, ")");
   throw Error(kind_of_status(response.status),
-              cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(failed.url.without_query()),
+              cat(method_word(failed.method), " ", quoted(failed.url.without_query()),
                   ": received unexpected HTTP status: ", status_words(response.status), reason));
 }
 
@@ -146,11 +153,11 @@ void throw_transport(const TransportError& error, const FailedRequest& failed) {
     case Failure::Certificate:
       throw Error(ErrorKind::Unavailable, cat(where, "tls: failed to verify certificate: ", error.what()));
     case Failure::Cut:
-      throw Error(ErrorKind::Unavailable, cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(url.without_query()),
+      throw Error(ErrorKind::Unavailable, cat(method_word(failed.method), " ", quoted(url.without_query()),
                                               ": unexpected EOF (", error.what(), ")"));
     default:
       throw Error(ErrorKind::Unavailable,
-                  cat(failed.method == "HEAD" ? "Head " : "Get ", quoted(url.without_query()), ": ", error.what()));
+                  cat(method_word(failed.method), " ", quoted(url.without_query()), ": ", error.what()));
   }
 }
 

@@ -14,7 +14,12 @@ struct FailedRequest {
   Url url;
   std::string method = "GET";
   oci::Reference reference = {};  // what the user asked for; empty for a token
+  bool push = false;
 };
+// "Get", as Go's http client begins its errors.
+std::string method_word(const std::string& method);
+// "401 Unauthorized"
+std::string status_words(int status);
 
 // What a registry's error body says: {"errors":[{"code","message"}]} or {"details"} of a token server.
 struct RegistryError {

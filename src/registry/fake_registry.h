@@ -1,4 +1,5 @@
 // For tests: an HTTP server on loopback that answers as told, also wrongly, and keeps what it was asked.
+// size: one server, spoken to by the tests of two modules.
 #pragma once
 
 #include <arpa/inet.h>
@@ -6,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <map>
@@ -22,6 +24,7 @@ namespace proa::registry {
 struct FakeRequest {
   std::string method, target;
   std::map<std::string, std::string> headers;  // lower case
+  std::string body = {};
   std::string header(const std::string& name) const {
     auto found = headers.find(name);
     return found == headers.end() ? "" : found->second;
@@ -63,6 +66,8 @@ class FakeRegistry {
     acceptor_.join();
     for (std::thread& one : connections_) one.join();
   }
+
+  std::atomic<std::size_t> cut_uploads_after = std::string::npos;  // bytes of a request's body
 
   int port() const { return port_; }
   std::string address() const { return cat("127.0.0.1:", port_); }
@@ -110,11 +115,20 @@ class FakeRegistry {
       auto [name, value] = cut(trim(lines[i]), ':');
       if (value) request.headers[to_lower(name)] = trim(*value);
     }
+    std::size_t wanted = parse_int<std::size_t>(request.header("content-length")).value_or(0);
+    std::size_t take = std::min(wanted, cut_uploads_after.load());
+    std::string piece(64 << 10, '\0');
+    while (request.body.size() < take) {
+      ssize_t got = ::recv(fd, piece.data(), std::min(piece.size(), take - request.body.size()), 0);
+      if (got <= 0) break;
+      request.body.append(piece, 0, static_cast<std::size_t>(got));
+    }
     {
       std::lock_guard guard(mutex_);
       requests_.push_back(request);
     }
     FakeReply reply = handler_(request);
+    if (take < wanted) return false;  // as if the connection had broken
     if (reply.stall) return ::recv(fd, &c, 1, 0) == 1;
     std::size_t length = reply.claimed_length == std::string::npos ? reply.body.size() : reply.claimed_length;
     std::string out = cat("HTTP/1.1 ", reply.status, " X\r\nContent-Length: ", length, "\r\n");
@@ -126,10 +140,8 @@ class FakeRegistry {
   }
 
   static bool send_all(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-      ssize_t done = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (done <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(done));
+    for (ssize_t done = 0; !bytes.empty(); bytes.remove_prefix(static_cast<std::size_t>(done))) {
+      if ((done = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL)) <= 0) return false;
     }
     return true;
   }

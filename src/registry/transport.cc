@@ -39,6 +39,7 @@ struct Exchange {
   bool head_told = false;
   std::int64_t last_progress = 0;
   std::exception_ptr thrown;  // by us inside a callback: C code must not see it
+  std::unique_ptr<ByteSource> upload = {};
 };
 
 bool is_streamed(const Exchange& exchange) {
@@ -91,6 +92,18 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
   }
   exchange.last_progress = monotonic_now();  // after the receiver: its slowness is not the registry's
   return size;
+}
+
+std::size_t on_upload(char* data, std::size_t, std::size_t size, void* context) {
+  auto& exchange = *static_cast<Exchange*>(context);
+  try {
+    std::size_t got = exchange.upload->read(std::as_writable_bytes(std::span(data, size)));
+    exchange.last_progress = monotonic_now();
+    return got;
+  } catch (...) {
+    exchange.thrown = std::current_exception();
+    return CURL_READFUNC_ABORT;
+  }
 }
 
 Failure classify(CURLcode code, long os_error) {
@@ -161,6 +174,28 @@ void set_tls(CURL* easy, const TlsOptions& tls) {
   }
 }
 
+void set_body(Exchange& exchange) {
+  CURL* easy = exchange.easy;
+  const Request& request = exchange.request;
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.open_upload) {
+    exchange.upload = request.open_upload();
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.upload_size));
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+    curl_easy_setopt(easy, CURLOPT_READDATA, &exchange);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  } else if (request.method != "GET") {
+    if (request.method != "DELETE") {
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+      curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request.body.c_str());
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+}
+
 // Everything of the request but the body's buffers, which stay the caller's. The list is the caller's to free.
 curl_slist* prepare(Exchange& exchange, const TransportOptions& options, const std::string& url, char* detail) {
   CURL* easy = exchange.easy;
@@ -182,13 +217,10 @@ curl_slist* prepare(Exchange& exchange, const TransportOptions& options, const s
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
   set_proxy(easy, request.url);
   set_tls(easy, request.tls);
-  if (request.method == "HEAD") {
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  } else if (request.method == "POST") {
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
-    curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request.body.c_str());
-  }
+  set_body(exchange);
   curl_slist* list = nullptr;
+  // Nothing is won by asking first: the request before this one has found out about credentials.
+  if (request.open_upload) list = curl_slist_append(list, "Expect:");
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
   return list;

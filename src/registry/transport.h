@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stream.h"
 #include "registry/url.h"
 
 namespace proa::registry {
@@ -32,7 +33,10 @@ struct Request {
   std::string method = "GET";
   Url url;
   std::vector<std::string> headers;  // "Name: value"
-  std::string body;                  // for POST
+  std::string body;                  // of POST, PUT and PATCH
+  // Instead of `body`, exactly `upload_size` bytes: opened anew for each attempt.
+  std::function<std::unique_ptr<ByteSource>()> open_upload;
+  std::uint64_t upload_size = 0;
   TlsOptions tls;
   std::size_t max_body = 1 << 20;     // of what is not streamed; more is an error
   std::int64_t total_timeout_ms = 0;  // 0: none but the stall timeout

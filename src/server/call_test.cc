@@ -100,8 +100,8 @@ TEST(Route, EachPathHasOneRoute) {
   };
   for (auto [method, path] : paths) {
     int found = 0;
-    for (auto routes : {container_routes(), container_stream_routes(), exec_routes(), image_routes(), network_routes(),
-                        volume_routes(), system_routes(), absent_routes()}) {
+    for (auto routes : {container_routes(), container_stream_routes(), exec_routes(), image_routes(),
+                        image_transfer_routes(), network_routes(), volume_routes(), system_routes(), absent_routes()}) {
       for (const Route& route : routes) {
         Parts parts;
         found += (route.method == method || route.method == "*") && matches(route.pattern, path, parts);

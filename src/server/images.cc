@@ -1,11 +1,10 @@
 #include "api/images.h"
 
-#include <malloc.h>
-
-#include "api/progress.h"
 #include "base/text.h"
 #include "engine/images.h"
+#include "oci/reference.h"
 #include "server/call.h"
+#include "server/progress_stream.h"
 
 namespace proa::server {
 namespace {
@@ -44,22 +43,10 @@ void pull(Call& call) {
   request.tag = query.get("tag");
   if (call.since(32)) request.platform = query.get("platform");
   request.auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
-  engine::Sink sink;
-  auto send = [&](const api::ProgressMessage& message) {
-    if (!sink) sink = call.begin("application/json");
-    sink(api::progress_line(message));
-  };
-  call.response.watch_client();
-  try {
-    call.engine.images().pull(request, send, call.request.client_gone);
-  } catch (const Error& error) {
-    ::malloc_trim(0);
-    if (!sink || call.request.client_gone.stop_requested()) throw;
-    api::ProgressMessage message;
-    message.error_detail = api::ProgressError{0, error.message()};
-    send(message);
-  }
-  ::malloc_trim(0);  // what the layers' buffers took is not needed again soon
+  request.all_tags = request.tag.empty() && !oci::Reference::parse(request.from_image).has_digest() &&
+                     oci::Reference::parse(request.from_image).tag.empty();
+  stream_progress(
+      call, [&](const SendProgress& send) { call.engine.images().pull(request, send, call.request.client_gone); });
 }
 
 void tag(Call& call) {

@@ -127,6 +127,8 @@ class Registry:
         while True:
             try:
                 return self.request("GET", "/v2/")
+            except urllib.error.HTTPError:
+                raise
             except OSError:
                 if time.monotonic() > deadline:
                     raise
@@ -219,16 +221,21 @@ def debian_image(cache):
     return Image([debian_layer(cache)], {"Cmd": ["bash"], "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]})
 
 
-def start_registry(directory, port, log_path=None):
-    """Starts Debian's docker-registry on loopback with its own storage. Returns (Popen, Registry)."""
+def spawn_registry(directory, port, extra=None, log_path=None):
+    """Starts Debian's docker-registry on loopback with its own storage."""
     os.makedirs(directory, exist_ok=True)
     config = os.path.join(directory, "config.yml")
     with open(config, "w") as file:
         json.dump({"version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
                    "storage": {"filesystem": {"rootdirectory": os.path.join(directory, "data")}, "delete": {"enabled": True}},
-                   "http": {"addr": f"127.0.0.1:{port}"}}, file)
+                   "http": {"addr": f"127.0.0.1:{port}"}, **(extra or {})}, file)
     log = open(log_path or os.path.join(directory, "registry.log"), "ab")
-    process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def start_registry(directory, port, log_path=None):
+    """Returns (Popen, Registry)."""
+    process = spawn_registry(directory, port, log_path=log_path)
     registry = Registry(f"127.0.0.1:{port}")
     try:
         registry.wait()
@@ -236,6 +243,17 @@ def start_registry(directory, port, log_path=None):
         process.kill()
         raise
     return process, registry
+
+
+def start_locked_registry(directory, port, extra):
+    """One that wants a password: returns (Popen, its address)."""
+    process = spawn_registry(directory, port, extra)
+    address = f"127.0.0.1:{port}"
+    try:
+        Registry(address).wait()
+    except urllib.error.HTTPError as error:
+        assert error.code == 401
+    return process, address
 
 
 def main():

@@ -1,0 +1,28 @@
+// What an image is made of, as far as the store has it: for push and save, and for keeping it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "image/images.h"
+#include "oci/image_spec.h"
+#include "store/blobs.h"
+
+namespace proa::image {
+
+struct Contents {
+  oci::Descriptor root;                    // an index or a manifest
+  std::vector<oci::Descriptor> manifests;  // also indexes; each after what it refers to, so the root is the last
+  std::vector<oci::Descriptor> blobs;      // configurations and layers, each once; foreign layers are left out
+};
+
+// Of the index that the image came from where all of that is in the store, else of its manifest alone. Throws NotFound
+// where something of that is missing.
+Contents contents_of(const store::Blobs& blobs, const ImageRecord& image);
+// Below a manifest or index in the store; nullopt where something is missing.
+std::optional<Contents> contents_below(const store::Blobs& blobs, const oci::Digest& root);
+
+// A descriptor of a manifest or index in the store. Throws NotFound.
+oci::Descriptor describe(const store::Blobs& blobs, const oci::Digest& document);
+
+}  // namespace proa::image
