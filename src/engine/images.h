@@ -12,6 +12,8 @@
 #include "api/filters.h"
 #include "api/images.h"
 #include "api/progress.h"
+#include "base/stream.h"
+#include "engine/streams.h"
 
 namespace proa::engine {
 
@@ -45,6 +47,10 @@ class Images {
             std::stop_token stop);
   // docker login. Throws Unauthorized.
   api::AuthResponse login(const api::AuthConfig& auth, std::stop_token stop);
+  // `begin` is called once everything is known to be there.
+  void save(const std::vector<std::string>& names, const std::function<Sink()>& begin, std::stop_token stop);
+  void load(ByteSource& archive, std::string_view platform, bool quiet, const ProgressSink& progress,
+            std::stop_token stop);
   void tag(std::string_view source, std::string_view repository, std::string_view tag);
   std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
   api::ImagesPruneReport prune(const api::Filters& filters);

@@ -98,6 +98,18 @@ class Images {
   // "busybox:1", "busybox:latest" of the repository "busybox".
   std::vector<std::string> tags_of(std::string_view repository) const;
 
+  // While one lives nothing is collected: for content whose digest is known only once it is there.
+  class Growing {
+   public:
+    explicit Growing(Images& images);
+    ~Growing();
+    Growing(const Growing&) = delete;
+    Growing& operator=(const Growing&) = delete;
+
+   private:
+    Images& images_;
+  };
+
   // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then
   // stays.
   void hold(const std::string& lease, const std::vector<oci::Digest>& digests);
@@ -107,6 +119,7 @@ class Images {
     Hold(Images& images, std::string name, const std::vector<oci::Digest>& digests);
     ~Hold();
     Hold(const Hold&) = delete;
+    const std::string& name() const { return name_; }
     Hold& operator=(const Hold&) = delete;
 
    private:

@@ -168,6 +168,24 @@ Images::Hold::~Hold() {
   }
 }
 
+Images::Growing::Growing(Images& images) : images_(images) {
+  std::lock_guard guard(images_.state_->collecting);
+  ++images_.state_->growing;
+}
+
+Images::Growing::~Growing() {
+  bool collect = false;
+  {
+    std::lock_guard guard(images_.state_->collecting);
+    collect = --images_.state_->growing == 0 && images_.state_->collect_later;
+  }
+  try {
+    if (collect) images_.collect();
+  } catch (const Error& error) {
+    log::warn("collecting failed; the next removal does it", {{"error", error.message()}});
+  }
+}
+
 void Images::give_up(const std::string& lease) {
   {
     std::lock_guard guard(state_->collecting);
@@ -186,6 +204,8 @@ void Images::collect() {
   // A change ends leases and enters the index in two steps: what is between them is not seen from here.
   std::lock_guard no_change(state_->changing);
   std::lock_guard guard(state_->collecting);
+  state_->collect_later = state_->growing > 0;
+  if (state_->collect_later) return;
   std::set<oci::Digest> held = state_->leases.held();
   std::set<oci::Digest> kept = held;
   for (const RecordPtr& record : state_->all()) {

@@ -19,6 +19,8 @@ struct Images::State {
   mutable std::mutex reading;  // guards `catalogue`; held for moments only
   Catalogue catalogue;
   std::mutex collecting;  // between what is held and what is deleted
+  int growing = 0;        // with `collecting` held
+  bool collect_later = false;
   std::function<std::vector<oci::Digest>()> in_use;
 
   RecordPtr find(std::string_view name) const {

@@ -1,4 +1,4 @@
-// Images on their way in and out: push, login.
+// Images on their way in and out: push, save, load; login.
 #include "api/images.h"
 #include "base/text.h"
 #include "engine/images.h"
@@ -21,9 +21,40 @@ void login(Call& call) {
   call.reply(200, api::to_json(call.engine.images().login(auth, call.request.client_gone)));
 }
 
+// save, load and push name a platform in JSON; "" where none is given.
+std::string platform_of(Call& call) {
+  std::string text = call.query().get("platform");
+  if (text.empty()) return "";
+  Json value = json::parse(text, {.depth = 8});
+  std::string variant = json::string_at(value, "variant");
+  return cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"), variant.empty() ? "" : "/",
+             variant);
+}
+
+void save(Call& call, const std::vector<std::string>& names) {
+  call.response.watch_client();
+  call.engine.images().save(
+      names, [&] { return call.begin("application/x-tar"); }, call.request.client_gone);
+}
+
+void save_one(Call& call) { save(call, {call.part()}); }
+
+void save_several(Call& call) {
+  auto names = call.query().all("names");
+  if (names.empty()) throw Error(ErrorKind::InvalidArgument, "no image is named");
+  save(call, names);
+}
+
+void load(Call& call) {
+  stream_progress(call, [&](const SendProgress& send) {
+    call.engine.images().load(*call.request.body, platform_of(call), call.query().boolean_or("quiet", true), send,
+                              call.request.client_gone);
+  });
+}
+
 constexpr Route kRoutes[] = {
-    {"POST", "/images/{*}/push", push},
-    {"POST", "/auth", login},
+    {"POST", "/images/{*}/push", push},   {"POST", "/auth", login},       {"GET", "/images/get", save_several},
+    {"GET", "/images/{*}/get", save_one}, {"POST", "/images/load", load},
 };
 
 }  // namespace

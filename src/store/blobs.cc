@@ -78,7 +78,7 @@ void Blobs::put(const oci::Digest& expected, std::string_view bytes) {
     throw Error(ErrorKind::DataLoss, cat("content has digest ", actual.text(), ", not ", expected.text()));
   }
   if (size(expected) == bytes.size()) return;
-  std::string staged = cat(directory_, "/ingest/", kStaged, random_u64());
+  std::string staged = staging_path();
   os::Fd file = os::open_file(staged, O_WRONLY | O_CREAT | O_EXCL, 0600);
   try {
     os::write_all(file.get(), bytes);
@@ -92,6 +92,8 @@ void Blobs::put(const oci::Digest& expected, std::string_view bytes) {
   os::fsync_dir(cat(directory_, "/blobs/sha256"));
   FAILPOINT("blob.put.after_rename");
 }
+
+std::string Blobs::staging_path() const { return cat(directory_, "/ingest/", kStaged, random_u64()); }
 
 void Blobs::remove(const oci::Digest& digest) { os::remove_file(path(digest)); }
 

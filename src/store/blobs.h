@@ -35,6 +35,8 @@ class Blobs {
   void put(const oci::Digest& expected, std::string_view bytes);
   void remove(const oci::Digest& digest);
   std::vector<oci::Digest> list() const;
+  // A new name for a file that put() or Staging will rename; the next start removes what is left there.
+  std::string staging_path() const;
 
   // Opens the ingest file of `digest`, as far as it came before. One at a time for a digest: the caller sees to that.
   Ingest ingest(const oci::Digest& digest, std::uint64_t size);

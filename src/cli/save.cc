@@ -1,0 +1,110 @@
+// save, load
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/console.h"
+#include "cli/progress.h"
+#include "cli/verbs.h"
+#include "oci/platform.h"
+#include "os/file.h"
+
+namespace proa::cli {
+
+namespace {
+
+class FdSource : public ByteSource {
+ public:
+  explicit FdSource(int fd) : fd_(fd) {}
+  std::size_t read(std::span<std::byte> buffer) override {
+    return static_cast<std::size_t>(os::check(::read(fd_, buffer.data(), buffer.size()), "read"));
+  }
+
+ private:
+  int fd_;
+};
+
+// The daemon's `platform` is JSON.
+void add_platform(StreamRequest& request, const std::string& text) {
+  if (text.empty()) return;
+  oci::Platform platform = oci::Platform::parse(text);
+  JsonObject value{{"architecture", platform.architecture}, {"os", platform.os}};
+  if (!platform.variant.empty()) value["variant"] = platform.variant;
+  request.query.add("platform", json::text(value));
+}
+
+void copy(ByteSource& from, int to) {
+  std::string piece(256 << 10, '\0');
+  while (std::size_t got = from.read(std::as_writable_bytes(std::span(piece))))
+    os::write_all(to, std::string_view(piece).substr(0, got));
+}
+
+// Beside the file that is asked for, renamed to it once it is whole.
+void write_output(ByteSource& from, const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    if (S_ISDIR(info.st_mode)) throw ExitWith{1, cat("failed to save image: invalid output path: ", quoted(path), " is a directory")};
+    return copy(from, os::open_file(path, O_WRONLY).get());
+  }
+  std::string part = cat(path, ".part-", ::getpid());
+  try {
+    copy(from, os::open_file(part, O_WRONLY | O_CREAT | O_EXCL, 0600).get());
+    os::rename_path(part, path);
+  } catch (...) {
+    os::remove_file(part);
+    throw;
+  }
+}
+
+}  // namespace
+
+int run_save(Call& call) {
+  std::string output = call.flags.text("output");
+  if (output.empty() && is_terminal(STDOUT_FILENO))
+    throw ExitWith{1, "cowardly refusing to save to a terminal. Use the -o flag or redirect"};
+  if (!output.empty() && !os::exists(os::dir_name(output.find('/') == output.npos ? "./" + output : output))) {
+    throw ExitWith{1, cat("failed to save image: invalid output path: directory ", quoted(os::dir_name(output)),
+                          " does not exist")};
+  }
+  StreamRequest request;
+  request.path = "/images/get";
+  for (const std::string& name : call.arguments()) request.query.add("names", name);
+  add_platform(request, call.flags.text("platform"));
+  auto response = call.session.stream(request);
+  if (output.empty()) {
+    copy(*response, STDOUT_FILENO);
+  } else {
+    write_output(*response, output);
+  }
+  return 0;
+}
+
+int run_load(Call& call) {
+  std::string input = call.flags.text("input");
+  os::Fd file;
+  if (!input.empty()) {
+    file = os::open_file(input, O_RDONLY);
+  } else if (is_terminal(STDIN_FILENO)) {
+    throw ExitWith{1, "requested load from stdin, but stdin is empty"};
+  }
+  FdSource source(input.empty() ? STDIN_FILENO : file.get());
+  bool quiet = call.flags.on("quiet") || !is_terminal(STDOUT_FILENO);
+  StreamRequest request;
+  request.method = "POST";
+  request.path = "/images/load";
+  request.query.add("quiet", quiet ? "1" : "0");
+  add_platform(request, call.flags.text("platform"));
+  request.upload = &source;
+  request.content_type = "application/x-tar";
+  ProgressView view(STDOUT_FILENO);
+  call.session.documents(request, [&](const Json& message) {
+    view.show(message);
+    return true;
+  });
+  return 0;
+}
+
+}  // namespace proa::cli
