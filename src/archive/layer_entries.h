@@ -53,6 +53,7 @@ struct PackOptions {
       {};  // the top entry's name in the archive ("" : its children have relative names, it has none itself)
   std::function<bool(std::string_view relative)> skip = {};  // not descended into
   bool cross_devices = true;                                 // what is mounted below too
+  bool overlay_marks = false;                                // overlayfs's whiteouts and opaque marks become a layer's
 };
 
 // Writes the tree below `path` in `root` to `to`, sorted, hard links as such. Sockets are left out. Not finish()ed.

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,6 +55,7 @@ class Packer {
       if (!name.empty()) to_.add(describe(path, info, name + "/"));
       return directory(inside.get(), name, relative);
     }
+    if (options_.overlay_marks && S_ISCHR(info.st_mode) && info.st_rdev == 0) return whiteout(name, info);
     TarEntry entry = describe(path, info, name.empty() ? file : name);
     if (info.st_nlink > 1) {
       auto [first, is_new] = links_.try_emplace({info.st_dev, info.st_ino}, entry.path);
@@ -74,7 +76,26 @@ class Packer {
     file_content(parent, file, entry);
   }
 
+  // "d/x" is gone: "d/.wh.x".
+  void whiteout(const std::string& name, const struct stat& info) {
+    TarEntry entry;
+    std::size_t slash = name.rfind('/') + 1;  // 0 where there is none
+    entry.path = cat(std::string_view(name).substr(0, slash), ".wh.", std::string_view(name).substr(slash));
+    entry.mtime = info.st_mtim.tv_sec;
+    to_.add(entry);
+  }
+
+  void opaque_mark(int fd, const std::string& name) {
+    char value = 0;
+    std::string path = cat(os::fd_path(fd), "/.");
+    if (::getxattr(path.c_str(), std::string(kOpaqueXattr).c_str(), &value, 1) != 1 || value != 'y') return;
+    TarEntry entry;
+    entry.path = name.empty() ? ".wh..wh..opq" : cat(name, "/.wh..wh..opq");
+    to_.add(entry);
+  }
+
   void directory(int fd, const std::string& name, const std::string& relative) {
+    if (options_.overlay_marks) opaque_mark(fd, name);
     for (const auto& child : os::list_dir(os::fd_path(fd))) {
       std::string below = relative.empty() ? child : cat(relative, "/", child);
       if (options_.skip && options_.skip(below)) continue;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/console.h"
+#include "cli/fd_source.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "oci/platform.h"
@@ -15,17 +16,6 @@
 namespace proa::cli {
 
 namespace {
-
-class FdSource : public ByteSource {
- public:
-  explicit FdSource(int fd) : fd_(fd) {}
-  std::size_t read(std::span<std::byte> buffer) override {
-    return static_cast<std::size_t>(os::check(::read(fd_, buffer.data(), buffer.size()), "read"));
-  }
-
- private:
-  int fd_;
-};
 
 // The daemon's `platform` is JSON.
 void add_platform(StreamRequest& request, const std::string& text) {
@@ -46,7 +36,8 @@ void copy(ByteSource& from, int to) {
 void write_output(ByteSource& from, const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
-    if (S_ISDIR(info.st_mode)) throw ExitWith{1, cat("failed to save image: invalid output path: ", quoted(path), " is a directory")};
+    if (S_ISDIR(info.st_mode))
+      throw ExitWith{1, cat("failed to save image: invalid output path: ", quoted(path), " is a directory")};
     return copy(from, os::open_file(path, O_WRONLY).get());
   }
   std::string part = cat(path, ".part-", ::getpid());

@@ -6,6 +6,7 @@
 namespace proa::cli {
 
 int run_attach(Call& call);
+int run_commit(Call& call);
 int run_container_inspect(Call& call);
 int run_container_prune(Call& call);
 int run_copy(Call& call);
@@ -20,6 +21,7 @@ int run_history(Call& call);
 int run_image_inspect(Call& call);
 int run_image_prune(Call& call);
 int run_images(Call& call);
+int run_import(Call& call);
 int run_info(Call& call);
 int run_inspect(Call& call);
 int run_kill(Call& call);

@@ -29,6 +29,16 @@ struct PullRequest {
   bool all_tags = false;
 };
 
+struct CommitRequest {
+  std::string container, repository, tag, author, comment;
+  std::vector<std::string> changes;  // Dockerfile instructions
+  bool pause = true;
+};
+struct ImportRequest {
+  std::string repository, tag, message, platform;
+  std::vector<std::string> changes;
+};
+
 class Images {
  public:
   explicit Images(Rooms& rooms) : rooms_(rooms) {}
@@ -51,6 +61,9 @@ class Images {
   void save(const std::vector<std::string>& names, const std::function<Sink()>& begin, std::stop_token stop);
   void load(ByteSource& archive, std::string_view platform, bool quiet, const ProgressSink& progress,
             std::stop_token stop);
+  // Both return the new image's ID.
+  std::string commit(const CommitRequest& request, std::stop_token stop);
+  std::string import(ByteSource& tar, const ImportRequest& request, std::stop_token stop);
   void tag(std::string_view source, std::string_view repository, std::string_view tag);
   std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
   api::ImagesPruneReport prune(const api::Filters& filters);

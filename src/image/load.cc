@@ -18,9 +18,7 @@ namespace {
 
 constexpr int kMaxIndexDepth = 4;
 
-[[noreturn]] void bad(std::string_view why) {
-  throw Error(ErrorKind::InvalidArgument, cat("invalid archive: ", why));
-}
+[[noreturn]] void bad(std::string_view why) { throw Error(ErrorKind::InvalidArgument, cat("invalid archive: ", why)); }
 
 struct ToLoad {
   oci::Digest root;                // in an OCI layout
@@ -96,8 +94,7 @@ class Load {
     image.config = manifest.config.digest;
     if (!blobs_.has(image.config)) bad(cat("blob ", image.config.text(), " is missing"));
     oci::ImageConfig config = oci::parse_image_config(blobs_.read(image.config, oci::kMaxConfig));
-    if (config.diff_ids.size() != manifest.layers.size())
-      bad("layers from manifest don't match image configuration");
+    if (config.diff_ids.size() != manifest.layers.size()) bad("layers from manifest don't match image configuration");
     for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
       const oci::Digest& digest = manifest.layers[i].digest;
       unpack(contents_.layer(cat("blobs/sha256/", digest.hex())), digest, config.diff_ids[i]);
@@ -127,9 +124,8 @@ class Load {
       throw Error(error.kind(), cat("layer ", blob.text(), ": ", error.message()), error.errno_code());
     }
     if (came && came->info && came->info->diff_id != diff_id) {
-      throw Error(ErrorKind::DataLoss,
-                  cat("invalid diffID for layer: expected ", quoted(diff_id.text()), ", got ",
-                      quoted(came->info->diff_id.text())));
+      throw Error(ErrorKind::DataLoss, cat("invalid diffID for layer: expected ", quoted(diff_id.text()), ", got ",
+                                           quoted(came->info->diff_id.text())));
     }
     if (layers_.has(diff_id)) return;
     if (!blobs_.has(blob)) bad(cat("layer ", blob.text(), " is missing"));
@@ -146,8 +142,8 @@ class Load {
   std::string config_of(const std::string& path) const {
     if (const std::string* document = contents_.document(path)) return *document;
     constexpr std::string_view kBlobs = "blobs/sha256/";
-    auto digest = path.starts_with(kBlobs) ? oci::Digest::try_parse(cat("sha256:", path.substr(kBlobs.size())))
-                                           : std::nullopt;
+    auto digest =
+        path.starts_with(kBlobs) ? oci::Digest::try_parse(cat("sha256:", path.substr(kBlobs.size()))) : std::nullopt;
     if (!digest || !blobs_.has(*digest)) bad(cat("configuration ", quoted(path), " is missing"));
     return blobs_.read(*digest, oci::kMaxConfig);
   }
@@ -178,8 +174,7 @@ class Load {
 
   void finish(NewImage image, oci::ImageConfig config, const std::vector<std::string>& names) {
     if (config.platform.os != "linux")
-      throw Error(ErrorKind::InvalidArgument,
-                  cat("cannot load ", config.platform.os, " image on linux"));
+      throw Error(ErrorKind::InvalidArgument, cat("cannot load ", config.platform.os, " image on linux"));
     FAILPOINT("load.before_record");
     ImageRecord record = record_of(image, std::move(config));
     loaded_.push_back({record.id, names});

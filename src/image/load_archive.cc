@@ -41,9 +41,9 @@ class Reader {
           file(path, *entry);
           break;
         case archive::EntryType::Symlink:
-          out_.links[path] = clean(entry->link_target.starts_with('/')
-                                       ? entry->link_target
-                                       : cat(os::dir_name(cat("/", path)), "/", entry->link_target));
+          out_.links[path] =
+              clean(entry->link_target.starts_with('/') ? entry->link_target
+                                                        : cat(os::dir_name(cat("/", path)), "/", entry->link_target));
           break;
         case archive::EntryType::HardLink:
           out_.links[path] = clean(entry->link_target);

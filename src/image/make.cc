@@ -33,8 +33,8 @@ NewImage make_image(store::Blobs& blobs, const std::string& config_bytes, const 
     list.push_back(descriptor(type, layer.size, layer.digest));
     out.layers.push_back({layer.digest, layer.info.diff_id, layer.info.size});
   }
-  Json config = descriptor(docker ? oci::media_type::kDockerConfig : oci::media_type::kConfig, config_bytes.size(),
-                           out.config);
+  Json config =
+      descriptor(docker ? oci::media_type::kDockerConfig : oci::media_type::kConfig, config_bytes.size(), out.config);
   Json manifest = JsonObject{{"schemaVersion", 2},
                              {"mediaType", docker ? oci::media_type::kDockerManifest : oci::media_type::kManifest},
                              {"config", std::move(config)},

@@ -1,5 +1,5 @@
-// docker save: images as one tar that is both an OCI image layout and docker's (engine-api.md 5.5); the same images give
-// the same bytes.
+// docker save: images as one tar that is both an OCI image layout and docker's (engine-api.md 5.5); the same images
+// give the same bytes.
 #pragma once
 
 #include <stop_token>

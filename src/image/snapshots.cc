@@ -118,6 +118,15 @@ std::vector<Change> Snapshots::changes(std::string_view container_id) const {
   return find_changes(cat(dir(container_id), "/upper"), lower_dirs(container_id));
 }
 
+void Snapshots::pack_changes(std::string_view container_id, const std::function<bool(std::string_view)>& wanted,
+                             archive::TarWriter& to, std::stop_token stop) const {
+  archive::PackOptions options;
+  options.skip = [&](std::string_view relative) { return !wanted(relative); };
+  options.cross_devices = false;
+  options.overlay_marks = true;
+  archive::pack(os::RootedDir::open(cat(dir(container_id), "/upper")), options, to, std::move(stop));
+}
+
 std::uint64_t Snapshots::size(std::string_view container_id) const {
   return os::disk_usage(cat(dir(container_id), "/upper"));
 }

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "archive/tar_writer.h"
 #include "image/changes.h"
 #include "image/layers.h"
 #include "os/fd.h"
@@ -33,6 +36,9 @@ class Snapshots {
 
   // docker diff: sorted by path.
   std::vector<Change> changes(std::string_view container_id) const;
+  // What `wanted` (of paths like "etc/passwd") lets pass, as the tar of a layer; not finish()ed.
+  void pack_changes(std::string_view container_id, const std::function<bool(std::string_view)>& wanted,
+                    archive::TarWriter& to, std::stop_token stop) const;
   std::uint64_t size(std::string_view container_id) const;  // bytes of disk of the upper
 
   // Renames upper and work to D/trash; a missing one is no error.

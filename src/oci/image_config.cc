@@ -125,6 +125,24 @@ ImageConfig parse_image_config(std::string_view bytes) {
   });
 }
 
+std::string image_config_text(const ImageConfig& config) {
+  ConfigDocument out;
+  out.created = config.created;
+  out.author = config.author;
+  out.docker_version = config.docker_version;
+  out.comment = config.comment;
+  out.os = config.platform.os;
+  out.architecture = config.platform.architecture;
+  out.variant = config.platform.variant;
+  out.os_version = config.platform.os_version;
+  out.os_features = config.platform.os_features;
+  out.config = config.config;
+  out.rootfs.type = "layers";
+  for (const Digest& diff_id : config.diff_ids) out.rootfs.diff_ids.push_back(diff_id.text());
+  out.history = config.history;
+  return json::text(json::encode(out));
+}
+
 Json to_json(const ImageDefaults& defaults) { return json::encode(defaults); }
 
 ImageDefaults image_defaults_from_json(const Json& value) { return json::decode<ImageDefaults>(value, "config"); }

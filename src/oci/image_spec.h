@@ -99,6 +99,7 @@ struct ImageConfig {
 Index parse_index(std::string_view bytes, std::string_view claimed);
 Manifest parse_manifest(std::string_view bytes, std::string_view claimed);
 ImageConfig parse_image_config(std::string_view bytes);
+std::string image_config_text(const ImageConfig& config);
 // The media type of a manifest or index: the document's own, else `claimed`, else what its members say. Throws also for
 // schema 1, for documents that are both, and for unknown types.
 std::string manifest_type(std::string_view bytes, std::string_view claimed);

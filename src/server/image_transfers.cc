@@ -1,4 +1,4 @@
-// Images on their way in and out: push, save, load; login.
+// Images on their way in and out: push, save, load, commit; login.
 #include "api/images.h"
 #include "base/text.h"
 #include "engine/images.h"
@@ -52,8 +52,22 @@ void load(Call& call) {
   });
 }
 
+void commit(Call& call) {
+  const http::Query& query = call.query();
+  engine::CommitRequest request{.container = query.get("container"),
+                                .repository = query.get("repo"),
+                                .tag = query.get("tag"),
+                                .author = query.get("author"),
+                                .comment = query.get("comment"),
+                                .changes = query.all("changes"),
+                                .pause = query.boolean_or("pause", true)};
+  call.response.watch_client();
+  call.reply(201, JsonObject{{"Id", call.engine.images().commit(request, call.request.client_gone)}});
+}
+
 constexpr Route kRoutes[] = {
-    {"POST", "/images/{*}/push", push},   {"POST", "/auth", login},       {"GET", "/images/get", save_several},
+    {"POST", "/images/{*}/push", push},   {"POST", "/auth", login},
+    {"POST", "/commit", commit},          {"GET", "/images/get", save_several},
     {"GET", "/images/{*}/get", save_one}, {"POST", "/images/load", load},
 };
 

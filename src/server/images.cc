@@ -33,9 +33,25 @@ void history(Call& call) {
   call.reply(200, array);
 }
 
+void import(Call& call) {
+  const http::Query& query = call.query();
+  if (query.get("fromSrc") != "-")
+    throw Error(ErrorKind::NotImplemented, "importing from a URL is not supported: send the archive itself");
+  engine::ImportRequest request{.repository = query.get("repo"),
+                                .tag = query.get("tag"),
+                                .message = query.get("message"),
+                                .platform = query.get("platform"),
+                                .changes = query.all("changes")};
+  stream_progress(call, [&](const SendProgress& send) {
+    api::ProgressMessage message;
+    message.status = call.engine.images().import(*call.request.body, request, call.request.client_gone);
+    send(message);
+  });
+}
+
 void pull(Call& call) {
   const http::Query& query = call.query();
-  if (!query.get("fromSrc").empty()) throw Error(ErrorKind::NotImplemented, "importing images is not supported");
+  if (!query.get("fromSrc").empty()) return import(call);
   engine::PullRequest request;
   request.from_image = query.get("fromImage");
   if (request.from_image.empty()) throw Error(ErrorKind::InvalidArgument, "invalid reference format");
