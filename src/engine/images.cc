@@ -91,6 +91,14 @@ bool keep_matching(api::ImageSummary& row, const api::Filters& filters) {
   return !row.repo_tags.empty() || !row.repo_digests.empty();
 }
 
+// Of the layers that other images have, too.
+std::int64_t shared_size(const image::ImageRecord& record, const std::map<oci::Digest, int>& owners) {
+  std::uint64_t size = 0;
+  for (const auto& layer : record.layers)
+    if (owners.at(layer.diff_id) > 1) size += layer.size;
+  return static_cast<std::int64_t>(size);
+}
+
 }  // namespace
 
 std::vector<api::ImageSummary> Images::list(const ListOptions& options, const api::Filters& filters) const {
@@ -102,7 +110,11 @@ std::vector<api::ImageSummary> Images::list(const ListOptions& options, const ap
   std::map<std::string, std::int64_t> containers;
   for (const auto& container : rooms_.roster->all()) ++containers[container->definition()->image_id];
   std::vector<api::ImageSummary> out;
-  for (const auto& record : rooms_.images->list()) {
+  auto records = rooms_.images->list();
+  std::map<oci::Digest, int> owners;
+  for (const auto& record : records)
+    for (const auto& diff_id : std::set(record.diff_ids.begin(), record.diff_ids.end())) ++owners[diff_id];
+  for (const auto& record : records) {
     if (before && record.created >= *before) continue;
     if (since && record.created <= *since) continue;
     if (filters.has("dangling") && filters.boolean("dangling", false) != record.references.empty()) continue;
@@ -110,7 +122,7 @@ std::vector<api::ImageSummary> Images::list(const ListOptions& options, const ap
     auto row = summary(record);
     if (!keep_matching(row, filters)) continue;
     row.containers = containers.contains(row.id) ? containers[row.id] : 0;
-    if (options.shared_size) row.shared_size = 0;
+    if (options.shared_size) row.shared_size = shared_size(record, owners);
     out.push_back(std::move(row));
   }
   return out;

@@ -55,6 +55,8 @@ class Images {
   // `tag`: "" for all tags of the repository.
   void push(std::string_view name, std::string_view tag, const api::AuthConfig& auth, const ProgressSink& progress,
             std::stop_token stop);
+  // What a registry has under this name: {"Descriptor", "Platforms"}.
+  Json distribution(std::string_view name, const api::AuthConfig& auth, std::stop_token stop) const;
   // docker login. Throws Unauthorized.
   api::AuthResponse login(const api::AuthConfig& auth, std::stop_token stop);
   // `begin` is called once everything is known to be there.

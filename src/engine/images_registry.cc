@@ -6,6 +6,7 @@
 #include "engine/images.h"
 #include "engine/rooms.h"
 #include "image/push.h"
+#include "registry/client.h"
 #include "registry/login.h"
 
 namespace proa::engine {
@@ -26,6 +27,32 @@ void Images::push(std::string_view name, std::string_view tag, const api::AuthCo
       },
       stop);
   rooms_.events->emit("image", "push", reference.familiar(), {{"name", reference.familiar_name()}});
+}
+
+Json Images::distribution(std::string_view name, const api::AuthConfig& auth, std::stop_token stop) const {
+  auto reference = oci::Reference::parse(name).with_default_tag();
+  registry::Client client(*rooms_.registries, reference, credentials_of(auth), std::move(stop));
+  auto document = client.manifest(reference.tag_or_digest());
+  oci::Descriptor descriptor;
+  descriptor.media_type = oci::manifest_type(document.bytes, document.media_type);
+  descriptor.digest = document.digest;
+  descriptor.size = static_cast<std::int64_t>(document.bytes.size());
+  JsonArray platforms;
+  auto add = [&](const oci::Platform& platform) {
+    JsonObject one{{"architecture", platform.architecture}, {"os", platform.os}};
+    if (!platform.os_version.empty()) one["os.version"] = platform.os_version;
+    if (!platform.variant.empty()) one["variant"] = platform.variant;
+    platforms.push_back(std::move(one));
+  };
+  if (oci::media_type::is_index(descriptor.media_type)) {
+    for (const auto& entry : oci::parse_index(document.bytes, document.media_type).manifests)
+      if (entry.platform) add(*entry.platform);
+  } else {
+    oci::Manifest manifest = oci::parse_manifest(document.bytes, document.media_type);
+    if (oci::media_type::is_config(manifest.config.media_type))
+      add(oci::parse_image_config(client.blob(manifest.config, oci::kMaxConfig)).platform);
+  }
+  return JsonObject{{"Descriptor", oci::to_json(descriptor)}, {"Platforms", std::move(platforms)}};
 }
 
 api::AuthResponse Images::login(const api::AuthConfig& auth, std::stop_token stop) {

@@ -16,9 +16,9 @@ namespace proa::image {
 
 struct CommitRequest {
   std::string container_id;
-  oci::Digest base;                                // the image below it; empty: none
-  std::function<bool(std::string_view)> wanted;    // which changes ("etc/passwd")
-  oci::ImageDefaults config;                       // of the new image
+  oci::Digest base;                              // the image below it; empty: none
+  std::function<bool(std::string_view)> wanted;  // which changes ("etc/passwd")
+  oci::ImageDefaults config;                     // of the new image
   std::string author, comment, created_by;
   std::optional<oci::Reference> name;
 };

@@ -21,6 +21,12 @@ void login(Call& call) {
   call.reply(200, api::to_json(call.engine.images().login(auth, call.request.client_gone)));
 }
 
+void distribution(Call& call) {
+  auto auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
+  call.response.watch_client();
+  call.reply(200, call.engine.images().distribution(call.part(), auth, call.request.client_gone));
+}
+
 // save, load and push name a platform in JSON; "" where none is given.
 std::string platform_of(Call& call) {
   std::string text = call.query().get("platform");
@@ -66,9 +72,13 @@ void commit(Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"POST", "/images/{*}/push", push},   {"POST", "/auth", login},
-    {"POST", "/commit", commit},          {"GET", "/images/get", save_several},
-    {"GET", "/images/{*}/get", save_one}, {"POST", "/images/load", load},
+    {"POST", "/images/{*}/push", push},
+    {"POST", "/auth", login},
+    {"GET", "/distribution/{*}/json", distribution},
+    {"POST", "/commit", commit},
+    {"GET", "/images/get", save_several},
+    {"GET", "/images/{*}/get", save_one},
+    {"POST", "/images/load", load},
 };
 
 }  // namespace

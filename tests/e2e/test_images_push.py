@@ -175,3 +175,25 @@ def test_login_uses_the_credential_helper(engine, locked, fresh):
         assert json.load(file) == {"ServerURL": locked, "Username": "alice", "Secret": "secret"}
     engine.run("tag", name, f"{locked}/helped:1")
     assert engine.run("push", f"{locked}/helped:1", program="proa", env=env).code == 0
+
+
+def test_distribution_says_what_the_registry_has(engine, registry):
+    right, other = images.busybox_image(oci=True, created="2026-05-04T04:04:04Z"), images.busybox_image(oci=True, architecture="arm64", created="2026-05-05T04:04:04Z")
+    digest = registry.push_index("dist", "1", [(right, {"architecture": "amd64", "os": "linux"}), (other, {"architecture": "arm64", "os": "linux", "variant": "v8"})])
+    reply = engine.api("GET", f"/distribution/{registry.address}/dist:1/json")
+    assert reply.status == 200, reply.body
+    assert reply.json["Descriptor"]["digest"] == digest and reply.json["Descriptor"]["mediaType"] == images.OCI_INDEX
+    assert reply.json["Platforms"] == [{"architecture": "amd64", "os": "linux"}, {"architecture": "arm64", "os": "linux", "variant": "v8"}]
+    single = engine.api("GET", f"/distribution/{registry.address}/busybox:latest/json").json
+    assert single["Platforms"] == [{"architecture": "amd64", "os": "linux"}] and single["Descriptor"]["size"] > 0
+    assert engine.api("GET", f"/distribution/{registry.address}/nothere:1/json").status >= 400
+
+
+@pytest.mark.skipif(PEER, reason="Docker 20.10 does not count it")
+def test_shared_size_is_that_of_common_layers(engine, registry, image):
+    other = f"{registry.address}/other:v1"
+    engine.run("pull", "-q", other)
+    rows = {row["RepoTags"][0]: row for row in engine.api("GET", "/images/json?shared-size=1").json if row["RepoTags"]}
+    assert rows[image]["SharedSize"] > 0 and rows[other]["SharedSize"] == rows[image]["SharedSize"]
+    assert rows[other]["SharedSize"] <= rows[other]["Size"]
+    engine.run("rmi", other)
