@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 
 # proad looks for the programs that it starts (proa-shim, proa-init) beside itself.
-foreach(program proa proad proa-runtime proa-shim proa-init)
+foreach(program proa proad proa-registry proa-runtime proa-shim proa-init)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

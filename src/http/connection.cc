@@ -213,6 +213,13 @@ void Connection::whole(int status, std::string_view body) {
               bodiless || head_only_ ? std::string_view() : body);
 }
 
+void Connection::file(int status, int fd, std::uint64_t offset, std::uint64_t length) {
+  if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
+  started_ = true;
+  wire_.write(head_of(status, cat("Content-Length: ", length, "\r\n")));
+  if (!head_only_) wire_.write_file(fd, offset, length);
+}
+
 void Connection::stream(int status) {
   if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
   started_ = streaming_ = true;

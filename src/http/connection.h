@@ -58,6 +58,7 @@ class Connection : public Response {
   void run();
 
   void whole(int status, std::string_view body) override;
+  void file(int status, int fd, std::uint64_t offset, std::uint64_t length) override;
   void stream(int status) override;
   void write(std::string_view bytes) override;
   Hijack hijack(bool upgrade) override;

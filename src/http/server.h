@@ -38,13 +38,15 @@ struct Hijack {
   std::string early_bytes;
 };
 
-// The answer; one of whole(), stream() and hijack() is called once.
+// The answer; one of whole(), file(), stream() and hijack() is called once.
 class Response {
  public:
   virtual ~Response() = default;
   Headers headers;
 
   virtual void whole(int status, std::string_view body) = 0;
+  // Sends `length` bytes of a file from `offset` on, by sendfile(2).
+  virtual void file(int status, int fd, std::uint64_t offset, std::uint64_t length) = 0;
   // Sends status and headers; then write() until the handler returns. An HTTP/1.0 client gets no chunks.
   virtual void stream(int status) = 0;
   virtual void write(std::string_view bytes) = 0;  // flushed; throws Cancelled when the client is gone

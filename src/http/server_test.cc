@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -67,6 +68,24 @@ TEST_F(Http, AnswersSeveralRequestsOnOneConnection) {
     EXPECT_EQ(response->read_all(), "POST /a/b x y hello");
   }
   EXPECT_EQ(server->connections(), 1);
+}
+
+TEST_F(Http, ATlsGreetingIsAnsweredAtOnce) {
+  serve(echo);
+  EXPECT_NE(say("\x16\x03\x01").find("client sent an HTTPS request to an HTTP server"), std::string::npos);
+}
+
+TEST_F(Http, SendsAPartOfAFile) {
+  std::string name = path + ".file";
+  os::write_file(name, "0123456789");
+  serve([&](Request&, Response& response) { response.file(206, os::open_file(name, O_RDONLY).get(), 2, 5); });
+  Client client("unix://" + path);
+  for (int i = 0; i < 2; ++i) {  // the connection is still good
+    auto response = client.send({.method = "GET", .target = "/"});
+    EXPECT_EQ(response->headers.get("Content-Length"), "5");
+    EXPECT_EQ(response->read_all(), "23456");
+  }
+  os::remove_file(name);
 }
 
 TEST_F(Http, StreamsBothWays) {

@@ -1,6 +1,7 @@
 #include "http/wire.h"
 
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -73,6 +74,9 @@ bool Wire::fill(std::int64_t deadline) {
 
 std::optional<std::string> Wire::read_head(std::size_t limit, int first, int all) {
   if (!has_buffered() && !fill(deadline_after(first))) return std::nullopt;
+  // A TLS greeting has no empty line to wait for; its sender may try again without TLS once it is told.
+  if (buffer_[begin_] == '\x16')
+    throw Error(ErrorKind::InvalidArgument, "client sent an HTTPS request to an HTTP server");
   std::int64_t deadline = deadline_after(all);
   std::size_t seen = 0;
   for (;;) {
@@ -115,6 +119,22 @@ std::size_t Wire::read_some(std::span<std::byte> into) {
     return size;
   }
   return receive(fd(), reinterpret_cast<char*>(into.data()), into.size(), deadline_after(patience_));
+}
+
+void Wire::write_file(int file, std::uint64_t offset, std::uint64_t length) {
+  auto at = static_cast<off_t>(offset);
+  while (length > 0) {
+    ssize_t sent = ::sendfile(fd(), file, &at, std::min<std::uint64_t>(length, 1 << 30));
+    if (sent > 0) {
+      length -= static_cast<std::uint64_t>(sent);
+      continue;
+    }
+    if (sent == 0) throw Error(ErrorKind::DataLoss, "a file became shorter while it was sent");
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) gone();
+    pollfd one{fd(), POLLOUT, 0};
+    if (::poll(&one, 1, -1) < 0 && errno != EINTR) os::fail("poll");
+  }
 }
 
 void Wire::write(std::string_view first, std::string_view second, std::string_view third) {

@@ -30,6 +30,8 @@ class Wire {
   std::size_t read_some(std::span<std::byte> into);
   // Throws Cancelled when the peer is gone.
   void write(std::string_view first, std::string_view second = {}, std::string_view third = {});
+  // Throws DataLoss where the file ends before.
+  void write_file(int file, std::uint64_t offset, std::uint64_t length);
 
   // The connection, and what was read of it too early.
   os::Fd release(std::string& early_bytes);

@@ -93,6 +93,14 @@ void Blobs::put(const oci::Digest& expected, std::string_view bytes) {
   FAILPOINT("blob.put.after_rename");
 }
 
+void Blobs::adopt(const std::string& file, const oci::Digest& digest) {
+  os::Fd fd = os::open_file(file, O_RDONLY);
+  os::fsync_fd(fd.get(), file);
+  FAILPOINT("blob.adopt.before_rename");
+  os::rename_path(file, path(digest));
+  os::fsync_dir(cat(directory_, "/blobs/sha256"));
+}
+
 std::string Blobs::staging_path() const { return cat(directory_, "/ingest/", kStaged, random_u64()); }
 
 void Blobs::remove(const oci::Digest& digest) { os::remove_file(path(digest)); }

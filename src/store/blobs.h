@@ -33,6 +33,8 @@ class Blobs {
   // Publishes `bytes` under their digest. The second throws DataLoss unless it is `expected`.
   oci::Digest put(std::string_view bytes);
   void put(const oci::Digest& expected, std::string_view bytes);
+  // Publishes a file of this file system, whose content is known to have this digest.
+  void adopt(const std::string& file, const oci::Digest& digest);
   void remove(const oci::Digest& digest);
   std::vector<oci::Digest> list() const;
   // A new name for a file that put() or Staging will rename; the next start removes what is left there.

@@ -1,0 +1,27 @@
+// One request to the registry and its answer.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci/digest.h"
+#include "registry_server/serve.h"
+
+namespace proa::registry_server {
+
+struct Exchange {
+  Registry& registry;
+  http::Request& request;
+  http::Response& response;
+  std::string name;  // of the repository
+
+  std::string query(std::string_view key) const { return request.query.get(key); }
+  void reply(int status, std::string_view body = "");  // JSON, if any
+  // `all` as the member `member`, ?n= at a time, with a Link to the rest; `first` are members before it.
+  void page(std::string_view member, const std::string& path, std::vector<std::string> all, JsonObject first);
+  // Throws Refusal DIGEST_INVALID.
+  static oci::Digest digest(const std::string& text);
+};
+
+}  // namespace proa::registry_server

@@ -1,0 +1,69 @@
+#include "registry_server/manifest_routes.h"
+
+#include "base/text.h"
+#include "registry_server/refusal.h"
+
+namespace proa::registry_server {
+
+namespace {
+
+void get_manifest(Exchange& exchange, const std::string& reference) {
+  auto found = exchange.registry.repositories.find(exchange.name, reference);
+  if (!found) throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
+  std::string tag = cat("\"", found->digest.text(), "\"");
+  auto& headers = exchange.response.headers;
+  headers.set("Docker-Content-Digest", found->digest.text());
+  headers.set("Etag", tag);
+  std::string_view known = exchange.request.headers.get("If-None-Match");
+  if (known.find(found->digest.text()) != known.npos) return exchange.response.whole(304, "");
+  headers.set("Content-Type", found->media_type);
+  exchange.reply(200, exchange.registry.blobs.read(found->digest, oci::kMaxManifest));
+}
+
+void put_manifest(Exchange& exchange, const std::string& reference) {
+  std::string bytes;
+  try {
+    bytes = exchange.request.read_body(oci::kMaxManifest);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::InvalidArgument) throw;
+    throw Refusal{413, "SIZE_INVALID", cat("a manifest has at most ", oci::kMaxManifest, " bytes")};
+  }
+  std::string type(trim(cut(exchange.request.headers.get("Content-Type"), ';').first));
+  auto put = exchange.registry.repositories.put(exchange.name, reference, type, bytes);
+  auto& headers = exchange.response.headers;
+  headers.set("Location", cat("/v2/", exchange.name, "/manifests/", put.digest.text()));
+  headers.set("Docker-Content-Digest", put.digest.text());
+  if (!put.subject.empty()) headers.set("OCI-Subject", put.subject.text());
+  exchange.reply(201);
+}
+
+}  // namespace
+
+void serve_manifest(Exchange& exchange, const std::string& reference) {
+  const std::string& method = exchange.request.method;
+  if (method == "GET" || method == "HEAD") return get_manifest(exchange, reference);
+  if (method == "PUT") return put_manifest(exchange, reference);
+  if (method != "DELETE") throw Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
+  if (!exchange.registry.repositories.remove(exchange.name, reference))
+    throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
+  exchange.reply(202);
+}
+
+void serve_tags(Exchange& exchange) {
+  auto tags = exchange.registry.repositories.tags(exchange.name, exchange.query("last"));
+  if (tags.empty() && !exchange.registry.repositories.exists(exchange.name))
+    throw Refusal{404, "NAME_UNKNOWN", "repository name not known to registry"};
+  exchange.page("tags", cat("/v2/", exchange.name, "/tags/list"), std::move(tags), JsonObject{{"name", exchange.name}});
+}
+
+void serve_referrers(Exchange& exchange, const std::string& text) {
+  std::string type = exchange.query("artifactType");
+  JsonArray list = exchange.registry.repositories.referrers(exchange.name, Exchange::digest(text), type);
+  if (!type.empty()) exchange.response.headers.set("OCI-Filters-Applied", "artifactType");
+  exchange.response.headers.set("Content-Type", oci::media_type::kIndex);
+  exchange.reply(200, json::text(JsonObject{{"schemaVersion", 2},
+                                            {"mediaType", oci::media_type::kIndex},
+                                            {"manifests", std::move(list)}}));
+}
+
+}  // namespace proa::registry_server

@@ -1,0 +1,295 @@
+"""proa-registry by the distribution specification 1.1; ENGINE=dockerd runs what it can against Debian's docker-registry."""
+import base64
+import crypt
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import urllib.error
+
+import images
+import pytest
+from engine import BIN, PEER, free_port
+
+ours = pytest.mark.ours
+
+
+class Server:
+    """A proa-registry on a port and a directory of its own."""
+
+    def __init__(self, *flags):
+        self.directory = tempfile.mkdtemp(prefix="proa-own-registry-")
+        self.root = os.path.join(self.directory, "root")
+        self.port, self.flags = free_port(), flags
+        self.registry = images.Registry(f"127.0.0.1:{self.port}")
+        self.process = None
+
+    def start(self):
+        if PEER:
+            self.process = images.spawn_registry(self.directory, self.port)
+        else:
+            with open(os.path.join(self.directory, "log"), "ab") as log:
+                self.process = subprocess.Popen([os.path.join(BIN, "proa-registry"), "--root", self.root, "--listen", f"tcp://127.0.0.1:{self.port}", *self.flags],
+                                                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            self.registry.wait()
+        except urllib.error.HTTPError as error:
+            assert error.code == 401
+        return self
+
+    def stop(self, signum=signal.SIGTERM):
+        self.process.send_signal(signum)
+        self.process.wait(timeout=20)
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server():
+    one = Server().start()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def ask(server):
+    def go(method, path, data=None, **headers):
+        try:
+            reply = server.registry.request(method, path, data, {name.replace("_", "-"): value for name, value in headers.items()})
+        except urllib.error.HTTPError as error:
+            reply = error
+        reply.body = reply.read()
+        return reply
+    return go
+
+
+def code_of(reply):
+    return json.loads(reply.body)["errors"][0]["code"]
+
+
+def test_base_and_catalogue(server, ask):
+    reply = ask("GET", "/v2/")
+    assert (reply.status, reply.body, reply.headers["Docker-Distribution-API-Version"]) == (200, b"{}", "registry/2.0")
+    for name in ("cat/a", "cat/b", "cat/c"):
+        server.registry.push(name, "1", images.busybox_image())
+    all_names = json.loads(ask("GET", "/v2/_catalog?n=1000").body)["repositories"]
+    assert {"cat/a", "cat/b", "cat/c"} <= set(all_names) and all_names == sorted(all_names)
+    first = ask("GET", "/v2/_catalog?n=1")
+    assert json.loads(first.body)["repositories"] == all_names[:1] and 'rel="next"' in first.headers["Link"]
+
+
+def test_manifest_is_kept_to_the_byte(server, ask):
+    image = images.busybox_image(oci=True, created="2026-06-01T00:00:00Z")
+    server.registry.push("kept", "1", image)
+    for reference in ("1", image.digest):
+        reply = ask("GET", f"/v2/kept/manifests/{reference}", Accept=images.OCI_MANIFEST)
+        assert reply.body == image.manifest and reply.headers["Content-Type"] == images.OCI_MANIFEST
+        assert reply.headers["Docker-Content-Digest"] == image.digest
+        head = ask("HEAD", f"/v2/kept/manifests/{reference}", Accept=images.OCI_MANIFEST)
+        assert (head.status, head.body, int(head.headers["Content-Length"])) == (200, b"", len(image.manifest))
+    same = ask("GET", f"/v2/kept/manifests/{image.digest}", If_None_Match=f'"{image.digest}"', Accept=images.OCI_MANIFEST)
+    assert same.status == 304
+    missing = ask("GET", "/v2/kept/manifests/nothere")
+    assert (missing.status, code_of(missing)) == (404, "MANIFEST_UNKNOWN")
+
+
+def test_blob_ranges(server, ask):
+    data = bytes(range(256)) * 100
+    digest = server.registry.put_blob("ranges", data)
+    path = f"/v2/ranges/blobs/{digest}"
+    assert ask("GET", path).body == data
+    part = ask("GET", path, Range="bytes=100-199")
+    assert (part.status, part.body, part.headers["Content-Range"]) == (206, data[100:200], f"bytes 100-199/{len(data)}")
+    assert ask("GET", path, Range="bytes=25500-").body == data[25500:]
+    if not PEER:  # docker-registry 2.8 fails here
+        assert ask("GET", path, Range="bytes=-10").body == data[-10:]
+        assert ask("GET", path, Range=f"bytes={len(data)}-").status == 416
+    assert int(ask("HEAD", path).headers["Content-Length"]) == len(data)
+    missing = ask("GET", "/v2/ranges/blobs/sha256:" + "0" * 64)
+    assert (missing.status, code_of(missing)) == (404, "BLOB_UNKNOWN")
+
+
+def upload(ask, repository):
+    reply = ask("POST", f"/v2/{repository}/blobs/uploads/", b"")
+    assert reply.status == 202
+    return reply.headers["Location"]
+
+
+def digest_query(location, digest):
+    return f"{location}{'&' if '?' in location else '?'}digest={digest}"
+
+
+def test_chunked_upload(ask):
+    data = os.urandom(300_000)
+    location = upload(ask, "chunks")
+    for begin in range(0, len(data), 100_000):
+        chunk = data[begin:begin + 100_000]
+        reply = ask("PATCH", location, chunk, Content_Range=f"{begin}-{begin + len(chunk) - 1}", Content_Type="application/octet-stream")
+        assert (reply.status, reply.headers["Range"]) == (202, f"0-{begin + len(chunk) - 1}")
+        location = reply.headers["Location"]
+        status = ask("GET", location)
+        assert (status.status, status.headers["Range"]) == (204, f"0-{begin + len(chunk) - 1}")
+    if not PEER:  # the specification's MUST, which docker-registry 2.8 does not know
+        assert ask("PATCH", location, b"x", Content_Range="7-7", Content_Type="application/octet-stream").status == 416
+    done = ask("PUT", digest_query(location, images.digest_of(data)), b"")
+    assert done.status == 201 and done.headers["Docker-Content-Digest"] == images.digest_of(data)
+    assert ask("GET", f"/v2/chunks/blobs/{images.digest_of(data)}").body == data
+
+
+def test_uploads_that_lie_or_are_cancelled(ask):
+    location = upload(ask, "lies")
+    reply = ask("PUT", digest_query(location, "sha256:" + "1" * 64), b"something else", Content_Type="application/octet-stream")
+    assert (reply.status, code_of(reply)) == (400, "DIGEST_INVALID")
+    assert ask("HEAD", "/v2/lies/blobs/sha256:" + "1" * 64).status == 404
+    location = upload(ask, "lies")
+    assert ask("DELETE", location).status == 204
+    assert ask("GET", location).status == 404
+    assert ask("GET", "/v2/Not-A-Name/tags/list").status in (400, 404)
+
+
+def test_mount_and_isolation(server, ask):
+    digest = server.registry.put_blob("mine", os.urandom(100))
+    assert ask("HEAD", f"/v2/yours/blobs/{digest}").status == 404
+    reply = ask("POST", f"/v2/yours/blobs/uploads/?mount={digest}&from=mine", b"")
+    assert reply.status == 201 and ask("HEAD", f"/v2/yours/blobs/{digest}").status == 200
+    assert ask("POST", f"/v2/third/blobs/uploads/?mount={digest}&from=nobody", b"").status == 202
+
+
+def test_tags_and_paging(server, ask):
+    image = images.busybox_image()
+    for tag in ("a", "b", "c"):
+        server.registry.push("tagged", tag, image)
+    listed = json.loads(ask("GET", "/v2/tagged/tags/list").body)
+    assert (listed["name"], sorted(listed["tags"])) == ("tagged", ["a", "b", "c"])
+    if not PEER:  # docker-registry 2.8 neither sorts nor pages tags
+        assert listed["tags"] == ["a", "b", "c"]
+        page = ask("GET", "/v2/tagged/tags/list?n=2")
+        assert json.loads(page.body)["tags"] == ["a", "b"] and page.headers["Link"] == '</v2/tagged/tags/list?last=b&n=2>; rel="next"'
+        assert json.loads(ask("GET", "/v2/tagged/tags/list?n=2&last=b").body)["tags"] == ["c"]
+    missing = ask("GET", "/v2/nothere/tags/list")
+    assert (missing.status, code_of(missing)) == (404, "NAME_UNKNOWN")
+
+
+def test_manifests_that_are_none(server, ask):
+    image = images.busybox_image(created="2026-06-02T00:00:00Z")
+    put = lambda data, kind=images.DOCKER_MANIFEST, tag="x": ask("PUT", f"/v2/bad/manifests/{tag}", data, Content_Type=kind)  # noqa: E731
+    for data in (b"", b"{", b"[]", b"{}"):
+        assert put(data).status == 400
+    assert put(image.manifest).status in (400, 404)  # its blobs are not here
+    assert put(image.manifest, tag="sha256:" + "2" * 64).status == 400
+    assert ask("GET", "/v2/bad/manifests/x").status == 404
+
+
+def test_delete(server, ask):
+    image = images.busybox_image(created="2026-06-03T00:00:00Z")
+    server.registry.push("deleted", "1", image)
+    assert ask("DELETE", f"/v2/deleted/manifests/{image.digest}").status == 202
+    assert ask("GET", "/v2/deleted/manifests/1").status == 404
+    assert ask("DELETE", f"/v2/deleted/manifests/{image.digest}").status == 404
+    assert ask("DELETE", f"/v2/deleted/blobs/{image.layers[0].digest}").status == 202
+    assert ask("HEAD", f"/v2/deleted/blobs/{image.layers[0].digest}").status == 404
+
+
+@ours
+def test_referrers(server, ask):
+    image = images.busybox_image(oci=True, created="2026-06-04T00:00:00Z")
+    server.registry.push("referred", "1", image)
+    empty = b"{}"
+    server.registry.put_blob("referred", empty)
+    config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": images.digest_of(empty), "size": 2}
+    artifact = json.dumps({"schemaVersion": 2, "mediaType": images.OCI_MANIFEST, "artifactType": "application/x-signature", "config": config, "layers": [config],
+                           "subject": {"mediaType": images.OCI_MANIFEST, "digest": image.digest, "size": len(image.manifest)}, "annotations": {"a": "b"}}).encode()
+    reply = ask("PUT", f"/v2/referred/manifests/{images.digest_of(artifact)}", artifact, Content_Type=images.OCI_MANIFEST)
+    assert reply.status == 201 and reply.headers["OCI-Subject"] == image.digest
+    listed = ask("GET", f"/v2/referred/referrers/{image.digest}")
+    assert listed.headers["Content-Type"] == images.OCI_INDEX
+    (entry,) = json.loads(listed.body)["manifests"]
+    assert entry == {"mediaType": images.OCI_MANIFEST, "digest": images.digest_of(artifact), "size": len(artifact), "artifactType": "application/x-signature", "annotations": {"a": "b"}}
+    other = ask("GET", f"/v2/referred/referrers/{image.digest}?artifactType=other")
+    assert json.loads(other.body)["manifests"] == [] and other.headers["OCI-Filters-Applied"] == "artifactType"
+    ask("DELETE", f"/v2/referred/manifests/{images.digest_of(artifact)}")
+    assert json.loads(ask("GET", f"/v2/referred/referrers/{image.digest}").body)["manifests"] == []
+
+
+@ours
+def test_uploads_outlive_the_process(ask):
+    one = Server().start()
+    try:
+        location = one.registry.request("POST", "/v2/app/blobs/uploads/", b"").headers["Location"]
+        data = os.urandom(50_000)
+        one.registry.request("PATCH", location, data[:30_000], {"Content-Type": "application/octet-stream"})
+        one.stop(signal.SIGKILL)
+        one.start()
+        assert one.registry.request("GET", location).headers["Range"] == "0-29999"
+        one.registry.request("PUT", digest_query(location, images.digest_of(data)), data[30_000:], {"Content-Type": "application/octet-stream"})
+        assert one.registry.request("GET", f"/v2/app/blobs/{images.digest_of(data)}").read() == data
+        assert os.listdir(os.path.join(one.root, "uploads")) == []
+    finally:
+        one.close()
+
+
+@ours
+def test_garbage_is_collected(ask):
+    one = Server().start()
+    image = images.busybox_image()
+    one.registry.push("app", "1", image)
+    stray = one.registry.put_blob("app", os.urandom(1000))
+    one.stop()
+    out = subprocess.run([os.path.join(BIN, "proa-registry"), "--root", one.root, "gc"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert out == "1000 bytes deleted\n"
+    one.start()
+    try:
+        assert one.registry.has_blob("app", image.layers[0].digest) and not one.registry.has_blob("app", stray)
+        one.registry.request("DELETE", f"/v2/app/manifests/{image.digest}")
+        one.stop()
+        subprocess.run([os.path.join(BIN, "proa-registry"), "--root", one.root, "gc"], stdout=subprocess.PIPE, check=True)
+        assert os.listdir(os.path.join(one.root, "content/blobs/sha256")) == []
+        one.start()
+    finally:
+        one.close()
+
+
+@ours
+def test_passwords_and_read_only():
+    users = tempfile.NamedTemporaryFile("w", suffix=".htpasswd")
+    users.write("alice:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)) + "\n")
+    users.flush()
+    one = Server("--htpasswd", users.name, "--read-only").start()
+    try:
+        def status(method, path, user=None):
+            headers = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()} if user else {}
+            try:
+                return one.registry.request(method, path, b"" if method == "POST" else None, headers).status
+            except urllib.error.HTTPError as error:
+                assert error.code != 401 or error.headers["WWW-Authenticate"].startswith("Basic realm=")
+                return error.code
+        assert status("GET", "/v2/") == 401 and status("GET", "/v2/", "alice:wrong") == 401 and status("GET", "/v2/", "bob:secret") == 401
+        assert status("GET", "/v2/", "alice:secret") == 200 and status("GET", "/v2/", "alice:secret") == 200
+        assert status("POST", "/v2/app/blobs/uploads/", "alice:secret") == 405
+    finally:
+        one.close()
+
+
+@ours
+def test_metrics(ask):
+    text = ask("GET", "/metrics").body.decode()
+    assert "# TYPE proa_registry_requests_total counter" in text and int(text.split("proa_registry_sent_bytes_total ")[-1]) > 0
+
+
+def test_docker_proa_and_skopeo_use_it(engine, image, server, program):
+    name = f"{server.registry.address}/from/{program}:1"
+    engine.run("tag", image, name)
+    done = engine.run("push", name, program=program)
+    assert done.code == 0, done
+    engine.run("rmi", name)
+    assert engine.run("run", "--rm", name, "echo", "pulled", program=program).out.endswith("pulled\n")
+    copied = subprocess.run(["skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "--dest-tls-verify=false", f"docker://{name}",
+                             f"docker://{server.registry.address}/by-skopeo:1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert copied.returncode == 0, copied.stdout
+    raw = [server.registry.request("GET", f"/v2/{path}/manifests/1", headers={"Accept": images.DOCKER_MANIFEST}).read() for path in (f"from/{program}", "by-skopeo")]
+    assert raw[0] == raw[1]
+    engine.run("rmi", name)
