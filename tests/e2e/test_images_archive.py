@@ -201,7 +201,7 @@ def test_what_skopeo_writes_is_loaded(engine, registry, fresh, client, scratch, 
 
 def lying(change):
     """An OCI layout in a tar after change(files)."""
-    layer = images.Layer(images.tar_of([("f", b"1", {})]))
+    layer = images.Layer(images.tar_of([("f", os.urandom(20), {})]))  # no store has it yet
     image = images.Image([layer], {"Cmd": ["sh"]}, oci=True)
     entry = {"mediaType": image.manifest_type, "digest": image.digest, "size": len(image.manifest),
              "annotations": {"io.containerd.image.name": "docker.io/library/lying:1"}}
