@@ -84,6 +84,8 @@ PROA_FIELDS(Seccomp, always("defaultAction", &T::default_action), optional("defa
             optional("listenerPath", &T::listener_path), optional("listenerMetadata", &T::listener_metadata),
             optional("syscalls", &T::syscalls));
 PROA_FIELDS(Personality, always("domain", &T::domain), optional("flags", &T::flags));
+PROA_FIELDS(MemoryPolicy, always("mode", &T::mode), optional("nodes", &T::nodes), optional("flags", &T::flags));
+PROA_FIELDS(NetDevice, optional("name", &T::name));
 PROA_FIELDS(TimeOffset, optional("secs", &T::secs), optional("nanosecs", &T::nanosecs));
 PROA_FIELDS(Linux, optional("uidMappings", &T::uid_mappings), optional("gidMappings", &T::gid_mappings),
             optional("sysctl", &T::sysctl), optional("resources", &T::resources),
@@ -92,6 +94,7 @@ PROA_FIELDS(Linux, optional("uidMappings", &T::uid_mappings), optional("gidMappi
             optional("rootfsPropagation", &T::rootfs_propagation), optional("maskedPaths", &T::masked_paths),
             optional("readonlyPaths", &T::readonly_paths), optional("mountLabel", &T::mount_label),
             optional("intelRdt", &T::intel_rdt), optional("personality", &T::personality),
+            optional("memoryPolicy", &T::memory_policy), optional("netDevices", &T::net_devices),
             optional("timeOffsets", &T::time_offsets));
 PROA_FIELDS(Spec, always("ociVersion", &T::oci_version), always("process", &T::process), always("root", &T::root),
             optional("hostname", &T::hostname), optional("domainname", &T::domainname), optional("mounts", &T::mounts),

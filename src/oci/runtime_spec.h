@@ -115,6 +115,13 @@ struct Personality {
   std::string domain;
   std::vector<std::string> flags;
 };
+struct MemoryPolicy {
+  std::string mode, nodes;
+  std::vector<std::string> flags;
+};
+struct NetDevice {
+  std::string name;  // in the container; "" : as on the host
+};
 struct TimeOffset {
   std::int64_t secs = 0;
   std::uint32_t nanosecs = 0;
@@ -132,6 +139,8 @@ struct Linux {
   std::string mount_label;
   Json intel_rdt;  // not supported: refused when present
   std::optional<Personality> personality;
+  std::optional<MemoryPolicy> memory_policy;
+  std::map<std::string, NetDevice> net_devices;    // by the name on the host
   std::map<std::string, TimeOffset> time_offsets;  // "monotonic", "boottime"
 };
 

@@ -7,7 +7,7 @@
 
 namespace proa::runtime {
 
-Arguments::Arguments(std::span<const FlagSpec> flags, std::span<const std::string> words) {
+Arguments::Arguments(std::span<const FlagSpec> flags, std::span<const std::string> words, Order order) {
   std::size_t at = 0;
   for (; at < words.size(); ++at) {
     std::string_view word = words[at];
@@ -15,7 +15,11 @@ Arguments::Arguments(std::span<const FlagSpec> flags, std::span<const std::strin
       ++at;
       break;
     }
-    if (word.size() < 2 || word[0] != '-') break;
+    if (word.size() < 2 || word[0] != '-') {
+      if (order == Order::FlagsFirst) break;
+      operands_.emplace_back(word);
+      continue;
+    }
     word.remove_prefix(word[1] == '-' ? 2 : 1);
     auto [name, value] = cut(word, '=');
     auto flag = std::find_if(flags.begin(), flags.end(), [&name = name](const FlagSpec& f) {
@@ -29,7 +33,7 @@ Arguments::Arguments(std::span<const FlagSpec> flags, std::span<const std::strin
     }
     flags_[std::string(flag->name)].push_back(std::move(given));
   }
-  operands_.assign(words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+  operands_.insert(operands_.end(), words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
 }
 
 bool Arguments::has(std::string_view flag) const {

@@ -16,10 +16,13 @@ struct FlagSpec {
   bool takes_value = false;
 };
 
+enum class Order { FlagsFirst, Mixed };
+
 class Arguments {
  public:
-  // Reads flags up to the first operand (or "--"). Throws InvalidArgument "flag provided but not defined: -x".
-  Arguments(std::span<const FlagSpec> flags, std::span<const std::string> words);
+  // Reads flags up to the first operand, or, with Mixed, wherever they stand; up to "--" in either case. Throws
+  // InvalidArgument "flag provided but not defined: -x".
+  Arguments(std::span<const FlagSpec> flags, std::span<const std::string> words, Order order = Order::FlagsFirst);
 
   bool has(std::string_view flag) const;
   std::string value(std::string_view flag, std::string_view otherwise = "") const;  // the last one given

@@ -132,6 +132,12 @@ bool has_controller(const CgroupHandle& cgroup, const std::string& controller) {
   return controller == "cgroup" || std::find(words.begin(), words.end(), controller) != words.end();
 }
 
+bool host_has(const os::CgroupLayout& layout, const std::string& controller) {
+  if (!layout.unified) return layout.directory(controller, "/").has_value();
+  auto words = split(trim(os::try_read_file(os::path_join(layout.root, "cgroup.controllers")).value_or("")), ' ');
+  return std::find(words.begin(), words.end(), controller) != words.end();
+}
+
 void apply_writes(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& writes,
                   std::vector<std::string>& warnings) {
   os::Fd file;
@@ -212,6 +218,9 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
   const oci::Resources& wanted = resources ? *resources : kNone;
   auto version = layout.unified ? CgroupVersion::Two : CgroupVersion::One;
   auto writes = plan_cgroup(wanted, version);
+  if (!wanted.rdma.empty() && !host_has(layout, "rdma")) {
+    throw Error(ErrorKind::Unavailable, "cannot set rdma limit: this host has no such cgroup controller");
+  }
   bool existed = false;
   try {
     if (layout.unified) {

@@ -70,7 +70,20 @@ void block_io_v1(Plan& plan, const oci::BlockIoLimits& io) {
   throttles_v1(plan, "blkio.throttle.write_iops_device", io.throttle_write_iops_device);
 }
 
+void rdma(Plan& plan, const oci::Resources& resources) {
+  for (const auto& [device, limit] : resources.rdma) {
+    std::string line = device;
+    if (limit.hca_handles) line += cat(" hca_handle=", *limit.hca_handles);
+    if (limit.hca_objects) line += cat(" hca_object=", *limit.hca_objects);
+    plan.add("rdma", "rdma.max", std::move(line));
+  }
+}
+
 void plan_v1(Plan& plan, const oci::Resources& resources, PlanOptions options) {
+  if (!resources.unified.empty()) {
+    throw Error(ErrorKind::InvalidArgument, "invalid configuration: cannot use unified on cgroup v1");
+  }
+  rdma(plan, resources);
   if (resources.memory) memory_v1(plan, *resources.memory, options);
   if (resources.cpu) {
     cpu_v1(plan, *resources.cpu);
@@ -154,6 +167,7 @@ void plan_v2(Plan& plan, const oci::Resources& resources) {
   for (const auto& page : resources.hugepage_limits) {
     plan.add("hugetlb", cat("hugetlb.", page.page_size, ".max"), cat(page.limit));
   }
+  rdma(plan, resources);
   for (const auto& [file, value] : resources.unified) {
     if (file.empty() || file.find('/') != std::string::npos || file.find('.') == std::string::npos) {
       throw Error(ErrorKind::InvalidArgument, cat("unified resource ", quoted(file), " must be a file name"));

@@ -81,7 +81,7 @@ void append_log(const std::string& path, const std::string& format, const std::s
 
 int dispatch(const Arguments& global, const GlobalOptions& options, const std::vector<std::string>& words) {
   if (global.has("version")) {
-    print(cat("proa-runtime version ", PROA_VERSION, "\nspec: 1.2.0\n"));
+    print(cat("proa-runtime version ", PROA_VERSION, "\nspec: 1.3.0\n"));
     return 0;
   }
   if (global.has("help") || global.operands().empty()) {

@@ -6,6 +6,8 @@
 #include "os/file.h"
 #include "runtime/capabilities.h"
 #include "runtime/cli.h"
+#include "runtime/limits.h"
+#include "runtime/mount_plan.h"
 
 namespace proa::runtime {
 namespace {
@@ -23,7 +25,7 @@ oci::Mount mount(std::string destination, std::string type, std::string source, 
 
 oci::Spec example() {
   oci::Spec spec;
-  spec.oci_version = "1.2.0";
+  spec.oci_version = "1.3.0";
   auto& process = spec.process;
   process.terminal = true;
   process.args = {"sh"};
@@ -56,27 +58,54 @@ oci::Spec example() {
   return spec;
 }
 
+// For an ordinary user: a user namespace of one id, the host's network, nothing that needs a group of control groups.
+void make_rootless(oci::Spec& spec) {
+  auto& linux = spec.linux;
+  std::erase_if(linux.namespaces, [](const oci::Namespace& one) { return one.type == "network"; });
+  linux.namespaces.push_back({"user", ""});
+  linux.uid_mappings = {{0, ::geteuid(), 1}};
+  linux.gid_mappings = {{0, ::getegid(), 1}};
+  linux.resources.reset();
+  for (auto& one : spec.mounts) {
+    std::erase_if(one.options, [](const std::string& option) { return option.starts_with("gid="); });
+    if (one.destination != "/sys") continue;
+    one.type = "none";
+    one.source = "/sys";
+    one.options = {"rbind", "nosuid", "noexec", "nodev", "ro"};
+  }
+}
+
 JsonArray strings(std::initializer_list<std::string_view> list) {
   JsonArray out;
   for (auto text : list) out.push_back(Json(text));
   return out;
 }
 
+JsonObject memory_policy_names() {
+  JsonArray modes, flags;
+  for (auto name : memory_policy_modes()) modes.push_back(Json(name));
+  for (auto name : memory_policy_flags()) flags.push_back(Json(name));
+  return {{"modes", std::move(modes)}, {"flags", std::move(flags)}};
+}
+
 }  // namespace
 
 int command_spec(const GlobalOptions&, Words words) {
-  Arguments arguments(kSpecFlags, words);
+  Arguments arguments(kSpecFlags, words, Order::Mixed);
   std::string path = os::path_join(arguments.value("bundle", "."), "config.json");
   if (os::exists(path)) {
     throw Error(ErrorKind::Conflict, "File config.json exists. Remove it first");
   }
-  os::write_file(path, json::pretty(oci::to_json(example()), "\t") + "\n", 0644);
+  oci::Spec spec = example();
+  if (arguments.has("rootless")) make_rootless(spec);
+  os::write_file(path, json::pretty(oci::to_json(spec), "\t") + "\n", 0644);
   return 0;
 }
 
 int command_features(const GlobalOptions&, Words) {
-  JsonArray capabilities;
+  JsonArray capabilities, mount_options;
   for (const auto& name : all_capability_names()) capabilities.push_back(Json(name));
+  for (const auto& name : known_mount_options()) mount_options.push_back(Json(name));
   JsonObject seccomp{
       {"enabled", true},
       {"actions", strings({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
@@ -86,25 +115,29 @@ int command_features(const GlobalOptions&, Words) {
       {"archs", strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
                          "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
       {"knownFlags",
+       strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"})},
+      {"supportedFlags",
        strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"})}};
+  auto enabled = [](bool value) { return JsonObject{{"enabled", value}}; };
   JsonObject linux{
       {"namespaces", strings({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})},
       {"capabilities", std::move(capabilities)},
-      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", true}}},
       {"seccomp", std::move(seccomp)},
-      {"apparmor", JsonObject{{"enabled", true}}},
-      {"selinux", JsonObject{{"enabled", false}}},
-      {"intelRdt", JsonObject{{"enabled", false}}}};
+      {"apparmor", enabled(true)},
+      {"selinux", enabled(false)},
+      {"intelRdt", enabled(false)},
+      {"memoryPolicy", memory_policy_names()},
+      {"mountExtensions", JsonObject{{"idmap", enabled(false)}}},
+      {"netDevices", enabled(false)}};
   JsonObject out{
       {"ociVersionMin", "1.0.0"},
-      {"ociVersionMax", "1.2.0"},
+      {"ociVersionMax", "1.3.0"},
       {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})},
-      {"mountOptions",
-       strings({"bind",  "rbind",  "ro",     "rw",       "rro",        "nosuid",      "suid",       "nodev",
-                "dev",   "noexec", "exec",   "relatime", "noatime",    "strictatime", "private",    "rprivate",
-                "slave", "rslave", "shared", "rshared",  "unbindable", "runbindable", "nosymfollow"})},
-      {"linux", std::move(linux)}};
-  os::write_all(STDOUT_FILENO, json::pretty(out, "  ") + "\n");
+      {"mountOptions", std::move(mount_options)},
+      {"linux", std::move(linux)},
+      {"potentiallyUnsafeConfigAnnotations", JsonArray()}};
+  os::write_all(STDOUT_FILENO, json::pretty(out, "    ") + "\n");
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "os/socket.h"
 #include "os/user_db.h"
 #include "runtime/capabilities.h"
 #include "runtime/cli.h"
@@ -28,7 +29,7 @@ constexpr FlagSpec kExecFlags[] = {
     {"process", "p", true},       {"pid-file", "", true},      {"no-new-privs", "", false},
     {"cap", "c", true},           {"preserve-fds", "", true},  {"additional-gids", "g", true},
     {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true},
-    {"cgroup", "", true}};
+    {"cgroup", "", true},         {"pidfd-socket", "", true}};
 
 oci::Spec read_spec(const std::string& bundle) {
   std::string path = os::path_join(bundle, "config.json");
@@ -113,6 +114,12 @@ void check_console(const oci::Process& process, const Arguments& arguments, bool
   }
 }
 
+void hand_over_pidfd(const Arguments& arguments, const os::Fd& pidfd) {
+  if (auto path = arguments.value("pidfd-socket"); !path.empty()) {
+    os::send_message(os::connect_unix(path, SOCK_STREAM).get(), "pidfd", {pidfd.get()});
+  }
+}
+
 void hand_over_console(const Arguments& arguments, os::Fd& console) {
   if (!console || arguments.value("console-socket").empty()) return;
   send_console(arguments.value("console-socket"), console);
@@ -148,6 +155,7 @@ int command_create(const GlobalOptions& global, Words words) {
   warn_all(created.warnings);
   hand_over_console(arguments, created.console);
   remember(launch, arguments.operand(0), created);
+  hand_over_pidfd(arguments, created.pidfd);
   write_pid_file(arguments, created.pid);
   rollback.commit();
   return 0;
@@ -184,6 +192,7 @@ int command_run(const GlobalOptions& global, Words words) {
   warn_all(created.warnings);
   hand_over_console(arguments, created.console);
   remember(launch, arguments.operand(0), created);
+  hand_over_pidfd(arguments, created.pidfd);
   write_pid_file(arguments, created.pid);
   poststart(launch.state);
   if (detached) {
@@ -242,6 +251,7 @@ int command_exec(const GlobalOptions& global, Words words) {
   if (status == "paused" && !arguments.has("ignore-paused")) {
     throw Error(ErrorKind::Conflict, "cannot exec in a paused container (use --ignore-paused to override)");
   }
+  if (!arguments.value("cgroup").empty()) throw Error(ErrorKind::NotImplemented, "exec --cgroup is not supported");
   ExecOptions options;
   options.process = exec_process(state, arguments);
   bool detached = arguments.has("detach");
@@ -254,6 +264,7 @@ int command_exec(const GlobalOptions& global, Words words) {
   Executed executed = in_context("exec failed", [&] { return starting([&] { return exec(std::move(options)); }); });
   warn_all(executed.warnings);
   hand_over_console(arguments, executed.console);
+  hand_over_pidfd(arguments, executed.pidfd);
   write_pid_file(arguments, executed.pid);
   return detached ? 0 : foreground.wait(executed.pidfd.get(), std::move(executed.console));
 }

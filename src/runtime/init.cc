@@ -56,6 +56,7 @@ class Init {
     if (spec_.root.readonly) make_root_readonly(root);
     set_names();
     if (spec_.linux.personality) set_personality(*spec_.linux.personality);
+    if (spec_.linux.memory_policy) set_memory_policy(*spec_.linux.memory_policy);
     set_scheduling(process_);
     set_rlimits(process_.rlimits, warnings_);
     if (console.slave) adopt_console(console.slave.get(), process_.user.uid);

@@ -43,7 +43,10 @@ class Join {
     trace::Scope scope(recorder_);
     reset_signals();
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
+    const auto& affinity = process_.exec_cpu_affinity;
+    if (affinity) set_cpu_affinity(affinity->initial);
     if (plan_.options.cgroup) join_cgroup(*plan_.options.cgroup);
+    if (affinity) set_cpu_affinity(affinity->final);
     if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
     auto apparmor = open_apparmor(process_);
     os::check(::setsid(), "setsid");

@@ -130,6 +130,31 @@ void set_scheduling(const oci::Process& process) {
   }
 }
 
+void check_scheduling(const oci::Process& process) {
+  auto refuse = [](std::string why) { throw Error(ErrorKind::InvalidArgument, std::move(why)); };
+  if (process.io_priority) {
+    number_of(kIoClasses, process.io_priority->class_name, "I/O priority class");
+    auto priority = process.io_priority->priority;
+    if (priority < 0 || priority > 7) refuse(cat("invalid ioPriority.Priority: ", priority));
+  }
+  if (process.exec_cpu_affinity) {
+    parse_number_list(process.exec_cpu_affinity->initial, "execCPUAffinity.initial");
+    parse_number_list(process.exec_cpu_affinity->final, "execCPUAffinity.final");
+  }
+  if (!process.scheduler) return;
+  const auto& wanted = *process.scheduler;
+  int policy = number_of(kPolicies, wanted.policy, "scheduling policy");
+  for (const auto& flag : wanted.flags) number_of(kSchedFlags, flag, "scheduling flag");
+  constexpr int kFifo = 1, kRoundRobin = 2, kDeadline = 6;
+  if (wanted.nice < -20 || wanted.nice > 19) refuse(cat("invalid scheduler.nice: ", wanted.nice));
+  if (wanted.priority != 0 && policy != kFifo && policy != kRoundRobin) {
+    refuse("scheduler.priority can only be specified for SchedFIFO or SchedRR policy");
+  }
+  if (policy != kDeadline && (wanted.runtime != 0 || wanted.deadline != 0 || wanted.period != 0)) {
+    refuse("scheduler runtime/deadline/period can only be specified for SchedDeadline policy");
+  }
+}
+
 void set_personality(const oci::Personality& wanted) {
   unsigned long domain = 0;
   if (wanted.domain == "LINUX32") {

@@ -16,7 +16,7 @@ struct Flag {
   std::uint64_t set, clear;
 };
 // Attributes of a mount; with an "r" in front they hold for the whole tree.
-constexpr std::array<Flag, 17> kAttributes = {{{"ro", MOUNT_ATTR_RDONLY, 0},
+constexpr std::array<Flag, 18> kAttributes = {{{"ro", MOUNT_ATTR_RDONLY, 0},
                                                {"rw", 0, MOUNT_ATTR_RDONLY},
                                                {"nosuid", MOUNT_ATTR_NOSUID, 0},
                                                {"suid", 0, MOUNT_ATTR_NOSUID},
@@ -32,7 +32,8 @@ constexpr std::array<Flag, 17> kAttributes = {{{"ro", MOUNT_ATTR_RDONLY, 0},
                                                {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
                                                {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
                                                {"nostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
-                                               {"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME}}};
+                                               {"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
+                                               {"norelatime", 0, MOUNT_ATTR__ATIME}}};
 
 struct Propagation {
   std::string_view name;
@@ -41,8 +42,8 @@ struct Propagation {
 constexpr std::array<Propagation, 4> kPropagations = {
     {{"private", MS_PRIVATE}, {"slave", MS_SLAVE}, {"shared", MS_SHARED}, {"unbindable", MS_UNBINDABLE}}};
 
-constexpr std::array<std::string_view, 8> kIgnored = {"defaults", "remount", "rnorelatime", "norelatime",
-                                                      "loud",     "quiet",   "nomand",      "nouser"};
+constexpr std::array<std::string_view, 10> kIgnored = {"defaults", "remount", "loud",  "quiet",    "silent",
+                                                       "nomand",   "nouser",  "noacl", "iversion", "noiversion"};
 // Not attributes but flags of the superblock, which fsconfig knows by these names.
 constexpr std::array<std::string_view, 6> kSuperblock = {"sync", "dirsync", "mand", "lazytime", "async", "nolazytime"};
 
@@ -68,6 +69,9 @@ void plan_option(MountStep& step, const std::string& option) {
     return;
   }
   if (option.empty() || contains(kIgnored, option)) return;
+  if (option == "idmap" || option == "ridmap") {
+    throw Error(ErrorKind::NotImplemented, cat("mount ", step.destination, ": id-mapped mounts are not supported"));
+  }
   if (option == "tmpcopyup") {
     step.copy_up = true;
     return;
@@ -97,6 +101,9 @@ MountStep plan_mount(const oci::Mount& mount) {
   if (mount.destination.empty()) throw Error(ErrorKind::InvalidArgument, "a mount has no destination");
   step.destination = os::clean_path(cat("/", mount.destination));
   step.options = join(mount.options, ",");
+  if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty()) {
+    throw Error(ErrorKind::NotImplemented, cat("mount ", step.destination, ": id-mapped mounts are not supported"));
+  }
   if (mount.type == "bind") step.kind = MountKind::Bind;
   for (const auto& option : mount.options) plan_option(step, option);
   if (step.kind != MountKind::Bind) {
@@ -119,6 +126,22 @@ std::vector<MountStep> plan_mounts(const oci::Spec& spec) {
   std::vector<MountStep> out;
   out.reserve(spec.mounts.size());
   for (const auto& mount : spec.mounts) out.push_back(plan_mount(mount));
+  return out;
+}
+
+std::vector<std::string> known_mount_options() {
+  std::vector<std::string> out{"bind", "rbind", "tmpcopyup"};
+  for (const auto& flag : kAttributes) {
+    out.emplace_back(flag.name);
+    out.push_back(cat("r", flag.name));
+  }
+  for (const auto& propagation : kPropagations) {
+    out.emplace_back(propagation.name);
+    out.push_back(cat("r", propagation.name));
+  }
+  out.insert(out.end(), kIgnored.begin(), kIgnored.end());
+  out.insert(out.end(), kSuperblock.begin(), kSuperblock.end());
+  std::sort(out.begin(), out.end());
   return out;
 }
 

@@ -31,6 +31,9 @@ struct MountStep {
 MountStep plan_mount(const oci::Mount& mount);
 std::vector<MountStep> plan_mounts(const oci::Spec& spec);
 
+// Every option with a meaning of its own, for `features`.
+std::vector<std::string> known_mount_options();
+
 // MS_* flags of linux.rootfsPropagation; "" is MS_REC | MS_SLAVE. Throws for anything unknown.
 unsigned long rootfs_propagation(std::string_view name);
 

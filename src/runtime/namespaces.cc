@@ -87,11 +87,14 @@ void join_namespaces(const NamespacePlan& plan) {
 void unshare_namespaces(const NamespacePlan& plan, const oci::Linux& linux) {
   if (plan.unshare_flags == 0) return;
   os::check(::unshare(static_cast<int>(plan.unshare_flags)), "unshare");
-  if (linux.time_offsets.empty()) return;
+  if (!(plan.unshare_flags & CLONE_NEWTIME)) return;
   std::string text;
   for (const auto& [clock, offset] : linux.time_offsets)
     text += cat(clock, " ", offset.secs, " ", offset.nanosecs, "\n");
-  os::write_file("/proc/self/timens_offsets", text);
+  if (!text.empty()) os::write_file("/proc/self/timens_offsets", text);
+  // unshare(2) is for children only; older kernels keep it so across execve(2).
+  os::Fd own = os::open_file("/proc/self/ns/time_for_children", O_RDONLY);
+  os::set_namespace(own.get(), CLONE_NEWTIME);
 }
 
 PidNamespaceForChildren::PidNamespaceForChildren(int fd) {

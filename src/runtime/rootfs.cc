@@ -16,6 +16,7 @@
 #include "base/trace.h"
 #include "os/file.h"
 #include "os/syscalls.h"
+#include "runtime/copy_up.h"
 
 namespace proa::runtime {
 namespace {
@@ -132,7 +133,9 @@ os::Fd make_mount(const MountStep& step) {
 }
 
 void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
-  if (step.copy_up) throw Error(ErrorKind::NotImplemented, "mount option tmpcopyup is not supported");
+  if (step.copy_up && step.type != "tmpfs") {
+    throw Error(ErrorKind::InvalidArgument, "mount option tmpcopyup is for tmpfs only");
+  }
   bool kernels_own = step.type == "proc" || step.type == "sysfs";
   os::Fd destination =
       kernels_own ? open_ordinary_directory(root, step) : open_destination(root, step.destination, true);
@@ -146,6 +149,7 @@ void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
     if (!mode_given && ::fstat(destination.get(), &info) == 0 && S_ISDIR(info.st_mode)) {
       ::fchmodat(mount.get(), ".", info.st_mode & 07777, 0);
     }
+    if (step.copy_up) copy_up(destination.get(), mount.get());
   }
   os::attach_mount(mount.get(), destination.get());
   set_step_propagation(mount.get(), step);

@@ -23,6 +23,14 @@ void check_names(const oci::Spec& spec, const NamespacePlan& namespaces) {
 
 void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
   if (!linux.intel_rdt.is_null()) refuse("intelRdt is not supported");
+  if (!linux.net_devices.empty()) refuse("netDevices are not supported");
+  if (linux.memory_policy) check_memory_policy(*linux.memory_policy);
+  if (!linux.time_offsets.empty() && !namespaces.is_new(CLONE_NEWTIME)) {
+    refuse("time namespace offsets specified, but time namespace isn't enabled in the config");
+  }
+  for (const auto& [clock, offset] : linux.time_offsets) {
+    if (clock != "monotonic" && clock != "boottime") refuse(cat("time namespace offset of ", quoted(clock)));
+  }
   if (!linux.mount_label.empty()) refuse("mountLabel is set, but selinux is not supported");
   if (!namespaces.own(CLONE_NEWNS)) refuse("a container needs a mount namespace of its own");
   bool user = namespaces.is_new(CLONE_NEWUSER);
@@ -58,6 +66,7 @@ void check_process(const oci::Process& process) {
   if (process.oom_score_adj && (*process.oom_score_adj < -1000 || *process.oom_score_adj > 1000)) {
     refuse("oomScoreAdj must be between -1000 and 1000");
   }
+  check_scheduling(process);
   constexpr std::uint32_t kMaxId = 0x7fffffff;
   if (process.user.uid > kMaxId || process.user.gid > kMaxId) refuse("a user or group id is out of range");
 }

@@ -31,7 +31,6 @@ void StateDir::save(const ContainerState& state) {
                  {"bundle", state.bundle},
                  {"rootfs", state.rootfs},
                  {"created", state.created},
-                 {"owner", state.owner},
                  {"pid", state.pid},
                  {"start_time", state.start_time},
                  {"cgroup", to_json(state.cgroup)},
@@ -48,7 +47,6 @@ ContainerState StateDir::load() const {
   state.bundle = json::string_at(in, "bundle");
   state.rootfs = json::string_at(in, "rootfs");
   state.created = json::string_at(in, "created");
-  state.owner = json::string_at(in, "owner");
   state.pid = static_cast<int>(json::int_at(in, "pid"));
   state.start_time = static_cast<std::uint64_t>(json::int_at(in, "start_time"));
   if (const Json* cgroup = json::find(in, "cgroup")) state.cgroup = cgroup_from_json(*cgroup);

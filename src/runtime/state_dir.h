@@ -13,7 +13,7 @@
 namespace proa::runtime {
 
 struct ContainerState {
-  std::string id, bundle, rootfs, created, owner;
+  std::string id, bundle, rootfs, created;
   int pid = -1;
   std::uint64_t start_time = 0;  // of pid, in ticks: a later process with the same number is another one
   CgroupHandle cgroup;

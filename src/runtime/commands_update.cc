@@ -1,0 +1,124 @@
+// proa-runtime update.
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "os/file.h"
+#include "runtime/cli.h"
+#include "runtime/state_dir.h"
+
+namespace proa::runtime {
+namespace {
+
+constexpr FlagSpec kUpdateFlags[] = {{"resources", "r", true},         {"memory", "", true},
+                                     {"memory-reservation", "", true}, {"memory-swap", "", true},
+                                     {"cpu-period", "", true},         {"cpu-quota", "", true},
+                                     {"cpu-share", "", true},          {"cpuset-cpus", "", true},
+                                     {"cpuset-mems", "", true},        {"pids-limit", "", true},
+                                     {"blkio-weight", "", true},       {"cpu-burst", "", true},
+                                     {"cpu-rt-period", "", true},      {"cpu-rt-runtime", "", true},
+                                     {"cpu-idle", "", true},           {"kernel-memory", "", true},
+                                     {"kernel-memory-tcp", "", true},  {"l3-cache-schema", "", true},
+                                     {"mem-bw-schema", "", true}};
+
+std::optional<std::int64_t> byte_count(const Arguments& arguments, std::string_view flag) {
+  std::string text = arguments.value(flag);
+  if (text.empty()) return std::nullopt;
+  if (text == "-1") return -1;
+  auto plain = parse_int<std::int64_t>(text);
+  if (plain) return plain;
+  auto unit = std::string_view("kmgtb").find(to_lower(text).back());
+  auto number = parse_int<std::int64_t>(std::string_view(text).substr(0, text.size() - 1));
+  if (!number || unit == std::string_view::npos || *number > (INT64_MAX >> 40)) {
+    throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", flag, ": ", text));
+  }
+  constexpr int kShift[] = {10, 20, 30, 40, 0};
+  return *number << kShift[unit];
+}
+
+oci::Resources resources_of(const Arguments& arguments) {
+  if (auto file = arguments.value("resources"); !file.empty()) {
+    std::string text = file == "-" ? os::read_all(STDIN_FILENO, 1 << 20) : os::read_file(file, 1 << 20);
+    return oci::resources_from_json(json::parse(text));
+  }
+  oci::Resources out;
+  oci::MemoryLimits memory;
+  memory.limit = byte_count(arguments, "memory");
+  memory.reservation = byte_count(arguments, "memory-reservation");
+  memory.swap = byte_count(arguments, "memory-swap");
+  out.memory = memory;
+  oci::CpuLimits cpu;
+  auto natural = [&](std::string_view flag) -> std::optional<std::uint64_t> {
+    auto number = arguments.number(flag);
+    if (!number) return std::nullopt;
+    if (*number < 0) throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", flag));
+    return static_cast<std::uint64_t>(*number);
+  };
+  cpu.shares = natural("cpu-share");
+  cpu.period = natural("cpu-period");
+  cpu.burst = natural("cpu-burst");
+  cpu.quota = arguments.number("cpu-quota");
+  cpu.realtime_period = natural("cpu-rt-period");
+  cpu.realtime_runtime = arguments.number("cpu-rt-runtime");
+  cpu.idle = arguments.number("cpu-idle");
+  cpu.cpus = arguments.value("cpuset-cpus");
+  cpu.mems = arguments.value("cpuset-mems");
+  out.cpu = cpu;
+  if (auto limit = arguments.number("pids-limit")) out.pids = oci::PidsLimits{*limit};
+  if (auto weight = natural("blkio-weight")) {
+    out.block_io.emplace();
+    out.block_io->weight = static_cast<std::uint16_t>(*weight);
+  }
+  return out;
+}
+
+// What the specification remembers afterwards: what was named replaces what was there.
+void merge(oci::Resources& into, const oci::Resources& from) {
+  auto take = [](auto& to, const auto& value) {
+    if (value) to = value;
+  };
+  if (from.memory) {
+    if (!into.memory) into.memory.emplace();
+    take(into.memory->limit, from.memory->limit);
+    take(into.memory->reservation, from.memory->reservation);
+    take(into.memory->swap, from.memory->swap);
+    take(into.memory->kernel_tcp, from.memory->kernel_tcp);
+  }
+  if (from.cpu) {
+    if (!into.cpu) into.cpu.emplace();
+    take(into.cpu->shares, from.cpu->shares);
+    take(into.cpu->quota, from.cpu->quota);
+    take(into.cpu->burst, from.cpu->burst);
+    take(into.cpu->period, from.cpu->period);
+    take(into.cpu->realtime_runtime, from.cpu->realtime_runtime);
+    take(into.cpu->realtime_period, from.cpu->realtime_period);
+    take(into.cpu->idle, from.cpu->idle);
+    if (!from.cpu->cpus.empty()) into.cpu->cpus = from.cpu->cpus;
+    if (!from.cpu->mems.empty()) into.cpu->mems = from.cpu->mems;
+  }
+  take(into.pids, from.pids);
+  if (from.block_io && from.block_io->weight) {
+    if (!into.block_io) into.block_io.emplace();
+    into.block_io->weight = from.block_io->weight;
+  }
+  for (const auto& [file, value] : from.unified) into.unified[file] = value;
+}
+
+}  // namespace
+
+int command_update(const GlobalOptions& global, Words words) {
+  Arguments arguments(kUpdateFlags, words, Order::Mixed);
+  for (const char* flag : {"l3-cache-schema", "mem-bw-schema"}) {
+    if (!arguments.value(flag).empty()) throw Error(ErrorKind::NotImplemented, "Intel RDT is not supported");
+  }
+  StateDir dir(global.root, arguments.operand(0));
+  ContainerState state = dir.load();
+  oci::Resources wanted = resources_of(arguments);
+  update_cgroup(state.cgroup, wanted);
+  if (!state.spec.linux.resources) state.spec.linux.resources.emplace();
+  merge(*state.spec.linux.resources, wanted);
+  dir.save(state);
+  return 0;
+}
+
+}  // namespace proa::runtime

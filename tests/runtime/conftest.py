@@ -1,0 +1,65 @@
+"""Fixtures and marks of the runtime's tests.
+
+@differs(runc="why", crun="why"): the test must fail with that runtime, for this reason; docs/conformance.md lists it.
+@field("process.cwd", ...): which fields of config.json a test proves; @degraded and @refused say it is not all of it.
+"""
+import ctypes
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import bundle  # noqa: E402
+from bundle import Box, Runtime  # noqa: E402
+from machine import left_behind, snapshot  # noqa: E402
+
+
+def hide_unified_tree():
+    """crun refuses hosts whose v2 tree has controllers beside v1: it gets a view of the host without that tree."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(0x20000) == 0  # CLONE_NEWNS
+    assert libc.mount(None, b"/", None, 0x4000 | 0x40000, None) == 0  # MS_REC | MS_PRIVATE
+    assert libc.umount2(b"/sys/fs/cgroup/unified", 2) == 0
+
+
+def pytest_configure(config):
+    if bundle.NAME == "crun" and os.path.exists("/sys/fs/cgroup/unified"):
+        hide_unified_tree()
+    for mark in ("differs(**why): peers that fail this test, and why", "field(*names): fields of config.json it proves",
+                 "degraded(why)", "refused(why)", "ours: about something only Proa has"):
+        config.addinivalue_line("markers", mark)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for mark in item.iter_markers("differs"):
+            if why := mark.kwargs.get(bundle.NAME):
+                item.add_marker(pytest.mark.xfail(reason=why, strict=True))
+        if not bundle.IS_OURS and item.get_closest_marker("ours"):
+            item.add_marker(pytest.mark.skip(reason="only Proa has this"))
+
+
+@pytest.fixture(scope="session")
+def runtime():
+    before = snapshot()
+    made = Runtime()
+    yield made
+    made.close()
+    left = left_behind(before, snapshot())
+    if bundle.IS_OURS and left:
+        pytest.fail(f"left behind on the machine: {left}")
+
+
+@pytest.fixture
+def box(runtime):
+    made = Box(runtime)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def another(runtime):
+    made = Box(runtime)
+    yield made
+    made.close()
