@@ -81,7 +81,7 @@ def test_create_refuses_an_id_that_is_taken(box):
     assert box.status() == "running"
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "../x", "a b", ""])
+@pytest.mark.parametrize("name", ["..", "a/b", "../x", ""])
 def test_create_refuses_an_id_that_is_not_a_name(box, name):
     box.save()
     assert box.call("create", "-b", box.bundle, name).code != 0
@@ -125,7 +125,7 @@ def test_list_as_table_json_and_ids(box):
     assert found["pid"] == box.pid() and found["status"] == "running" and found["bundle"] == box.bundle
 
 
-@differs(runc="runc writes `null`, which every client treats as an empty list", crun="crun answers an error when its directory is missing")
+@differs(runc="runc writes `null`, which every client treats as an empty list")
 def test_list_of_nothing_is_an_empty_list(runtime):
     done = run_program([PROGRAM, "--root", runtime.directory + "/nowhere", "list", "-f", "json"])
     assert done.code == 0 and json.loads(done.out) == []
