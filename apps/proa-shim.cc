@@ -3,7 +3,7 @@
 
 #include "shim/shim.h"
 
-int main() {
+int main(int argc, char** argv) {
   ::prctl(PR_SET_NAME, "proa-shim");  // it was executed by a descriptor's number
-  return proa::shim::shim_main();
+  return proa::shim::shim_main(argc, argv);
 }

@@ -12,6 +12,7 @@
 #include "engine/exits.h"
 #include "engine/explain.h"
 #include "engine/health.h"
+#include "engine/housekeeping.h"
 #include "engine/images.h"
 #include "engine/launcher.h"
 #include "engine/lifecycle.h"
@@ -139,6 +140,8 @@ struct Engine::House {
     roster.load();
     images.set_layers_in_use([this] { return layers_in_use(); });
     recover(rooms);
+    make_ready_soon(rooms);
+    rest_soon(rooms);
   }
 
   Rooms& fill_rooms() {
@@ -199,6 +202,8 @@ struct Engine::House {
 
 Engine::Engine(Config config) : house_(std::make_unique<House>(std::move(config))) {}
 Engine::~Engine() { shutdown(); }
+
+void Engine::request_served() { rest_soon(house_->rooms); }
 
 Containers& Engine::containers() { return house_->containers; }
 Lifecycle& Engine::lifecycle() { return house_->lifecycle; }

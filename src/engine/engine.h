@@ -44,6 +44,8 @@ class Engine {
   Explain& explain();
   const Config& config() const;
 
+  // To be told of every request: without one for a while, the daemon gives memory back.
+  void request_served();
   // For SIGTERM: finishes what is under way; containers run on.
   void shutdown();
 

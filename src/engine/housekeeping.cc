@@ -1,24 +1,51 @@
 #include "engine/housekeeping.h"
 
-#include <malloc.h>
-
 #include "base/time.h"
+#include "engine/launcher.h"
 #include "engine/rooms.h"
 #include "engine/workers.h"
 #include "image/snapshots.h"
+#include "network/networks.h"
+#include "os/memory.h"
 
 namespace proa::engine {
+namespace {
+
+constexpr std::int64_t kRestAfter = kSecond;
+
+void rest_if_quiet(Rooms& rooms) {
+  std::int64_t left = rooms.last_request + kRestAfter - monotonic_now();
+  if (left > 0) return rooms.workers->run_after("resting", left, [&rooms] { rest_if_quiet(rooms); });
+  rooms.rest_scheduled = false;
+  os::give_back_memory();
+}
+
+}  // namespace
 
 void empty_trash(Rooms& rooms) {
   rooms.trash_scheduled = false;
   rooms.snapshots->empty_trash();
-  ::malloc_trim(0);  // what a burst of containers took is given back
 }
 
 void empty_trash_soon(Rooms& rooms) {
   constexpr std::int64_t kDelay = 300 * kMillisecond;
   if (rooms.trash_scheduled.exchange(true)) return;
   rooms.workers->run_after("emptying the trash", kDelay, [&rooms] { empty_trash(rooms); });
+}
+
+void make_ready_soon(Rooms& rooms) {
+  // Not at once: the container that has just started has the machine first, and a short one its end as well.
+  constexpr std::int64_t kDelay = 3 * kMillisecond;
+  rooms.workers->run_after("making ready for the next start", kDelay, [&rooms] {
+    rooms.launcher->keep_ready();
+    rooms.networks->keep_ready();
+  });
+}
+
+void rest_soon(Rooms& rooms) {
+  rooms.last_request = monotonic_now();
+  if (rooms.rest_scheduled.exchange(true)) return;
+  rooms.workers->run_after("resting", kRestAfter, [&rooms] { rest_if_quiet(rooms); });
 }
 
 }  // namespace proa::engine

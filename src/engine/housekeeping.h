@@ -1,10 +1,16 @@
-// What was renamed to D/trash is deleted in the background, a while after, so that a burst of removals is one sweep.
+// What the daemon does for itself while nobody waits.
 #pragma once
 
 namespace proa::engine {
 
 struct Rooms;
+
+// What was renamed to D/trash is deleted a while after, so that a burst of removals is one sweep.
 void empty_trash(Rooms& rooms);
 void empty_trash_soon(Rooms& rooms);
+// A shim and a network namespace for the next start.
+void make_ready_soon(Rooms& rooms);
+// After a second without a request, memory goes back to the kernel.
+void rest_soon(Rooms& rooms);
 
 }  // namespace proa::engine

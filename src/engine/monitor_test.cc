@@ -19,6 +19,7 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "shim/client.h"
+#include "shim/shim.h"
 
 namespace proa::engine {
 namespace {
@@ -146,6 +147,60 @@ TEST_F(MonitorTest, FailedStartIsTheRuntimesErrorWithItsSpansAndLeavesNothing) {
     return std::any_of(events.begin(), events.end(), [&](const auto& event) { return event.name == name; });
   };
   EXPECT_TRUE(has("launch") && has("launch.spawn") && has("launch.wait") && has("shim.stdio"));
+}
+
+std::vector<pid_t> children_named(std::string_view word) {
+  std::vector<pid_t> out;
+  for (const auto& entry : os::list_dir("/proc")) {
+    auto pid = parse_int<pid_t>(entry);
+    auto stat = pid ? os::try_read_file(cat("/proc/", entry, "/stat")) : std::nullopt;
+    auto words = stat ? os::try_read_file(cat("/proc/", entry, "/cmdline")) : std::nullopt;
+    if (words && words->find(word) != std::string::npos && stat->find(cat(" ", ::getpid(), " ")) != std::string::npos)
+      out.push_back(*pid);
+  }
+  return out;
+}
+
+TEST_F(MonitorTest, LaunchTakesTheShimThatIsKeptReadyAndGivesItTheContainersName) {
+  ShimLauncher launcher(beside_us("proa-shim"));
+  launcher.keep_ready();
+  launcher.keep_ready();
+  auto ready = children_named(shim::kUnnamed);
+  ASSERT_EQ(ready.size(), 1U);
+  const std::string id(shim::kUnnamed.size(), 'a');
+  auto first = launcher.launch(request(id, {"sleep", "100"}), {});
+  shims_.push_back(first.started.shim_pid);
+  EXPECT_EQ(first.started.shim_pid, ready.front());
+  EXPECT_EQ(children_named(id), ready);
+  EXPECT_TRUE(children_named(shim::kUnnamed).empty());
+  auto second = launcher.launch(request("second", {"sleep", "100"}), {});
+  shims_.push_back(second.started.shim_pid);
+  EXPECT_NE(second.started.shim_pid, ready.front());
+}
+
+TEST_F(MonitorTest, ShimKeptReadyThatWasKilledIsNotUsed) {
+  ShimLauncher launcher(beside_us("proa-shim"));
+  launcher.keep_ready();
+  auto ready = children_named(shim::kUnnamed);
+  ASSERT_EQ(ready.size(), 1U);
+  ::kill(ready.front(), SIGKILL);
+  ASSERT_TRUE(eventually([&] {  // dead, though not reaped
+    return os::try_read_file(cat("/proc/", ready.front(), "/stat")).value_or("").find(") Z ") != std::string::npos;
+  }));
+  auto launched = launcher.launch(request("c", {"sleep", "100"}), {});
+  shims_.push_back(launched.started.shim_pid);
+  EXPECT_NE(launched.started.shim_pid, ready.front());
+  EXPECT_FALSE(os::exists(cat("/proc/", ready.front()))) << "left as a zombie";
+}
+
+TEST_F(MonitorTest, ShimKeptReadyLeavesWithTheDaemon) {
+  auto launcher = std::make_unique<ShimLauncher>(beside_us("proa-shim"));
+  launcher->keep_ready();
+  auto ready = children_named(shim::kUnnamed);
+  ASSERT_EQ(ready.size(), 1U);
+  auto pidfd = os::try_open_pidfd(ready.front());
+  launcher.reset();
+  EXPECT_TRUE(os::wait_exit(pidfd->get(), 5000));
 }
 
 TEST_F(MonitorTest, MissingShimProgramIsAnError) {

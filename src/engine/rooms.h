@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -75,7 +76,9 @@ struct Rooms {
   Exits* exits = nullptr;
   Health* health = nullptr;
   std::atomic<bool> trash_scheduled = false;
-  std::atomic<bool> stopping = false;  // shutdown: no restart, no new start
+  std::atomic<bool> rest_scheduled = false;
+  std::atomic<std::int64_t> last_request = 0;  // monotonic
+  std::atomic<bool> stopping = false;          // shutdown: no restart, no new start
 };
 
 }  // namespace proa::engine

@@ -16,6 +16,7 @@
 #include "engine/exits.h"
 #include "engine/explain.h"
 #include "engine/health.h"
+#include "engine/housekeeping.h"
 #include "engine/launcher.h"
 #include "engine/lifecycle.h"
 #include "engine/monitor.h"
@@ -356,6 +357,7 @@ void Lifecycle::start_locked(Container& container) {
     throw failure.error;
   }
   emit_container(*rooms_.events, *definition, "start");
+  make_ready_soon(rooms_);
   if (rooms_.health) rooms_.health->begin(container);
   rooms_.exits->deliver_early_exit(container);
 }

@@ -84,6 +84,8 @@ class Networks {
 
   // The network of a container about to start: a namespace with everything in it. All or nothing.
   Sandbox connect_new(const SandboxRequest& request);
+  // Off the path: makes what the next connect_new then need not wait for.
+  void keep_ready();
   // On a live container (one that connect_new or recover knows).
   Endpoint connect(const std::string& container_id, const EndpointRequest& request);
   // `force` also drops an endpoint whose container is unknown to the kernel.

@@ -35,8 +35,6 @@ void configure(os::NetlinkSocket& inside, const PlugPlan& plan, int index) {
   if (plan.address) span.set("address", plan.address->text());
   if (plan.address6) span.set("address6", plan.address6->text());
   os::NetlinkBatch batch;
-  constexpr int kLoopback = 1;
-  set_link_up(batch, kLoopback);
   if (plan.address) add_address(batch, index, *plan.address);
   if (plan.address6) add_address(batch, index, *plan.address6);
   set_link_up(batch, index);

@@ -293,26 +293,6 @@ void Networks::State::forget_names(const Container& container) {
 
 namespace {
 
-struct OpenedNetns {
-  os::NewNetns made;
-  DnsSockets dns;
-};
-
-// A namespace with docker's default settings in it.
-OpenedNetns open_netns(bool ipv6, bool embedded_dns) {
-  trace::Span span("network.netns");
-  OpenedNetns opened;
-  opened.made = os::make_netns([&] {
-    write_sysctl("ipv4/ip_unprivileged_port_start", "0");
-    write_sysctl("ipv4/ping_group_range", "0 2147483647");
-    // Interfaces are born without IPv6 where their network has none (CVE-2024-32473); `lo` keeps ::1.
-    if (!ipv6) write_sysctl("ipv6/conf/default/disable_ipv6", "1");
-    write_sysctl("ipv6/conf/default/accept_ra", "0");
-    if (embedded_dns) opened.dns = open_dns_sockets();
-  });
-  return opened;
-}
-
 bool has_ipv6(const Container& container) {
   return std::any_of(container.endpoints.begin(), container.endpoints.end(),
                      [](const Endpoint& endpoint) { return !endpoint.ipv6.empty(); });
@@ -326,13 +306,6 @@ Sandbox sandbox_of(const Container& container) {
   sandbox.ports = container.ports;
   sandbox.embedded_dns = container.embedded_dns;
   return sandbox;
-}
-
-void set_loopback_up(os::NetlinkSocket& inside) {
-  os::NetlinkBatch batch;
-  constexpr int kLoopback = 1;
-  set_link_up(batch, kLoopback);
-  inside.execute(batch);
 }
 
 }  // namespace
@@ -364,13 +337,9 @@ Sandbox Networks::connect_new(const SandboxRequest& request) {
 
   for (const std::string& id : bridged) state.ensure_network(id);
   if (!bridged.empty()) state.ensure_firewall();
-  OpenedNetns opened = open_netns(has_ipv6(container), container.embedded_dns);
+  NetnsReserve::Opened opened = state.netns_reserve.take(has_ipv6(container), container.embedded_dns);
   container.netns = std::move(opened.made.netns);
-  if (bridged.empty()) {
-    set_loopback_up(*opened.made.route);
-  } else {
-    state.plug_all(container, *opened.made.route);
-  }
+  if (!bridged.empty()) state.plug_all(container, *opened.made.route);
   FAILPOINT("network.sandbox.after_plug");
   if (container.embedded_dns) {
     state.dns.add({container.id, std::move(opened.dns), state.upstream_for(container), true});
@@ -410,6 +379,8 @@ void Networks::State::detach(Container& container) {
   forget_file(container.id);
   if (failure) std::rethrow_exception(failure);
 }
+
+void Networks::keep_ready() { state_->netns_reserve.refill(); }
 
 void Networks::release(const std::string& container_id) {
   trace::Span span("network.release");

@@ -72,6 +72,29 @@ class Sandboxes : public ::testing::Test {
   os::Fd host_;
 };
 
+TEST_F(Sandboxes, NamespaceKeptReadyIsLikeANewOne) {
+  auto settings = [](const Sandbox& sandbox) {
+    std::string out;
+    os::in_netns(sandbox.netns.get(), [&] {
+      for (const char* name :
+           {"ipv4/ip_unprivileged_port_start", "ipv4/ping_group_range", "ipv6/conf/default/disable_ipv6",
+            "ipv6/conf/eth0/disable_ipv6", "ipv6/conf/lo/accept_ra"})
+        out += os::read_file(cat("/proc/sys/net/", name));
+      os::NetlinkSocket socket(NETLINK_ROUTE);
+      for (const os::Link& link : list_links(socket)) out += cat(link.name, link.up ? " up\n" : " down\n");
+    });
+    return out;
+  };
+  Sandbox fresh = run("fresh");
+  networks_->keep_ready();
+  Sandbox ready = run("ready");
+  EXPECT_EQ(settings(ready), settings(fresh));
+  EXPECT_NE(settings(ready).find("lo up\n"), std::string::npos);
+  EXPECT_FALSE(os::same_netns(ready.netns.get(), fresh.netns.get()));
+  Sandbox next = run("next");
+  EXPECT_FALSE(os::same_netns(ready.netns.get(), next.netns.get())) << "the spare was given twice";
+}
+
 TEST_F(Sandboxes, OnOneBridgeReachEachOtherAndTheGateway) {
   Sandbox a = run("a"), b = run("b");
   ASSERT_EQ(a.endpoints.size(), 1u);

@@ -13,6 +13,7 @@
 #include "network/firewall.h"
 #include "network/firewall_watch.h"
 #include "network/ipam.h"
+#include "network/netns_reserve.h"
 #include "network/networks.h"
 #include "network/plug.h"
 #include "network/ports.h"
@@ -57,6 +58,7 @@ struct Networks::State {
   NetworkConfig config;
   Sync<Tables> tables;
   DnsServer dns;
+  NetnsReserve netns_reserve;
 
   std::mutex bridge_mutex;    // one maker of bridges at a time
   std::mutex firewall_mutex;  // guards what follows, and the order of transactions

@@ -132,7 +132,6 @@ void run_daemon(const engine::Config& config, std::span<const std::string> argum
   engine::Engine engine(config);
   http::Server server(make_handler(engine));
   server.start(std::move(sockets.listeners));
-  ::malloc_trim(0);
   notify_systemd("READY=1");
   log::info("Daemon has completed initialization", {{"version", PROA_VERSION}});
 

@@ -80,8 +80,9 @@ void serve(engine::Engine& engine, http::Request& request, http::Response& respo
   std::string trace_id = traced ? std::string(sent) : new_id();
   trace::Recorder recorder("proad");
   Call call{.engine = engine, .request = request, .response = response, .version = api::kNewest, .parts = {}};
-  auto keep = [&] {
+  auto finish = [&] {
     if (traced || !reads) engine.explain().keep(trace_id, recorder.events());
+    engine.request_served();
   };
   try {
     trace::Scope scope(recorder);
@@ -93,10 +94,10 @@ void serve(engine::Engine& engine, http::Request& request, http::Response& respo
     if (call.status == 0) call.reply(200);
     span.set("status", call.status);
   } catch (...) {
-    keep();
+    finish();
     throw;
   }
-  keep();  // before the answer: who got it may ask for the explanation at once
+  finish();  // before the answer: who got it may ask for the explanation at once
   log::debug("request", {{"method", request.method}, {"path", request.path}, {"status", std::to_string(call.status)}});
   if (!call.hijacked && !response.started()) response.whole(call.status, call.body);
 }

@@ -1,9 +1,12 @@
 #include "shim/shim.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 
 #include "base/failpoint.h"
@@ -46,9 +49,16 @@ void become_keeper() {
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
 }
 
+// The daemon keeps a shim ready for the next start: what comes before the orders is no container's time.
+void await_orders(int socket) {
+  pollfd item{socket, POLLIN, 0};
+  while (::poll(&item, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
 }  // namespace
 
-Shim::Shim(os::Fd daemon) : daemon_(std::move(daemon)) {}
+Shim::Shim(os::Fd daemon, std::span<char> title) : daemon_(std::move(daemon)), title_(title) {}
 
 Shim::~Shim() {
   ending_.clear();
@@ -77,8 +87,9 @@ int Shim::run() {
 bool Shim::start() {
   trace::Recorder recorder("shim");
   try {
-    trace::Scope scope(recorder);
     become_keeper();
+    await_orders(daemon_.get());
+    trace::Scope scope(recorder);
     std::optional<Packet> packet;
     {
       trace::Span span("shim.receive");
@@ -110,6 +121,7 @@ void Shim::create(CreateRequest request, std::vector<os::Fd> received) {
   std::map<std::string, os::Fd> fds;
   for (std::size_t i = 0; i < received.size(); ++i) fds[request.fds[i]] = std::move(received[i]);
   id_ = request.id;
+  if (title_.size() == id_.size()) std::ranges::copy(id_, title_.begin());
   run_dir_ = request.run_dir;
   children_ = std::make_unique<Children>(*this);
   {
@@ -278,11 +290,13 @@ int Shim::next_timeout() {
   return next <= at ? 0 : static_cast<int>((next - at) / kMillisecond) + 1;
 }
 
-int shim_main() {
+int shim_main(int argc, char** argv) {
   // Whatever the spawn left open is not for the container.
   ::syscall(SYS_close_range, 4U, ~0U, 0U);
   os::set_cloexec(3, true);
-  return Shim(os::Fd(3)).run();
+  std::span<char> title;
+  if (argc == 2) title = {argv[1], std::string_view(argv[1]).size()};
+  return Shim(os::Fd(3), title).run();
 }
 
 }  // namespace proa::shim

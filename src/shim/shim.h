@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shim/control.h"
@@ -18,8 +20,8 @@ namespace proa::shim {
 
 class Shim {
  public:
-  // `daemon` is the socket that the CreateRequest comes from.
-  explicit Shim(os::Fd daemon);
+  // `daemon` is the socket that the CreateRequest comes from; `title` of the process takes the container's id.
+  explicit Shim(os::Fd daemon, std::span<char> title = {});
   ~Shim();
 
   // From the request to the end of the container. Returns the shim's exit code.
@@ -66,6 +68,7 @@ class Shim {
 
   Loop loop_;
   os::Fd daemon_;
+  std::span<char> title_;
   std::string id_, run_dir_;
   std::string spill_directory_;
   std::optional<int> oom_score_adj_;
@@ -86,7 +89,10 @@ class Shim {
   std::int64_t trim_at_ = 0;
 };
 
+// The last argument of a shim that has no container yet: replaced in place by the container's id, for ps(1).
+constexpr std::string_view kUnnamed = "----------------------------------------------------------------";
+
 // The whole program: descriptor 3 is the daemon's socket.
-int shim_main();
+int shim_main(int argc, char** argv);
 
 }  // namespace proa::shim
