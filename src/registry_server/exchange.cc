@@ -17,8 +17,8 @@ void Exchange::page(std::string_view member, const std::string& path, std::vecto
     if (all.size() > *wanted) {
       all.resize(*wanted);
       if (!all.empty()) {
-        response.headers.set("Link", cat("<", path, "?last=", http::percent_encode(all.back()), "&n=", *wanted,
-                                         ">; rel=\"next\""));
+        response.headers.set(
+            "Link", cat("<", path, "?last=", http::percent_encode(all.back()), "&n=", *wanted, ">; rel=\"next\""));
       }
     }
   }

@@ -61,9 +61,9 @@ void serve_referrers(Exchange& exchange, const std::string& text) {
   JsonArray list = exchange.registry.repositories.referrers(exchange.name, Exchange::digest(text), type);
   if (!type.empty()) exchange.response.headers.set("OCI-Filters-Applied", "artifactType");
   exchange.response.headers.set("Content-Type", oci::media_type::kIndex);
-  exchange.reply(200, json::text(JsonObject{{"schemaVersion", 2},
-                                            {"mediaType", oci::media_type::kIndex},
-                                            {"manifests", std::move(list)}}));
+  exchange.reply(200,
+                 json::text(JsonObject{
+                     {"schemaVersion", 2}, {"mediaType", oci::media_type::kIndex}, {"manifests", std::move(list)}}));
 }
 
 }  // namespace proa::registry_server

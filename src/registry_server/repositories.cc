@@ -81,7 +81,8 @@ bool Repositories::has_blob(const std::string& repository, const oci::Digest& di
 }
 
 void Repositories::link_blob(const std::string& repository, const oci::Digest& digest) {
-  database_.put(kLinks, at_digest(repository, digest), JsonObject{{"since", static_cast<std::int64_t>(::time(nullptr))}});
+  database_.put(kLinks, at_digest(repository, digest),
+                JsonObject{{"since", static_cast<std::int64_t>(::time(nullptr))}});
 }
 
 bool Repositories::unlink_blob(const std::string& repository, const oci::Digest& digest) {

@@ -31,9 +31,7 @@ std::string key_of(const std::string& repository, const std::string& id) {
   return cat(id, "-", hex_of(repository).substr(0, 32));
 }
 
-[[noreturn]] void unknown() {
-  throw Refusal{404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"};
-}
+[[noreturn]] void unknown() { throw Refusal{404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"}; }
 
 }  // namespace
 
@@ -83,8 +81,8 @@ std::uint64_t Uploads::size(const std::string& repository, const std::string& id
   return upload->size;
 }
 
-std::uint64_t Uploads::append(const std::string& repository, const std::string& id,
-                              std::optional<std::uint64_t> offset, ByteSource& body) {
+std::uint64_t Uploads::append(const std::string& repository, const std::string& id, std::optional<std::uint64_t> offset,
+                              ByteSource& body) {
   auto upload = find(repository, id);
   std::lock_guard guard(upload->mutex);
   if (upload->done) unknown();
