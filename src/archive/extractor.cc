@@ -40,6 +40,25 @@ std::string printable(std::string text) {
   return text;
 }
 
+// What an archive's own entries make impossible is the archive's fault, whatever the kernel calls it; the rest is the
+// machine's.
+ErrorKind kind_of(const Error& error) {
+  switch (error.errno_code()) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EEXIST:
+    case ENOTEMPTY:
+    case ELOOP:
+    case EMLINK:
+    case E2BIG:
+    case ERANGE:
+      return ErrorKind::InvalidArgument;
+    default:
+      return error.kind();
+  }
+}
+
 [[noreturn]] void refuse(std::string_view what) { throw Error(ErrorKind::InvalidArgument, std::string(what)); }
 
 }  // namespace
@@ -68,7 +87,7 @@ ExtractResult Extractor::run() {
       // What the reader throws while content is read names its entry already.
       std::string where =
           error.message().starts_with("tar entry ") ? "" : cat("tar entry ", quoted(entry->path.substr(0, 200)), ": ");
-      throw Error(error.kind(), printable(cat(where, error.message())), error.errno_code());
+      throw Error(kind_of(error), printable(cat(where, error.message())), error.errno_code());
     }
     ++result_.entries;
     result_.disk += entry->type == EntryType::File        ? (stored_ + 4095) / 4096 * 4096
@@ -319,7 +338,8 @@ void Extractor::make_symlink(const Place& place, const TarEntry& entry) {
   os::check(::utimensat(place.parent, place.name.c_str(), times, AT_SYMLINK_NOFOLLOW), "set times");
 }
 
-// The target is looked up in the root now, not when all is there: a name that comes later is missing.
+// The target is looked up in the root now, not when all is there: a name that comes later is missing. So is one in a
+// lower layer: layers are unpacked each by itself, as Docker does, and the image specification has links inside one.
 void Extractor::make_hard_link(const Place& place, const TarEntry& entry) {
   std::string target_path = os::path_join(base_, os::clean_path(cat("/", entry.link_target)));
   auto target = root_.place(target_path);
