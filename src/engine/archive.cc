@@ -52,8 +52,8 @@ Place place_of(const Rooms& rooms, const Container& container, const std::string
   return {os::RootedDir::open(source), rest.empty() ? "/" : rest};
 }
 
-[[noreturn]] void not_found(const Container& container, std::string_view path) {
-  throw Error(ErrorKind::NotFound, cat("Could not find the file ", path, " in container ", container.id()));
+[[noreturn]] void not_found(std::string_view container, std::string_view path) {
+  throw Error(ErrorKind::NotFound, cat("Could not find the file ", path, " in container ", container));
 }
 
 std::string absolute(std::string_view path) {
@@ -61,11 +61,12 @@ std::string absolute(std::string_view path) {
   return path.starts_with('/') ? std::string(path) : cat("/", path);
 }
 
-api::PathStat stat_in(const os::RootedDir& root, const Container& container, const std::string& path) {
+// nullopt: there is no such file.
+std::optional<api::PathStat> stat_in(const os::RootedDir& root, const std::string& path) {
   auto clean = os::clean_path(path);
   bool into = path.size() > 1 && (path.ends_with('/') || path.ends_with("/."));
   auto info = clean == "/" || into ? root.try_stat_followed(clean) : root.try_stat(clean);
-  if (!info) not_found(container, path);
+  if (!info) return std::nullopt;
   if (into && !S_ISDIR(info->st_mode)) {
     throw Error(ErrorKind::InvalidArgument, cat("lstat ", path, ": not a directory"));
   }
@@ -86,14 +87,15 @@ api::PathStat stat_in(const os::RootedDir& root, const Container& container, con
   return out;
 }
 
-api::PathStat stat_of(const Rooms& rooms, const Container& container, const std::string& path) {
+api::PathStat stat_of(const Rooms& rooms, const Container& container, std::string_view reference,
+                      const std::string& path) {
   auto clean = os::clean_path(path);
   auto [root, inner] = place_of(rooms, container, clean);
   // What asks for a directory goes on asking for one.
-  auto out = stat_in(root, container,
-                     clean == path ? inner : cat(inner == "/" ? "" : inner, path.ends_with("/.") ? "/." : "/"));
-  if (clean != "/") out.name = os::base_name(clean);
-  return out;
+  auto out = stat_in(root, clean == path ? inner : cat(inner == "/" ? "" : inner, path.ends_with("/.") ? "/." : "/"));
+  if (!out) not_found(reference, path);
+  if (clean != "/") out->name = os::base_name(clean);
+  return *out;
 }
 
 class SinkAdapter : public ByteSink {
@@ -117,7 +119,7 @@ class SinkAdapter : public ByteSink {
 
 api::PathStat Archive::stat(std::string_view reference, std::string_view path) const {
   auto container = rooms_.roster->get(reference);
-  return stat_of(rooms_, *container, absolute(path));
+  return stat_of(rooms_, *container, reference, absolute(path));
 }
 
 void Archive::get(std::string_view reference, std::string_view path,
@@ -125,7 +127,7 @@ void Archive::get(std::string_view reference, std::string_view path,
   trace::Span span("engine.archive_get");
   auto container = rooms_.roster->get(reference);
   auto wanted = absolute(path);
-  auto info = stat_of(rooms_, *container, wanted);
+  auto info = stat_of(rooms_, *container, reference, wanted);
   auto [root, inner] = place_of(rooms_, *container, os::clean_path(wanted));
   emit_container(*rooms_.events, *container->definition(), "archive-path");
   archive::PackOptions options;
@@ -147,7 +149,7 @@ void Archive::put(std::string_view reference, std::string_view path, const PutAr
   auto wanted = os::clean_path(absolute(path));
   auto [root, inner] = place_of(rooms_, *container, wanted);
   auto info = root.try_stat_followed(inner);
-  if (!info) not_found(*container, path);
+  if (!info) not_found(reference, path);
   if (!S_ISDIR(info->st_mode)) throw Error(ErrorKind::InvalidArgument, "extraction point is not a directory");
   bool on_root = true;
   for (const auto& point : definition->mounts) {

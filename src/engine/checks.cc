@@ -9,12 +9,14 @@
 #include "engine/capability_set.h"
 #include "engine/security_options.h"
 #include "os/host_info.h"
+#include "os/ip_address.h"
 #include "os/process.h"
 
 namespace proa::engine {
 namespace {
 
 constexpr std::int64_t kLeastMemory = 6 << 20;
+constexpr unsigned kLastCpu = 8192;
 
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, std::move(message)); }
 
@@ -25,27 +27,38 @@ bool has_control(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+// "0-3,8" as the kernel writes it.
+std::string ranges_of(const std::vector<int>& sorted) {
+  std::string out;
+  for (std::size_t i = 0; i < sorted.size();) {
+    std::size_t last = i;
+    while (last + 1 < sorted.size() && sorted[last + 1] == sorted[last] + 1) ++last;
+    if (i > 0) out += ',';
+    out += std::to_string(sorted[i]);
+    if (last > i) out += cat("-", std::to_string(sorted[last]));
+    i = last + 1;
+  }
+  return out;
+}
+
 void check_cpu_list(const std::string& text, std::string_view what, const std::vector<int>& available) {
   if (text.empty()) return;
-  bool good = true;
   for (const auto& part : split(text, ',')) {
     auto [low, high] = cut(part, '-');
     auto first = parse_int<unsigned>(low);
     auto last = high ? parse_int<unsigned>(*high) : first;
-    if (!first || !last || *last < *first || *last > 8192) {
-      good = false;
-      break;
-    }
+    auto invalid = [&](std::string_view why) { refuse(cat("Invalid value ", text, " for cpuset ", what, ": ", why)); };
+    if (part.find_first_not_of("0123456789-") != std::string::npos || low.empty() || (high && high->empty()))
+      invalid(cat("invalid format: ", part));
+    if (!first || !last || *last > kLastCpu) invalid("value of out range, maximum is 8192");
+    if (*last < *first) invalid(cat("invalid format: ", part));
     for (unsigned i = *first; i <= *last; ++i) {
       if (std::find(available.begin(), available.end(), static_cast<int>(i)) != available.end()) continue;
-      std::vector<std::string> list;
-      for (int id : available) list.push_back(std::to_string(id));
       bool cpus = what == "cpus";
       refuse(cat("Requested ", cpus ? "CPUs" : "memory nodes", " are not available - requested ", text,
-                 ", available: ", join(list, ",")));
+                 ", available: ", ranges_of(available)));
     }
   }
-  if (!good) refuse(cat("Invalid value ", text, " for cpuset ", what));
 }
 
 void check_memory(const api::Resources& r) {
@@ -118,6 +131,10 @@ void check_host(const api::HostConfig& host) {
     auto [name, address] = cut(entry, ':');
     if (name.empty() || !address || address->empty() || has_control(entry))
       refuse(cat("bad format for add-host: ", quoted(entry)));
+    std::string_view bare = *address;
+    if (bare.size() > 2 && bare.front() == '[' && bare.back() == ']') bare = bare.substr(1, bare.size() - 2);
+    if (bare != "host-gateway" && !os::IpAddress::parse(bare))
+      refuse(cat("invalid IP address in add-host: ", quoted(*address)));
   }
   for (const auto& [key, value] : host.sysctls) {
     if (key.empty() || has_control(key) || has_control(value)) refuse(cat("invalid sysctl ", quoted(key)));
@@ -129,12 +146,16 @@ void check_host(const api::HostConfig& host) {
   if (!host.device_requests.empty()) {
     refuse("could not select device driver \"\" with capabilities: [[gpu]]");
   }
+  if (!host.links.empty()) {
+    throw Error(ErrorKind::NotImplemented,
+                "links are not supported: containers on one user-defined network find each other by name");
+  }
 }
 
 void check_log(const api::LogConfig& log) {
   if (log.type.empty() || log.type == "none") return;
   if (log.type != "json-file" && log.type != "local")
-    refuse(cat("logger: no log driver named '", log.type, "' is registered"));
+    refuse(cat("error looking up logging plugin ", log.type, ": plugin ", quoted(log.type), " not found"));
   for (const auto& [key, value] : log.config) {
     static constexpr std::array<std::string_view, 10> kKnown = {
         "max-size", "max-file",  "compress", "labels", "labels-regex",
@@ -154,7 +175,7 @@ void check_network(const api::ContainerCreateRequest& request) {
   const auto& config = request.config;
   const auto& host = request.host_config;
   if (is_container_mode(host.network_mode)) {
-    if (host.network_mode.size() == 10) refuse("invalid network mode: container:");
+    if (host.network_mode.size() == 10) refuse("invalid network mode: invalid container format container:<name|id>");
     if (!config.hostname.empty()) refuse("conflicting options: hostname and the network mode");
     if (!host.links.empty())
       refuse(
@@ -173,6 +194,10 @@ void check_network(const api::ContainerCreateRequest& request) {
           "conflicting options: host type networking can't be used with links. This would result in undefined "
           "behavior");
   }
+  if (!config.mac_address.empty() && !os::parse_mac(config.mac_address)) {
+    std::string name = host.network_mode.empty() || host.network_mode == "default" ? "bridge" : host.network_mode;
+    refuse(cat("invalid config for network ", name, ": invalid MAC address ", config.mac_address));
+  }
   if (host.uts_mode == "host" && !config.hostname.empty()) refuse("conflicting options: hostname and the UTS mode");
 }
 
@@ -189,7 +214,7 @@ void check_config(const api::ContainerConfig& config) {
     refuse(cat("invalid hostname format: ", config.hostname));
   }
   if (!config.stop_signal.empty() && !os::parse_signal(config.stop_signal))
-    refuse(cat("Invalid signal: ", config.stop_signal));
+    refuse(cat("invalid signal: ", config.stop_signal));
   if (config.healthcheck) {
     auto duration = [](std::int64_t value, std::string_view what) {
       if (value != 0 && value < kMillisecond) refuse(cat(what, " in Healthcheck cannot be less than 1ms"));
@@ -223,7 +248,7 @@ void check_resources(const api::Resources& r, const HostFacts& host) {
   if (r.nano_cpus > 0 && r.cpu_quota > 0) refuse("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
   if (r.nano_cpus < 0 || r.nano_cpus > static_cast<std::int64_t>(host.cpus) * 1'000'000'000) {
     auto count = std::to_string(host.cpus);
-    refuse(cat("Range of CPUs is from 0.01 to ", count, ".00, as there are only ", count, " CPUs available"));
+    refuse(cat("range of CPUs is from 0.01 to ", count, ".00, as there are only ", count, " CPUs available"));
   }
   if (r.cpu_shares < 0)
     refuse(cat("invalid CPU shares (", std::to_string(r.cpu_shares), "): value must be a positive integer"));

@@ -27,17 +27,17 @@
 namespace proa::engine {
 namespace {
 
-[[noreturn]] void refuse_running(const Container& container, const State& state) {
+[[noreturn]] void refuse_running(std::string_view reference, const State& state) {
   if (state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(),
+    throw Error(ErrorKind::Conflict, cat("cannot remove container \"", reference,
                                          "\": container is paused and must be unpaused first"));
   }
   if (state.status == Status::Restarting) {
     throw Error(ErrorKind::Conflict,
-                cat("cannot remove container \"/", container.name(),
+                cat("cannot remove container \"", reference,
                     "\": container is restarting: stop the container before removing or force remove"));
   }
-  throw Error(ErrorKind::Conflict, cat("cannot remove container \"/", container.name(),
+  throw Error(ErrorKind::Conflict, cat("cannot remove container \"", reference,
                                        "\": container is running: stop the container before removing or force remove"));
 }
 
@@ -79,14 +79,15 @@ std::vector<api::FilesystemChange> without_mount_points(const Definition& defini
 Containers::Containers(Rooms& rooms) : rooms_(rooms) {}
 
 void Containers::rename(std::string_view reference, std::string_view new_name) {
-  auto container = rooms_.roster->get(reference);
   if (new_name.empty()) throw Error(ErrorKind::InvalidArgument, "Neither old nor new names may be empty");
-  auto name = checked_container_name(new_name);
+  auto container = rooms_.roster->get(reference);
+  constexpr std::string_view kContext = "Error when allocating new name";
+  auto name = in_context(kContext, [&] { return checked_container_name(new_name); });
   std::lock_guard guard(container->operation);
   auto old_name = container->name();
   if (old_name == name)
     throw Error(ErrorKind::InvalidArgument, "Renaming a container with the same name as its current name");
-  rooms_.roster->rename(*container, name);
+  in_context(kContext, [&] { rooms_.roster->rename(*container, name); });
   rooms_.networks->rename(container->id(), name);
   rooms_.explain->container_created(container->id(), name, container->definition()->config.image);
   emit_container(*rooms_.events, *container->definition(), "rename", {{"oldName", "/" + old_name}});
@@ -97,7 +98,7 @@ void Containers::remove(std::string_view reference, const RemoveOptions& options
   auto container = rooms_.roster->get(reference);
   span.set("container", container->id());
   auto state = container->state();
-  if (state.active() && !options.force) refuse_running(*container, state);
+  if (state.active() && !options.force) refuse_running(reference, state);
   if (state.active()) {
     // Without the operation mutex, so that a stop with a long time-out does not hold us up.
     rooms_.roster->change_state(*container, [](State& s) { s.stopped_by_user = true; });
@@ -107,7 +108,7 @@ void Containers::remove(std::string_view reference, const RemoveOptions& options
   if (container->epoch().removed) throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
   state = container->state();
   if (state.active()) {
-    if (!options.force) refuse_running(*container, state);
+    if (!options.force) refuse_running(reference, state);
     rooms_.exits->kill_now(*container);
     rooms_.roster->change_state(*container, [](State& s) {
       if (s.status == Status::Restarting) s.status = Status::Exited;

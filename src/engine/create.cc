@@ -66,6 +66,15 @@ void fill_host_defaults(api::HostConfig& host, const Config& config, const HostF
   if (host.runtime.empty()) host.runtime = config.default_runtime;
 }
 
+// The containers whose namespaces are to be joined are there; that they run is the start's question.
+void check_companions(const Roster& roster, const api::HostConfig& host) {
+  for (const auto* mode : {&host.pid_mode, &host.ipc_mode}) {
+    if (!mode->starts_with("container:")) continue;
+    std::string_view name = std::string_view(*mode).substr(10);
+    if (!roster.find(name)) throw Error(ErrorKind::InvalidArgument, cat("No such container: ", name));
+  }
+}
+
 std::string default_hostname(const Rooms& rooms, const api::HostConfig& host, const std::string& id) {
   if (host.network_mode == "host" || host.uts_mode == "host") {
     auto text = os::read_file("/proc/sys/kernel/hostname");
@@ -102,6 +111,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   definition.config = std::move(merged.config);
   definition.host_config = std::move(merged.host_config);
   definition.trace_id = RequestTrace::id();
+  check_companions(*rooms_.roster, definition.host_config);
   auto command = command_of(definition.config);
   definition.path = std::move(command.path);
   definition.args = std::move(command.args);

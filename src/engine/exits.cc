@@ -189,8 +189,10 @@ void Exits::kill_now(Container& container) {
     try {
       shim::Client(rooms_.monitor->run_dir(container.id())).signal(9, "", true);
     } catch (const Error& error) {
-      // It may have gone by itself; if it did not, the wait below says so.
-      if (error.kind() != ErrorKind::NotFound && error.kind() != ErrorKind::Unavailable) throw;
+      // It may have gone by itself, or be just going (Conflict); if it did not, the wait below says so.
+      if (error.kind() != ErrorKind::NotFound && error.kind() != ErrorKind::Unavailable &&
+          error.kind() != ErrorKind::Conflict)
+        throw;
     }
     emit_container(*rooms_.events, *container.definition(), "kill", {{"signal", "9"}});
   }

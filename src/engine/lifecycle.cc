@@ -27,7 +27,7 @@ shim::Client client_of(const Rooms& rooms, const Container& container) {
 
 int signal_number(std::string_view text) {
   if (auto number = os::parse_signal(text)) return *number;
-  throw Error(ErrorKind::InvalidArgument, cat("Invalid signal: ", text));
+  throw Error(ErrorKind::InvalidArgument, cat("invalid signal: ", text));
 }
 
 int stop_signal_of(const Definition& definition, const std::string& wanted) {
@@ -48,7 +48,9 @@ bool try_signal(const Rooms& rooms, const Container& container, int number, bool
     client_of(rooms, container).signal(number, "", everybody);
     return true;
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Unavailable) return false;
+    if (error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Unavailable ||
+        error.kind() == ErrorKind::Conflict)
+      return false;
     throw;
   }
 }
@@ -121,16 +123,16 @@ void Lifecycle::restart(std::string_view reference, const StopOptions& options) 
 }
 
 void Lifecycle::kill(std::string_view reference, std::string_view signal) {
-  auto container = rooms_.roster->get(reference);
-  int number = signal.empty() ? 9 : signal_number(signal);
+  auto context = cat("cannot kill container: ", reference);
+  auto container = in_context(context, [&] { return rooms_.roster->get(reference); });
+  int number = in_context(context, [&] { return signal.empty() ? 9 : signal_number(signal); });
   auto state = container->state();
   if (!state.running()) {
     if (state.status == Status::Restarting) {
       stop_locked(*container, {});
       return;
     }
-    throw Error(ErrorKind::Conflict,
-                cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
+    throw Error(ErrorKind::Conflict, cat(context, ": container ", container->id(), " is not running"));
   }
   auto definition = container->definition();
   bool ends = number == 9 || number == 15 || number == stop_signal_of(*definition, "");
@@ -149,8 +151,7 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
   }
   emit_container(*rooms_.events, *definition, "kill", {{"signal", std::to_string(number)}});
   if (!try_signal(rooms_, *container, number)) {
-    throw Error(ErrorKind::Conflict,
-                cat("cannot kill container: ", reference, ": container ", container->id(), " is not running"));
+    throw Error(ErrorKind::Conflict, cat(context, ": container ", container->id(), " is not running"));
   }
 }
 

@@ -65,7 +65,9 @@ std::vector<volume::MountPoint> resolve_mounts(Rooms& rooms, const Definition& d
   arguments.volume_driver = host.volume_driver;
   for (const auto& spec : host.volumes_from) {
     auto from = volume::parse_volumes_from(spec);
-    for (auto point : rooms.roster->get(from.container)->definition()->mounts) {
+    auto container = rooms.roster->find(from.container);
+    if (!container) throw Error(ErrorKind::InvalidArgument, cat("No such container: ", from.container));
+    for (auto point : container->definition()->mounts) {
       if (point.type == volume::Type::Tmpfs) continue;
       point.read_write = point.read_write && from.read_write;
       arguments.from.push_back(std::move(point));

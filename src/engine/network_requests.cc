@@ -24,7 +24,7 @@ PortName parse_port(std::string_view text) {
   bool known = out.protocol == "tcp" || out.protocol == "udp" || out.protocol == "sctp";
   if (!known) throw Error(ErrorKind::InvalidArgument, cat("invalid proto: ", out.protocol));
   if (!first || !last || *first == 0 || *last < *first) {
-    throw Error(ErrorKind::InvalidArgument, cat("invalid port specification: ", quoted(text)));
+    throw Error(ErrorKind::InvalidArgument, cat("invalid port specification: ", quoted(range)));
   }
   out.port = *first;
   out.end = *last;

@@ -105,6 +105,7 @@ void Networks::remove(std::string_view name) {
 }
 
 void Networks::connect(std::string_view name, const api::NetworkConnect& request) {
+  if (request.container.empty()) throw Error(ErrorKind::InvalidArgument, "invalid name or ID supplied: \"\"");
   auto record = rooms_.networks->get(name);
   auto container = rooms_.roster->get(request.container);
   std::lock_guard guard(container->operation);

@@ -34,11 +34,15 @@ TEST(Checks, SaysWhatDockerSays) {
   EXPECT_EQ(with([](auto&) {}), "accepted");
   EXPECT_EQ(with([](auto& r) { r.host_config.memory = 1; }), "Minimum memory limit allowed is 6MB");
   EXPECT_EQ(with([](auto& r) { r.host_config.nano_cpus = 3'000'000'000; }),
-            "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available");
+            "range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available");
   EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "0-5"; }),
-            "Requested CPUs are not available - requested 0-5, available: 0,1");
+            "Requested CPUs are not available - requested 0-5, available: 0-1");
   EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "1-10000000000"; }),
-            "Invalid value 1-10000000000 for cpuset cpus");
+            "Invalid value 1-10000000000 for cpuset cpus: value of out range, maximum is 8192");
+  EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "a"; }),
+            "Invalid value a for cpuset cpus: invalid format: a");
+  EXPECT_EQ(with([](auto& r) { r.host_config.links = {"db:db"}; }),
+            "links are not supported: containers on one user-defined network find each other by name");
   EXPECT_EQ(with([](auto& r) { r.host_config.memory = 64 << 20, r.host_config.memory_swap = 32 << 20; }),
             "Minimum memoryswap limit should be larger than memory limit, see usage");
   EXPECT_EQ(with([](auto& r) { r.host_config.auto_remove = true, r.host_config.restart_policy.name = "always"; }),

@@ -112,7 +112,7 @@ void check_ipam(const NetworkSpec& spec) {
     for (std::size_t i = 0; i < spec.ipam.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
         if (os::IpPrefix::parse(spec.ipam[i].subnet)->overlaps(*os::IpPrefix::parse(spec.ipam[j].subnet))) {
-          throw Error(ErrorKind::Forbidden, "Pool overlaps with other one on this address space");
+          throw Error(ErrorKind::Forbidden, "invalid pool request: Pool overlaps with other one on this address space");
         }
       }
     }

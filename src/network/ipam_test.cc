@@ -99,7 +99,7 @@ TEST(Ipam, RefusesWithDockersTexts) {
       fault_of({{.subnet = "10.0.0.0/24", .ip_range = "10.0.0.0/16"}}),
       "invalid network config:\ninvalid ip-range 10.0.0.0/16: CIDR block is bigger than its parent subnet 10.0.0.0/24");
   EXPECT_EQ(fault_of({{.subnet = "10.0.0.0/24"}, {.subnet = "10.0.0.0/25"}}),
-            "Pool overlaps with other one on this address space");
+            "invalid pool request: Pool overlaps with other one on this address space");
 }
 
 TEST(Ipam, MakesDockersMacAddresses) { EXPECT_EQ(os::to_text(mac_for(ip("172.17.0.2"))), "02:42:ac:11:00:02"); }

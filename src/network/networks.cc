@@ -136,7 +136,7 @@ void Networks::State::settle_ipam(Tables& now, NetworkRecord& record) {
     for (auto& [id, other] : now.networks) {
       for (const auto* taken : {&other.v4, &other.v6}) {
         if (*taken && subnet && (*taken)->subnet().overlaps(*subnet)) {
-          throw Error(ErrorKind::Forbidden, "Pool overlaps with other one on this address space");
+          throw Error(ErrorKind::Forbidden, "invalid pool request: Pool overlaps with other one on this address space");
         }
       }
     }
@@ -190,7 +190,7 @@ void Networks::State::load() {
           {"com.docker.network.bridge.host_binding_ipv4",
            config.default_host_ip.empty() ? "0.0.0.0" : config.default_host_ip},
           {"com.docker.network.bridge.name", config.bridge},
-          {"com.docker.network.driver.mtu", std::to_string(config.mtu == 0 ? 1500 : config.mtu)}};
+          {std::string(kMtu), std::to_string(config.mtu == 0 ? 1500 : config.mtu)}};
       if (!config.bip.empty()) {
         auto bip = os::IpPrefix::parse(config.bip);
         if (!bip) throw Error(ErrorKind::InvalidArgument, cat("invalid bip ", quoted(config.bip)));
@@ -240,6 +240,10 @@ NetworkRecord Networks::create(const NetworkSpec& spec) {
     record.created = now();
     if (std::string device = device_option(record); !device.empty() && !is_device_name(device)) {
       throw Error(ErrorKind::InvalidArgument, cat("invalid bridge name ", quoted(device)));
+    }
+    if (auto mtu = record.options.find(kMtu); mtu != record.options.end() && !parse_int<std::uint32_t>(mtu->second)) {
+      throw Error(ErrorKind::InvalidArgument, cat("failed to parse ", kMtu, " value: ", mtu->second,
+                                                  " (strconv.Atoi: parsing ", quoted(mtu->second), ": invalid syntax)"));
     }
     for (auto& [id, network] : locked->networks) {
       if (network.record.driver == "bridge" && bridge_device(network.record) == bridge_device(record)) {

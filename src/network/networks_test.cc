@@ -124,7 +124,7 @@ TEST_F(Catalogue, RefusesAsDockerDoes) {
   EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .driver = "host"}); }),
             "Forbidden: only one instance of \"host\" network is allowed");
   EXPECT_EQ(refusal([&] { networks_->create({.name = "b", .ipam = {{.subnet = "172.17.4.0/24"}}}); }),
-            "Forbidden: Pool overlaps with other one on this address space");
+            "Forbidden: invalid pool request: Pool overlaps with other one on this address space");
   EXPECT_EQ(refusal([&] { networks_->create({.name = "  "}); }), "InvalidArgument: invalid name: name is empty");
   EXPECT_EQ(refusal([&] {
               networks_->create({.name = "b", .options = {{"com.docker.network.bridge.name", "x\"; drop"}}});

@@ -23,7 +23,7 @@ BridgePlan Networks::State::bridge_plan(const Network& network) const {
   if (network.v4) plan.address = os::IpPrefix{network.v4->gateway(), network.v4->subnet().length};
   if (network.v6) plan.address6 = os::IpPrefix{network.v6->gateway(), network.v6->subnet().length};
   plan.mtu = config.mtu;
-  auto mtu = network.record.options.find("com.docker.network.driver.mtu");
+  auto mtu = network.record.options.find(kMtu);
   if (mtu != network.record.options.end()) plan.mtu = parse_int<std::uint32_t>(mtu->second).value_or(plan.mtu);
   return plan;
 }

@@ -22,6 +22,8 @@
 
 namespace proa::network {
 
+inline constexpr const char* kMtu = "com.docker.network.driver.mtu";
+
 struct Network {
   NetworkRecord record;
   std::optional<AddressPool> v4, v6;

@@ -111,7 +111,7 @@ Reference Reference::parse(std::string_view text) {
   auto [domain, remainder] = split_domain(text);
   auto [name_and_tag, digest_text] = cut(remainder, '@');
   auto [path, tag] = cut(name_and_tag, ':');
-  if (to_lower(path) != path) invalid("invalid reference format: repository name must be lowercase");
+  if (to_lower(path) != path) invalid(cat("invalid reference format: repository name (", path, ") must be lowercase"));
   if (!is_domain(domain) || !is_path(path) || (tag && !is_tag(*tag))) invalid();
   if (domain.size() + 1 + path.size() > kMaxName) invalid("repository name must not be more than 255 characters");
   Reference reference;

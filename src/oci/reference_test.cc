@@ -65,8 +65,8 @@ TEST(Reference, RefusesWithDockersWords) {
   EXPECT_EQ(refusal("app@sha256:abc"), "invalid reference format");
   EXPECT_EQ(refusal("app@sha256:" + std::string(40, 'a')), "invalid checksum digest length");
   EXPECT_EQ(refusal("app/../../etc"), "invalid reference format");
-  EXPECT_EQ(refusal("Busybox"), "invalid reference format: repository name must be lowercase");
-  EXPECT_EQ(refusal("localhost:5000/App:x"), "invalid reference format: repository name must be lowercase");
+  EXPECT_EQ(refusal("Busybox"), "invalid reference format: repository name (library/Busybox) must be lowercase");
+  EXPECT_EQ(refusal("localhost:5000/App:x"), "invalid reference format: repository name (App) must be lowercase");
   EXPECT_EQ(refusal(std::string(300, 'a')), "repository name must not be more than 255 characters");
   EXPECT_EQ(refusal(std::string(64, 'a')),
             "invalid repository name (" + std::string(64, 'a') + "), cannot specify 64-byte hexadecimal strings");
