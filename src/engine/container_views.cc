@@ -184,11 +184,14 @@ struct ListFilter {
       static const std::set<std::string> kKnown = {"created",  "running", "paused", "restarting",
                                                    "removing", "exited",  "dead"};
       if (!kKnown.contains(status))
-        throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'status=", status, "': invalid value for state (", status,
+        throw Error(ErrorKind::InvalidArgument,
+                    cat("invalid filter 'status=", status, "': invalid value for state (", status,
                         "): must be one of created, running, paused, restarting, removing, exited, dead"));
     }
     for (const auto& code : filters.get("exited")) {
-      if (!parse_int<int>(code)) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'exited=", code, "': strconv.Atoi: parsing ", quoted(code), ": invalid syntax"));
+      if (!parse_int<int>(code))
+        throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'exited=", code, "': strconv.Atoi: parsing ",
+                                                    quoted(code), ": invalid syntax"));
     }
   }
 

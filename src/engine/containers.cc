@@ -29,8 +29,8 @@ namespace {
 
 [[noreturn]] void refuse_running(std::string_view reference, const State& state) {
   if (state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("cannot remove container \"", reference,
-                                         "\": container is paused and must be unpaused first"));
+    throw Error(ErrorKind::Conflict,
+                cat("cannot remove container \"", reference, "\": container is paused and must be unpaused first"));
   }
   if (state.status == Status::Restarting) {
     throw Error(ErrorKind::Conflict,

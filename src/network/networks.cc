@@ -242,8 +242,9 @@ NetworkRecord Networks::create(const NetworkSpec& spec) {
       throw Error(ErrorKind::InvalidArgument, cat("invalid bridge name ", quoted(device)));
     }
     if (auto mtu = record.options.find(kMtu); mtu != record.options.end() && !parse_int<std::uint32_t>(mtu->second)) {
-      throw Error(ErrorKind::InvalidArgument, cat("failed to parse ", kMtu, " value: ", mtu->second,
-                                                  " (strconv.Atoi: parsing ", quoted(mtu->second), ": invalid syntax)"));
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("failed to parse ", kMtu, " value: ", mtu->second, " (strconv.Atoi: parsing ",
+                      quoted(mtu->second), ": invalid syntax)"));
     }
     for (auto& [id, network] : locked->networks) {
       if (network.record.driver == "bridge" && bridge_device(network.record) == bridge_device(record)) {

@@ -88,8 +88,9 @@ std::string_view to_string(Type type) {
 void check_volume_name(std::string_view name) {
   auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (name.size() < 2 && !name.empty()) {
-    throw Error(ErrorKind::InvalidArgument,
-                cat("create ", name, ": volume name is too short, names should be at least two alphanumeric characters"));
+    throw Error(
+        ErrorKind::InvalidArgument,
+        cat("create ", name, ": volume name is too short, names should be at least two alphanumeric characters"));
   }
   bool good = !name.empty() && name.size() <= 255 && plain(name.front());
   for (char c : name) good = good && (plain(c) || c == '_' || c == '.' || c == '-');
