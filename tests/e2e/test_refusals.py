@@ -106,13 +106,3 @@ def test_filters(engine):
         400, "invalid filter 'status=weird': invalid value for state (weird): must be one of created, running, paused, restarting, removing, exited, dead")
     assert refused(engine, "GET", '/containers/json?filters={"exited":["x"]}') == (
         400, "invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax")
-
-
-def test_forced_removal_of_what_is_just_ending(engine, image):
-    """The container ends by itself between the look and the signal: that is no conflict."""
-    for n in range(40):
-        body = {"Image": image, "Cmd": ["sh", "-c", ":"], "HostConfig": {"NetworkMode": "none"}}
-        made = engine.api("POST", "/containers/create", body).json["Id"]
-        engine.api("POST", f"/containers/{made}/start")
-        reply = engine.api("DELETE", f"/containers/{made}?force=1")
-        assert reply.status == 204, reply.body
