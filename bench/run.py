@@ -227,9 +227,9 @@ def measure_memory(peers, image, rows):
         names = [peer.api("POST", "/containers/create", {"Image": image, "Cmd": ["sleep", "6000"]})["Id"] for _ in range(10)]
         for name in names:
             peer.api("POST", f"/containers/{name}/start")
-        time.sleep(2)
         payloads = {peer.api("GET", f"/containers/{name}/json")["State"]["Pid"] for name in names}
         keepers = {int(next(line.split()[1] for line in open(f"/proc/{pid}/status") if line.startswith("PPid:"))) for pid in payloads}
+        time.sleep(2)  # after the last request, as above
         after = before | keepers | set(tree(peer.process.pid))
         each[peer.name] = (pss_mb(after - payloads) - idle[peer.name]) / len(names)
         for name in names:
