@@ -1,6 +1,7 @@
 // Clients' sockets: handed to the shim of a live container, or parked until the container starts.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <string>
 #include <string_view>
@@ -35,13 +36,25 @@ class Attach {
     AttachOptions options;
     ClientStream stream;
   };
-  // The sockets that wait for this container's start; they leave this room.
-  std::vector<Parked> take_parked(const std::string& container_id);
-  void put_back(const std::string& container_id, std::vector<Parked> parked);
+  // The sockets that wait for this container's start; they leave this room. Waits (a second at most) for those whose
+  // clients have their answer already, and so may have asked for the start, but which are not parked yet.
+  std::vector<Parked> take_for_start(const std::string& container_id);
+  // For the start to call when the container runs: what was parked while it was launched goes to the shim.
+  void hand_over(const std::string& container_id, bool tty);
+  // Closes what waits for a start that never comes.
+  void container_removed(const std::string& container_id);
 
  private:
+  struct Waiting {
+    std::vector<Parked> parked;
+    int coming = 0;  // between their answer and their parking
+  };
+  class Coming;
+  std::vector<Parked> take(std::map<std::string, Waiting>& waiting, const std::string& container_id);
+
   Rooms& rooms_;
-  Sync<std::map<std::string, std::vector<Parked>>> parked_;
+  Sync<std::map<std::string, Waiting>> waiting_;
+  std::condition_variable parked_;
 };
 
 }  // namespace proa::engine

@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "engine/attach.h"
 #include "engine/event_attributes.h"
 #include "engine/execs.h"
 #include "engine/exits.h"
@@ -142,6 +143,7 @@ void Containers::remove_stopped(Container& container, bool volumes) {
   }
   emit_container(*rooms_.events, *definition, "destroy");
   container.mark_removed();
+  rooms_.attach->container_removed(id);
 }
 
 api::ContainersPruneReport Containers::prune(const api::Filters& filters) {

@@ -34,7 +34,7 @@ void sleep_ms(int milliseconds) {
 
 struct Monitor::Inside {
   struct Watched {
-    os::Fd socket;
+    std::shared_ptr<const os::Fd> socket;  // shared with who reads it: its number may not be another file meanwhile
     bool exit_told = false;
   };
   struct Shared {
@@ -83,7 +83,7 @@ void Monitor::Inside::watch(const std::string& id, os::Fd socket) {
   if (auto old = locked->tokens.find(id); old != locked->tokens.end()) locked->names.erase(old->second);
   locked->names[token] = id;
   locked->tokens[id] = token;
-  locked->watched[id] = Watched{std::move(socket), false};
+  locked->watched[id] = Watched{std::make_shared<os::Fd>(std::move(socket)), false};
   os::check(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
@@ -128,20 +128,22 @@ void Monitor::Inside::run() {
 
 void Monitor::Inside::serve(std::uint64_t token) {
   std::string id;
-  int fd = -1;
+  std::shared_ptr<const os::Fd> socket;
   {
     auto locked = shared.lock();
     auto name = locked->names.find(token);
     if (name == locked->names.end()) return;
     id = name->second;
-    fd = locked->watched[id].socket.get();
+    socket = locked->watched[id].socket;
   }
   std::optional<shim::Packet> packet;
   try {
-    packet = shim::receive_packet(fd, MSG_DONTWAIT);
+    packet = shim::receive_packet(socket->get(), MSG_DONTWAIT);
   } catch (const Error& error) {
     if (error.errno_code() == EAGAIN) return;
   }
+  // Acknowledged meanwhile: what the old shim still says is no news of a container that may have been started again.
+  if (!shared.lock()->names.contains(token)) return;
   if (!packet) return lost(id);
   if (!json::find(packet->body, "notice")) return;  // the answer to `shutdown`
   try {
@@ -301,7 +303,7 @@ void Monitor::acknowledge(const std::string& container_id) {
   if (auto found = locked->watched.find(container_id); found != locked->watched.end()) {
     // No wait for the answer; closing the connection says the same to the shim.
     static constexpr std::string_view kShutdown = R"({"op":"shutdown","body":null})";
-    ::send(found->second.socket.get(), kShutdown.data(), kShutdown.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ::send(found->second.socket->get(), kShutdown.data(), kShutdown.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (auto token = locked->tokens.find(container_id); token != locked->tokens.end()) {
       locked->names.erase(token->second);
       locked->tokens.erase(token);

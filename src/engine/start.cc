@@ -287,7 +287,7 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
     request.fds.push_back("netns");
     fds.push_back(part.sandbox.netns.get());
   }
-  auto parked = rooms.attach->take_parked(definition.id);
+  auto parked = rooms.attach->take_for_start(definition.id);
   for (std::size_t i = 0; i < parked.size(); ++i) {
     request.attach.push_back(attach_stream_of(parked[i].options, definition.config.tty, parked[i].stream.early_bytes));
     request.fds.push_back(cat("attach:", std::to_string(i)));
@@ -319,6 +319,7 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
     });
   }
   rooms.monitor->watch(definition.id, std::move(launched.socket));
+  rooms.attach->hand_over(definition.id, definition.config.tty);
   for (const auto& endpoint : part.sandbox.endpoints) {
     rooms.events->emit("network", "connect", endpoint.network_id,
                        {{"container", definition.id}, {"name", endpoint.network_name}, {"type", "bridge"}});
