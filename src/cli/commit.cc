@@ -4,8 +4,7 @@
 
 #include "base/text.h"
 #include "cli/console.h"
-#include "cli/fd_source.h"
-#include "cli/progress.h"
+#include "cli/upload.h"
 #include "cli/verbs.h"
 #include "oci/reference.h"
 #include "os/file.h"
@@ -45,9 +44,7 @@ int run_import(Call& call) {
     throw ExitWith{1, "importing from a URL is not available in this version: curl URL | proa import - NAME"};
   os::Fd file;
   if (source != "-") file = os::open_file(source, O_RDONLY);
-  FdSource upload(source == "-" ? STDIN_FILENO : file.get());
   StreamRequest request;
-  request.method = "POST";
   request.path = "/images/create";
   request.query.add("fromSrc", "-");
   request.query.add("repo", repository);
@@ -55,13 +52,7 @@ int run_import(Call& call) {
   if (flags.given("message")) request.query.add("message", flags.text("message"));
   if (flags.given("platform")) request.query.add("platform", flags.text("platform"));
   for (const std::string& change : flags.list("change")) request.query.add("changes", change);
-  request.upload = &upload;
-  request.content_type = "application/x-tar";
-  ProgressView view(STDOUT_FILENO);
-  call.session.documents(request, [&](const Json& message) {
-    view.show(message);
-    return true;
-  });
+  upload_tar(call.session, request, source == "-" ? STDIN_FILENO : file.get());
   return 0;
 }
 

@@ -7,8 +7,7 @@
 
 #include "base/text.h"
 #include "cli/console.h"
-#include "cli/fd_source.h"
-#include "cli/progress.h"
+#include "cli/upload.h"
 #include "cli/verbs.h"
 #include "oci/platform.h"
 #include "os/file.h"
@@ -81,20 +80,12 @@ int run_load(Call& call) {
   } else if (is_terminal(STDIN_FILENO)) {
     throw ExitWith{1, "requested load from stdin, but stdin is empty"};
   }
-  FdSource source(input.empty() ? STDIN_FILENO : file.get());
   bool quiet = call.flags.on("quiet") || !is_terminal(STDOUT_FILENO);
   StreamRequest request;
-  request.method = "POST";
   request.path = "/images/load";
   request.query.add("quiet", quiet ? "1" : "0");
   add_platform(request, call.flags.text("platform"));
-  request.upload = &source;
-  request.content_type = "application/x-tar";
-  ProgressView view(STDOUT_FILENO);
-  call.session.documents(request, [&](const Json& message) {
-    view.show(message);
-    return true;
-  });
+  upload_tar(call.session, request, input.empty() ? STDIN_FILENO : file.get());
   return 0;
 }
 

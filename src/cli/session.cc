@@ -23,27 +23,6 @@ std::string daemon_message(const client::Reply& reply) {
   return cat("Error response from daemon: ", message);
 }
 
-ErrorKind kind_of_status(int status) {
-  switch (status) {
-    case 400:
-      return ErrorKind::InvalidArgument;
-    case 401:
-      return ErrorKind::Unauthorized;
-    case 403:
-      return ErrorKind::Forbidden;
-    case 404:
-      return ErrorKind::NotFound;
-    case 409:
-      return ErrorKind::Conflict;
-    case 501:
-      return ErrorKind::NotImplemented;
-    case 503:
-      return ErrorKind::Unavailable;
-    default:
-      return ErrorKind::Internal;
-  }
-}
-
 bool is_connection_error(const Error& error) {
   return error.kind() == ErrorKind::Unavailable && error.message().starts_with(kNoConnection);
 }
@@ -98,7 +77,7 @@ client::Reply Session::try_call(std::string_view method, std::string_view path, 
 
 client::Reply Session::call(std::string_view method, std::string_view path, const Query& query, const Json& body) {
   client::Reply reply = try_call(method, path, query, body);
-  if (reply.status >= 400) throw Error(kind_of_status(reply.status), daemon_message(reply));
+  if (reply.status >= 400) throw Error(client::kind_of_status(reply.status), daemon_message(reply));
   return reply;
 }
 
@@ -111,7 +90,7 @@ Json Session::erase(std::string_view path, const Query& query) { return call("DE
 std::optional<Json> Session::find(std::string_view path, const Query& query) {
   client::Reply reply = try_call("GET", path, query);
   if (reply.status == 404) return std::nullopt;
-  if (reply.status >= 400) throw Error(kind_of_status(reply.status), daemon_message(reply));
+  if (reply.status >= 400) throw Error(client::kind_of_status(reply.status), daemon_message(reply));
   return reply.json();
 }
 

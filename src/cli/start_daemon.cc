@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "cli/session.h"
 #include "os/file.h"
+#include "os/own_program.h"
 #include "os/process.h"
 #include "os/socket.h"
 
@@ -16,13 +17,8 @@ namespace {
 
 // Beside this program, else on $PATH.
 std::string daemon_program() {
-  char self[4096];
-  ssize_t length = ::readlink("/proc/self/exe", self, sizeof self);
-  if (length > 0) {
-    std::string beside = cat(os::dir_name(std::string_view(self, static_cast<std::size_t>(length))), "/proad");
-    if (::access(beside.c_str(), X_OK) == 0) return beside;
-  }
-  return "proad";
+  std::string beside = os::program_beside("proad");
+  return ::access(beside.c_str(), X_OK) == 0 ? beside : "proad";
 }
 
 bool answers(const std::string& path) {

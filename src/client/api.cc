@@ -11,29 +11,6 @@
 namespace proa::client {
 namespace {
 
-ErrorKind kind_of_status(int status) {
-  switch (status) {
-    case 304:
-      return ErrorKind::NotModified;
-    case 400:
-      return ErrorKind::InvalidArgument;
-    case 401:
-      return ErrorKind::Unauthorized;
-    case 403:
-      return ErrorKind::Forbidden;
-    case 404:
-      return ErrorKind::NotFound;
-    case 409:
-      return ErrorKind::Conflict;
-    case 501:
-      return ErrorKind::NotImplemented;
-    case 503:
-      return ErrorKind::Unavailable;
-    default:
-      return ErrorKind::Internal;
-  }
-}
-
 [[noreturn]] void throw_reply(int status, const std::string& body) {
   std::string message;
   try {
@@ -68,6 +45,29 @@ void check_status(http::ClientResponse& response) {
 }
 
 }  // namespace
+
+ErrorKind kind_of_status(int status) {
+  switch (status) {
+    case 304:
+      return ErrorKind::NotModified;
+    case 400:
+      return ErrorKind::InvalidArgument;
+    case 401:
+      return ErrorKind::Unauthorized;
+    case 403:
+      return ErrorKind::Forbidden;
+    case 404:
+      return ErrorKind::NotFound;
+    case 409:
+      return ErrorKind::Conflict;
+    case 501:
+      return ErrorKind::NotImplemented;
+    case 503:
+      return ErrorKind::Unavailable;
+    default:
+      return ErrorKind::Internal;
+  }
+}
 
 Json Reply::json() const { return trim(text).empty() ? Json(nullptr) : json::parse(text); }
 

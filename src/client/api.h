@@ -18,6 +18,9 @@ std::string choose_host(std::string_view host, std::string_view context);
 // $DOCKER_CONFIG or ~/.docker
 std::string config_dir();
 
+// What a refusal's status means; Internal where it says no more.
+ErrorKind kind_of_status(int status);
+
 struct Reply {
   int status = 0;
   http::Headers headers;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/own_program.h"
 #include "os/socket.h"
 #include "shim/client.h"
 
@@ -60,7 +61,7 @@ shim::Started await(int socket, std::chrono::seconds limit, const std::string& i
 }  // namespace
 
 ShimLauncher::ShimLauncher(std::string program, std::chrono::seconds deadline)
-    : program_(shim_program(std::move(program))), deadline_(deadline) {}
+    : program_(program.empty() ? os::program_beside("proa-shim") : std::move(program)), deadline_(deadline) {}
 
 void ShimLauncher::keep_ready() {
   std::lock_guard guard(spare_mutex_);

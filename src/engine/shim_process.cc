@@ -16,13 +16,6 @@
 
 namespace proa::engine {
 
-std::string shim_program(std::string given) {
-  if (!given.empty()) return given;
-  char path[4096];
-  ssize_t length = os::check(::readlink("/proc/self/exe", path, sizeof path), "readlink /proc/self/exe");
-  return os::path_join(os::dir_name(std::string_view(path, static_cast<std::size_t>(length))), "proa-shim");
-}
-
 ShimProcess spawn_shim(const std::string& program) {
   trace::Span span("launch.spawn");
   span.set("program", program);

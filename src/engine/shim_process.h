@@ -14,8 +14,6 @@ struct ShimProcess {
   os::Fd socket;  // SOCK_SEQPACKET: the CreateRequest goes in, its reply and notices come out
 };
 
-// "": proa-shim beside the running program (/proc/self/exe).
-std::string shim_program(std::string given);
 ShimProcess spawn_shim(const std::string& program);
 // Waits for its end, at first `patience_ms`; then it is killed. With it goes its container (PR_SET_PDEATHSIG).
 void end_shim(ShimProcess& shim, int patience_ms);

@@ -31,6 +31,7 @@
 #include "network/etc_files.h"
 #include "network/networks.h"
 #include "os/file.h"
+#include "os/own_program.h"
 #include "shim/detach_keys.h"
 #include "volume/volumes.h"
 
@@ -168,14 +169,6 @@ std::string join_path(const Rooms& rooms, const std::string& mode, std::string_v
   return cat("/proc/", std::to_string(state.pid), "/ns/", kind);
 }
 
-std::string init_program(const Config& config) {
-  if (!config.init_path.empty()) return config.init_path;
-  std::string self(4096, '\0');
-  auto length = os::check(::readlink("/proc/self/exe", self.data(), self.size()), "/proc/self/exe");
-  self.resize(static_cast<std::size_t>(length));
-  return os::path_join(os::dir_name(self), "proa-init");
-}
-
 void fill_log_options(const Rooms& rooms, const Definition& definition, shim::LogOptions& log) {
   const auto& given = definition.host_config.log_config;
   log.driver = given.type == "none" ? "none" : "json-file";
@@ -237,7 +230,10 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
     add_devices(host.devices, input.devices, input.device_rules);
   add_device_rules(host.device_cgroup_rules, input.device_rules);
   add_block_limits(host, input.block_io);
-  if (host.init.value_or(rooms.config->init)) input.init_path = init_program(*rooms.config);
+  if (host.init.value_or(rooms.config->init)) {
+    const auto& given = rooms.config->init_path;
+    input.init_path = given.empty() ? os::program_beside("proa-init") : given;
+  }
   input.cgroup_parent = host.cgroup_parent.empty() ? rooms.config->cgroup_parent : host.cgroup_parent;
   input.default_no_new_privileges = rooms.config->no_new_privileges;
   for (const auto& [name, limit] : rooms.config->default_ulimits)

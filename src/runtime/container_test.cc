@@ -49,6 +49,12 @@ class Container : public ::testing::Test {
   void TearDown() override {
     if (!dir_.empty()) os::remove_tree(dir_);
   }
+  static void TearDownTestSuite() {  // the group that our containers' groups were in
+    for (const auto& hierarchy : os::list_dir("/sys/fs/cgroup")) {
+      ::rmdir(cat("/sys/fs/cgroup/", hierarchy, "/proa-test").c_str());
+    }
+    ::rmdir("/sys/fs/cgroup/proa-test");
+  }
 
   static oci::Mount mount(std::string destination, std::string type, std::string source,
                           std::vector<std::string> options = {}) {
