@@ -84,11 +84,10 @@ oci::Process build_process(const Rooms& rooms, const Definition& definition, con
 }
 
 Error exec_error(const Error& cause) {
-  std::string message = cause.message();
-  if (!message.starts_with("exec: \"")) return cause;
-  if (message.ends_with("is a directory")) message += ": permission denied";
-  return Error(cause.kind(),
-               cat("OCI runtime exec failed: exec failed: unable to start container process: ", message, ": unknown"));
+  if (!cause.message().starts_with("exec: \"")) return cause;
+  return Error(
+      cause.kind(),
+      cat("OCI runtime exec failed: exec failed: unable to start container process: ", cause.message(), ": unknown"));
 }
 
 }  // namespace

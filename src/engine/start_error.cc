@@ -18,17 +18,16 @@ int start_exit_code(std::string_view message) {
       has(message, "not a directory")) {
     return 127;
   }
-  if (has(message, "permission denied") || has(message, "is a directory")) return 126;
+  if (has(message, "permission denied")) return 126;
   return 128;
 }
 
 StartError start_error(const Error& cause) {
-  std::string message = cause.message();
+  const std::string& message = cause.message();
   if (!message.starts_with("exec: \"")) {
     auto code = cause.kind() == ErrorKind::InvalidArgument ? 125 : 128;
     return {cause, code};
   }
-  if (message.ends_with("is a directory")) message += ": permission denied";
   int code = start_exit_code(message);
   auto kind = code == 128 ? ErrorKind::Internal : ErrorKind::InvalidArgument;
   return {Error(kind, cat(kPrefix, "unable to start container process: ", message, ": unknown"), cause.errno_code()),

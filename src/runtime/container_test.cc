@@ -145,7 +145,7 @@ TEST_F(Container, SaysWhatIsWrongWithTheCommandInDockersWords) {
   os::write_file(root_ + "/script", "#!/nowhere\n", 0755);
   EXPECT_EQ(with("foo"), "exec: \"foo\": executable file not found in $PATH");
   EXPECT_EQ(with("/x"), "exec: \"/x\": stat /x: no such file or directory");
-  EXPECT_EQ(with("/etc"), "exec: \"/etc\": is a directory");
+  EXPECT_EQ(with("/etc"), "exec: \"/etc\": is a directory: permission denied");
   EXPECT_EQ(with("/plain"), "exec: \"/plain\": permission denied");
   EXPECT_EQ(with("/garbage"), "exec /garbage: exec format error");
   EXPECT_EQ(with("/script"), "exec /script: no such file or directory");

@@ -55,6 +55,8 @@ std::string look_path(const std::string& name, const std::vector<std::string>& e
     int failed = judge(name);
     if (failed == 0) return name;
     std::string reason = lower_first(os::errno_text(failed));
+    // Engines before Docker 25 know the exit code 126 by these words only.
+    if (failed == EISDIR) reason += ": permission denied";
     bool by_stat = failed != EACCES && failed != EISDIR;
     refuse(name, by_stat ? cat("stat ", name, ": ", reason) : reason, failed);
   }

@@ -1,0 +1,38 @@
+"""Engines that call an OCI runtime, with ours in its place. RUNTIME=/usr/sbin/runc proves the tests right."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import images  # noqa: E402
+from engine import free_port  # noqa: E402
+from machine import left_behind, snapshot  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def registry():
+    before = snapshot()
+    directory = tempfile.mkdtemp(prefix="proa-registry-")
+    process, server = images.start_registry(directory, free_port())
+    server.push("busybox", "latest", images.busybox_image())
+    yield server
+    process.terminate()
+    process.wait(timeout=20)
+    shutil.rmtree(directory, ignore_errors=True)
+    # The callers' own: bridges and firewall tables that podman and dockerd keep.
+    for link in ("docker0", "cni-podman0", "podman0"):
+        if link not in before["links"]:
+            subprocess.run(["ip", "link", "delete", link], stderr=subprocess.DEVNULL)
+    for table in sorted(snapshot()["nft tables"] - before["nft tables"]):
+        subprocess.run(["nft", "delete", *table.split()], stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        left = left_behind(before, snapshot())
+        if not left:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"left behind on the machine: {left}")
