@@ -295,6 +295,27 @@ TEST_F(LayersTest, MountsByEachGenerationOfTheKernelsInterface) {
   }
 }
 
+TEST_F(LayersTest, MountsAHundredLayersTheClassicWayWithoutATraceInTheMountTable) {
+  Layers layers(root);
+  Snapshots snapshots(root, layers);
+  os::Overlay overlay;
+  std::vector<oci::Digest> ids;
+  for (int i = 0; i < 100; ++i) {
+    ids.push_back(apply(layers, Tar().file(cat("f", i), cat(i)).file("top", cat(i)).text()));
+    overlay.lowers.insert(overlay.lowers.begin(), layers.lower_dir(ids.back()));
+  }
+  snapshots.prepare("c1", ids);
+  overlay.upper = cat(root, "/containers/c1/upper");
+  overlay.work = cat(root, "/containers/c1/work");
+  overlay.is_volatile = true;
+  std::string before = os::read_file("/proc/self/mountinfo");
+  os::Fd mount = os::mount_overlay(overlay, os::OverlayApi::Classic);
+  EXPECT_EQ(in(mount, "top") + in(mount, "f0"), "990");
+  os::write_file(os::fd_path(mount.get()) + "/new", "x");
+  EXPECT_EQ(os::read_file(overlay.upper + "/new"), "x");
+  EXPECT_EQ(os::read_file("/proc/self/mountinfo"), before);
+}
+
 // PROA_LAYER_BENCH=rootfs.tar.gz image_test --gtest_filter=*TakesNoLonger*
 TEST_F(LayersTest, TakesNoLongerThanItShould) {
   const char* path = std::getenv("PROA_LAYER_BENCH");

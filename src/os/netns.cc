@@ -3,52 +3,15 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <exception>
-#include <thread>
 
 #include "base/text.h"
-#include "base/trace.h"
 #include "os/file.h"
+#include "os/own_thread.h"
 
 namespace proa::os {
-namespace {
-
-// Runs on a thread of its own, with the caller's spans, every signal blocked so that handlers stay where they belong.
-void on_own_thread(const std::function<void()>& work) {
-  std::exception_ptr thrown;
-  trace::Recorder* recorder = trace::current();
-  int parent = trace::current_parent();
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread;
-  try {
-    thread = std::thread([&] {
-      try {
-        if (recorder) {
-          trace::Scope scope(*recorder, parent);
-          work();
-        } else {
-          work();
-        }
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-    });
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (thread.joinable()) thread.join();
-  if (thrown) std::rethrow_exception(thrown);
-}
-
-}  // namespace
-
 NewNetns make_netns(const std::function<void()>& inside) {
   NewNetns made;
   on_own_thread([&] {

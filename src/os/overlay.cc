@@ -1,6 +1,7 @@
 #include "os/overlay.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -9,11 +10,14 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "os/mount.h"
+#include "os/own_thread.h"
 
 namespace proa::os {
 namespace {
 
-constexpr std::size_t kMaxValue = 255;  // fsconfig(2) takes no longer string
+constexpr std::size_t kMaxValue = 255;         // fsconfig(2) takes no longer string
+constexpr std::size_t kMaxClassicLayers = 12;  // so many descriptors' names fit into one
 
 // What the kernel wrote into the context's log, "e overlay: ...".
 std::string kernel_words(int context) {
@@ -65,8 +69,6 @@ void set_layers(Context& context, const Overlay& overlay, OverlayApi api, std::v
       all += cat(all.empty() ? "" : ":",
                  short_path(lower, needs_escape(lower) || overlay.lowers.size() > 2 ? 0 : 120, keep));
     }
-    if (all.size() > kMaxValue)
-      throw Error(ErrorKind::NotImplemented, "more layers than this kernel mounts (Linux 6.5 mounts more)");
     return context.set("lowerdir", all);
   }
   for (const auto& lower : overlay.lowers) {
@@ -78,9 +80,37 @@ void set_layers(Context& context, const Overlay& overlay, OverlayApi api, std::v
   }
 }
 
+// One string of options. The directories are named by descriptors, opened here: a mount namespace takes its own only.
+std::string classic_options(const Overlay& overlay, std::vector<Fd>& keep) {
+  std::string options = "lowerdir=";
+  for (const auto& lower : overlay.lowers) {
+    options += cat(options.back() == '=' ? "" : ":", short_path(lower, 0, keep));
+  }
+  if (overlay.upper.empty()) return options;
+  options += cat(",upperdir=", short_path(overlay.upper, 0, keep), ",workdir=", short_path(overlay.work, 0, keep));
+  options += ",index=off,redirect_dir=off,metacopy=off";
+  return overlay.is_volatile ? options + ",volatile" : options;
+}
+
+// Before Linux 6.5 only mount(2), with its page of options, takes more than a dozen layers. It wants a place: one that
+// nobody sees, in the mount namespace of a thread that ends.
+Fd mount_many(const Overlay& overlay) {
+  Fd mounted;
+  on_own_thread([&] {
+    check(::unshare(CLONE_NEWNS), "unshare mount namespace");
+    set_propagation("/", MS_REC | MS_PRIVATE);
+    std::vector<Fd> keep;
+    const char* place = overlay.lowers.front().c_str();
+    check(::mount("overlay", place, "overlay", 0, classic_options(overlay, keep).c_str()), "mount overlay");
+    mounted = clone_mount(AT_FDCWD, place, Recursive::No);
+  });
+  return mounted;
+}
+
 }  // namespace
 
 Fd mount_overlay(const Overlay& overlay, OverlayApi api) {
+  if (api == OverlayApi::Classic && overlay.lowers.size() > kMaxClassicLayers) return mount_many(overlay);
   Context context;
   std::vector<Fd> keep;
   set_layers(context, overlay, api, keep);
@@ -109,8 +139,10 @@ Fd mount_overlay(const Overlay& overlay) {
     try {
       return mount_overlay(overlay, tried);
     } catch (const Error& error) {
-      if (tried == OverlayApi::Classic || error.errno_code() != EINVAL) throw;
+      bool unknown = error.errno_code() == EINVAL || error.errno_code() == EOPNOTSUPP;
+      if (tried == OverlayApi::Classic || !unknown) throw;
       // EINVAL is how an unknown option ends, but wrong layers end so too: only an older way that works is kept.
+      // (Before Linux 6.5 overlay takes no descriptor at all: EOPNOTSUPP.)
       OverlayApi older = tried == OverlayApi::Descriptors ? OverlayApi::PerLayer : OverlayApi::Classic;
       try {
         Fd mount = mount_overlay(overlay, older);

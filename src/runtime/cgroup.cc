@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include "base/json_codec.h"
 #include "base/text.h"
@@ -17,6 +16,7 @@
 #include "base/trace.h"
 #include "os/file.h"
 #include "runtime/cgroup_plan.h"
+#include "runtime/cgroup_unified.h"
 #include "runtime/device_filter.h"
 
 namespace proa::json {
@@ -44,17 +44,6 @@ namespace {
 void pause_for(std::int64_t nanoseconds) {
   timespec time{static_cast<time_t>(nanoseconds / kSecond), static_cast<long>(nanoseconds % kSecond)};
   ::nanosleep(&time, nullptr);
-}
-
-// Every directory of the group; one on v2.
-std::vector<std::string> directories(const CgroupHandle& cgroup) {
-  if (cgroup.path.empty()) return {};
-  if (cgroup.layout.unified) return {os::path_join(cgroup.layout.root, cgroup.path)};
-  std::vector<std::string> out;
-  for (const auto& hierarchy : cgroup.layout.hierarchies) {
-    out.push_back(os::path_join(os::path_join(cgroup.layout.root, hierarchy.directory), cgroup.path));
-  }
-  return out;
 }
 
 bool is_cpuset(const os::CgroupLayout::Hierarchy& hierarchy) {
@@ -95,30 +84,6 @@ bool make_group(const std::string& root, const std::string& path, bool cpuset) {
   return made;
 }
 
-// v2: a controller is there for a group only if every parent hands it down.
-void enable_controllers(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& writes) {
-  std::set<std::string> wanted;
-  for (const auto& write : writes) wanted.insert(write.controller);
-  for (const char* usual : {"cpu", "memory", "pids", "io"}) wanted.insert(usual);
-  std::string dir = cgroup.layout.root;
-  std::string available = os::read_file(os::path_join(dir, "cgroup.controllers"));
-  auto parts = split(cgroup.path, '/');
-  std::erase(parts, "");
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    for (const auto& controller : wanted) {
-      auto words = split(trim(available), ' ');
-      if (std::find(words.begin(), words.end(), controller) == words.end()) continue;
-      try {
-        os::write_cgroup_file(os::path_join(dir, "cgroup.subtree_control"), cat("+", controller));
-      } catch (const Error&) {
-        // It has processes of its own (EBUSY) or is not ours: the missing file will be noticed if it is needed.
-      }
-    }
-    dir = os::path_join(dir, parts[i]);
-    if (i + 1 < parts.size()) os::make_dir(dir, 0755);
-  }
-}
-
 std::string full_path(const CgroupHandle& cgroup, const CgroupWrite& write) {
   auto dir = cgroup.layout.directory(write.controller, cgroup.path);
   return dir ? os::path_join(*dir, write.file) : "";
@@ -143,13 +108,18 @@ void apply_writes(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& wr
   os::Fd file;
   std::string opened;
   for (const auto& write : writes) {
+    if (write.instead && file) continue;
     std::string path = full_path(cgroup, write);
     if (path != opened) {
       file = os::Fd(path.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_CLOEXEC));
       opened = path;
     }
     bool missing = !file && (path.empty() || errno == ENOENT);
-    if (missing && (write.optional || !has_controller(cgroup, write.controller))) {
+    if (missing && write.named && !has_controller(cgroup, write.controller)) {
+      throw Error(ErrorKind::Unavailable, cat("unified resource ", quoted(write.file), " can't be set: controller ",
+                                              quoted(write.controller), " not available"));
+    }
+    if (missing && !write.named && (write.optional || !has_controller(cgroup, write.controller))) {
       warnings.push_back(cat("this kernel has no ", write.file, ": the limit was left out"));
       continue;
     }
@@ -203,7 +173,36 @@ void set_frozen(const CgroupHandle& cgroup, bool frozen) {
   }
 }
 
+// memory.checkBeforeUpdate: v1's kernel refuses a limit below what is used; v2's would kill.
+void check_usage(const CgroupHandle& cgroup, const oci::Resources& resources) {
+  if (!cgroup.layout.unified || !resources.memory || !resources.memory->check_before_update.value_or(false)) return;
+  const auto& memory = *resources.memory;
+  std::string dir = os::path_join(cgroup.layout.root, cgroup.path);
+  auto number = [&](std::string_view file) { return os::read_cgroup_number(os::path_join(dir, file)).value_or(0); };
+  auto used = number("memory.current");
+  auto below = [](const std::optional<std::int64_t>& limit, std::uint64_t usage) {
+    return limit && *limit > 0 && static_cast<std::uint64_t>(*limit) < usage;
+  };
+  if (below(memory.limit, used)) {
+    throw Error(ErrorKind::Conflict, cat("rejecting memory limit ", *memory.limit, " < usage ", used));
+  }
+  used += number("memory.swap.current");
+  if (below(memory.swap, used)) {
+    throw Error(ErrorKind::Conflict, cat("rejecting memory+swap limit ", *memory.swap, " < usage ", used));
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> directories(const CgroupHandle& cgroup) {
+  if (cgroup.path.empty()) return {};
+  if (cgroup.layout.unified) return {os::path_join(cgroup.layout.root, cgroup.path)};
+  std::vector<std::string> out;
+  for (const auto& hierarchy : cgroup.layout.hierarchies) {
+    out.push_back(os::path_join(os::path_join(cgroup.layout.root, hierarchy.directory), cgroup.path));
+  }
+  return out;
+}
 
 Json to_json(const CgroupHandle& cgroup) { return json::encode(cgroup); }
 CgroupHandle cgroup_from_json(const Json& value) { return json::decode<CgroupHandle>(value); }
@@ -224,14 +223,14 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
   bool existed = false;
   try {
     if (layout.unified) {
-      enable_controllers(cgroup, writes);
+      hand_down_controllers(layout.root, cgroup.path);
       existed = !make_group(layout.root, cgroup.path, false);
     } else {
       for (const auto& hierarchy : layout.hierarchies) {
         existed |= !make_group(os::path_join(layout.root, hierarchy.directory), cgroup.path, is_cpuset(hierarchy));
       }
     }
-    if (existed && !layout.hierarchies.empty() && !pids(cgroup).empty()) {
+    if (existed && !pids(cgroup).empty()) {
       throw Error(ErrorKind::Conflict, cat("cgroup ", cgroup.path, " is in use"));
     }
     apply_writes(cgroup, writes, warnings);
@@ -260,6 +259,7 @@ void join_cgroup(const CgroupHandle& cgroup) {
 }
 
 void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) {
+  check_usage(cgroup, resources);
   auto version = cgroup.layout.unified ? CgroupVersion::Two : CgroupVersion::One;
   std::vector<std::string> warnings;
   // v1: memsw may never be below limit, so what is written first hangs on what there is now.

@@ -19,6 +19,8 @@ struct CgroupHandle {
   os::CgroupLayout layout;
   std::string path;  // "/proa/<id>", below each hierarchy's root; "" : the container has no group of its own
 };
+// Every directory of the group; one on v2.
+std::vector<std::string> directories(const CgroupHandle& cgroup);
 Json to_json(const CgroupHandle& cgroup);
 CgroupHandle cgroup_from_json(const Json& value);
 

@@ -104,8 +104,12 @@ JsonObject memory_json(const CgroupHandle& cgroup, const Stats& stats) {
   out["usage"] = usage_json(stats.memory_limit, stats.memory_usage, stats.memory_max_usage, stats.memory_failcnt);
   auto dir = cgroup.layout.directory("memory", cgroup.path);
   if (cgroup.layout.unified) {
+    // As on v1: memory and swap together; v2 does not count the kernel's memory apart.
     auto swap_limit = os::read_cgroup_number(os::path_join(*dir, "memory.swap.max"));
-    out["swap"] = usage_json(swap_limit.value_or(UINT64_MAX), number(*dir, "memory.swap.current"), 0, 0);
+    bool limited = swap_limit && stats.memory_limit != UINT64_MAX;
+    out["swap"] = usage_json(limited ? *swap_limit + stats.memory_limit : UINT64_MAX,
+                             number(*dir, "memory.swap.current") + stats.memory_usage, 0, 0);
+    out["kernel"] = out["kernelTCP"] = usage_json(0, 0, 0, 0);
   } else if (dir) {
     for (auto [name, prefix] :
          {std::pair{"swap", "memory.memsw."}, {"kernel", "memory.kmem."}, {"kernelTCP", "memory.kmem.tcp."}}) {
@@ -122,8 +126,8 @@ JsonObject io_json(const Stats& stats) {
   auto add = [&](const char* name, const std::vector<BlockIo>& entries) {
     JsonArray list;
     for (const auto& entry : entries) {
-      list.push_back(
-          JsonObject{{"major", entry.major}, {"minor", entry.minor}, {"op", entry.op}, {"value", entry.value}});
+      std::string op = to_upper(entry.op.substr(0, 1)) + entry.op.substr(1);  // as v1's files have it
+      list.push_back(JsonObject{{"major", entry.major}, {"minor", entry.minor}, {"op", op}, {"value", entry.value}});
     }
     if (!list.empty()) out[name] = std::move(list);
   };

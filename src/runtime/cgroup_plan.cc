@@ -1,6 +1,7 @@
 #include "runtime/cgroup_plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -10,7 +11,14 @@ namespace {
 class Plan {
  public:
   void add(std::string_view controller, std::string_view file, std::string value, bool optional = false) {
-    writes_.push_back({std::string(controller), std::string(file), std::move(value), optional});
+    writes_.push_back({std::string(controller), std::string(file), std::move(value), optional, false, false});
+  }
+  // Where the kernel has no file of the last write's name.
+  void or_else(std::string_view file, std::string value) {
+    writes_.push_back({writes_.back().controller, std::string(file), std::move(value), true, true, false});
+  }
+  void named(std::string_view controller, std::string_view file, std::string value) {
+    writes_.push_back({std::string(controller), std::string(file), std::move(value), false, false, true});
   }
   template <class Number>
   void number(std::string_view controller, std::string_view file, const std::optional<Number>& value,
@@ -112,29 +120,32 @@ void plan_v1(Plan& plan, const oci::Resources& resources, PlanOptions options) {
   }
 }
 
+// OCI's swap counts memory and swap together, v2's swap.max swap alone.
+std::optional<std::string> swap_v2(const oci::MemoryLimits& memory) {
+  auto limit = memory.limit.value_or(0), swap = memory.swap.value_or(0);
+  if (swap < 0) return "max";
+  if (swap == 0) return limit < 0 ? std::optional<std::string>("max") : std::nullopt;
+  if (limit <= 0) throw Error(ErrorKind::InvalidArgument, "unable to set swap limit without memory limit");
+  if (swap < limit) throw Error(ErrorKind::InvalidArgument, "memory+swap limit should be >= memory limit");
+  return cat(swap - limit);
+}
+
 void memory_v2(Plan& plan, const oci::MemoryLimits& memory) {
-  // OCI's swap counts memory and swap together, v2's swap.max swap alone.
-  if (memory.swap && *memory.swap != 0) {
-    if (*memory.swap < 0) {
-      plan.add("memory", "memory.swap.max", "max", true);
-    } else if (memory.limit && *memory.limit > 0) {
-      if (*memory.swap < *memory.limit) {
-        throw Error(ErrorKind::InvalidArgument, "memory+swap limit should be >= memory limit");
-      }
-      plan.add("memory", "memory.swap.max", cat(*memory.swap - *memory.limit), true);
-    } else {
-      throw Error(ErrorKind::InvalidArgument, "unable to set swap limit without memory limit");
-    }
-  }
+  if (auto swap = swap_v2(memory)) plan.add("memory", "memory.swap.max", *swap, true);
   if (memory.limit && *memory.limit != 0) plan.add("memory", "memory.max", or_max(*memory.limit));
   if (memory.reservation && *memory.reservation != 0) plan.add("memory", "memory.low", or_max(*memory.reservation));
 }
 
-void cpu_v2(Plan& plan, const oci::CpuLimits& cpu) {
+void cpu_v2(Plan& plan, const oci::CpuLimits& cpu, bool update) {
   if (cpu.idle) plan.number("cpu", "cpu.idle", cpu.idle, true);
-  if (cpu.shares && *cpu.shares != 0) plan.add("cpu", "cpu.weight", cat(cpu_weight_of_shares(*cpu.shares)));
+  // An idle group has no weight to set.
+  if (cpu.shares && *cpu.shares != 0 && cpu.idle.value_or(0) == 0) {
+    plan.add("cpu", "cpu.weight", cat(cpu_weight_of_shares(*cpu.shares)));
+  }
   bool quota = cpu.quota && *cpu.quota != 0;
   bool period = cpu.period && *cpu.period != 0;
+  // The burst may never be above the quota, so it makes room for a new one.
+  if (cpu.burst && update) plan.add("cpu", "cpu.max.burst", "0", true);
   if (quota || period) {
     std::string value = quota && *cpu.quota > 0 ? cat(*cpu.quota) : "max";
     plan.add("cpu", "cpu.max", cat(value, " ", period ? *cpu.period : 100'000));
@@ -150,29 +161,46 @@ void throttles_v2(Plan& plan, std::string_view key, const std::vector<oci::Throt
   }
 }
 
-void plan_v2(Plan& plan, const oci::Resources& resources) {
+void block_io_v2(Plan& plan, const oci::BlockIoLimits& io) {
+  // BFQ's weights are v1's; without BFQ there is the weight of iocost. Leaf weights have no counterpart.
+  if (io.weight && *io.weight != 0) {
+    plan.add("io", "io.bfq.weight", cat(*io.weight), true);
+    plan.or_else("io.weight", cat(io_weight_of_block_io(*io.weight)));
+  }
+  for (const auto& device : io.weight_device) {
+    if (!device.weight) continue;
+    std::string number = cat(device.major, ":", device.minor, " ");
+    plan.add("io", "io.bfq.weight", cat(number, *device.weight), true);
+    plan.or_else("io.weight", cat(number, io_weight_of_block_io(*device.weight)));
+  }
+  throttles_v2(plan, "rbps", io.throttle_read_bps_device);
+  throttles_v2(plan, "wbps", io.throttle_write_bps_device);
+  throttles_v2(plan, "riops", io.throttle_read_iops_device);
+  throttles_v2(plan, "wiops", io.throttle_write_iops_device);
+}
+
+void plan_v2(Plan& plan, const oci::Resources& resources, bool update) {
   if (resources.memory) memory_v2(plan, *resources.memory);
-  if (resources.cpu) cpu_v2(plan, *resources.cpu);
+  if (resources.cpu) cpu_v2(plan, *resources.cpu, update);
   if (resources.pids && resources.pids->limit && *resources.pids->limit != 0) {
     plan.add("pids", "pids.max", or_max(*resources.pids->limit));
   }
-  if (resources.block_io) {
-    const auto& io = *resources.block_io;
-    if (io.weight && *io.weight != 0) plan.add("io", "io.bfq.weight", cat(*io.weight), true);
-    throttles_v2(plan, "rbps", io.throttle_read_bps_device);
-    throttles_v2(plan, "wbps", io.throttle_write_bps_device);
-    throttles_v2(plan, "riops", io.throttle_read_iops_device);
-    throttles_v2(plan, "wiops", io.throttle_write_iops_device);
-  }
+  if (resources.block_io) block_io_v2(plan, *resources.block_io);
   for (const auto& page : resources.hugepage_limits) {
     plan.add("hugetlb", cat("hugetlb.", page.page_size, ".max"), cat(page.limit));
+    plan.add("hugetlb", cat("hugetlb.", page.page_size, ".rsvd.max"), cat(page.limit), true);
   }
   rdma(plan, resources);
   for (const auto& [file, value] : resources.unified) {
-    if (file.empty() || file.find('/') != std::string::npos || file.find('.') == std::string::npos) {
+    if (file.find('/') != std::string::npos) {
       throw Error(ErrorKind::InvalidArgument, cat("unified resource ", quoted(file), " must be a file name"));
     }
-    plan.add(cut(file, '.').first, file, value);
+    auto [controller, parameter] = cut(file, '.');
+    if (controller.empty() || !parameter) {
+      throw Error(ErrorKind::InvalidArgument,
+                  cat("unified resource ", quoted(file), " must be in the form CONTROLLER.PARAMETER"));
+    }
+    plan.named(controller, file, value);
   }
 }
 
@@ -218,8 +246,16 @@ std::string render_device_rule(const oci::DeviceRule& rule) {
 
 std::uint64_t cpu_weight_of_shares(std::uint64_t shares) {
   if (shares == 0) return 0;
-  shares = std::clamp<std::uint64_t>(shares, 2, 262'144);
-  return 1 + (shares - 2) * 9999 / 262'142;
+  if (shares <= 2) return 1;
+  if (shares >= 262'144) return 10'000;
+  // The exponent is the parabola over log2(shares) through (1, 0), (10, 2) and (18, 4).
+  double power = std::log2(static_cast<double>(shares));
+  double exponent = (power * power + 125 * power) / 612.0 - 7.0 / 34.0;
+  return static_cast<std::uint64_t>(std::ceil(std::pow(10, exponent) - 1e-9));
+}
+
+std::uint64_t io_weight_of_block_io(std::uint64_t weight) {
+  return 1 + (std::clamp<std::uint64_t>(weight, 10, 1000) - 10) * 9999 / 990;
 }
 
 std::vector<CgroupWrite> plan_cgroup(const oci::Resources& resources, CgroupVersion version, PlanOptions options) {
@@ -227,7 +263,7 @@ std::vector<CgroupWrite> plan_cgroup(const oci::Resources& resources, CgroupVers
   if (version == CgroupVersion::One) {
     plan_v1(plan, resources, options);
   } else {
-    plan_v2(plan, resources);
+    plan_v2(plan, resources, options.update);
   }
   return plan.take();
 }

@@ -14,6 +14,8 @@ struct CgroupWrite {
   std::string file;        // "memory.limit_in_bytes"
   std::string value;
   bool optional = false;  // its absence on this kernel is a warning, not an error
+  bool instead = false;   // only where the write before it found no file
+  bool named = false;     // `unified` asks for this very file: its absence is an error
   friend bool operator==(const CgroupWrite&, const CgroupWrite&) = default;
 };
 
@@ -31,6 +33,9 @@ std::vector<CgroupWrite> plan_cgroup(const oci::Resources& resources, CgroupVers
 std::vector<oci::DeviceRule> effective_device_rules(const std::vector<oci::DeviceRule>& rules);
 std::string render_device_rule(const oci::DeviceRule& rule);  // "c 1:3 rwm"
 
+// v1's cpu.shares (2 to 262144, 1024 the default) as v2's cpu.weight (1 to 10000, 100 the default): a curve through the
+// ends and the defaults. v1's blkio.weight (10 to 1000) as io.weight: a line.
 std::uint64_t cpu_weight_of_shares(std::uint64_t shares);
+std::uint64_t io_weight_of_block_io(std::uint64_t weight);
 
 }  // namespace proa::runtime

@@ -240,6 +240,24 @@ oci::Process exec_process(const ContainerState& state, const Arguments& argument
   return process;
 }
 
+// exec --cgroup: a group that is there already, below the container's.
+CgroupHandle group_below(const CgroupHandle& cgroup, const std::string& path) {
+  if (path.empty() || path == "/") return cgroup;
+  if (path.find(':') != std::string::npos) {
+    throw Error(ErrorKind::NotImplemented, "exec --cgroup takes one path for all controllers");
+  }
+  std::string relative = os::clean_path(path);
+  if (relative.starts_with("..")) {
+    throw Error(ErrorKind::InvalidArgument, cat("cgroup ", quoted(path), " is not below the container's"));
+  }
+  CgroupHandle below = cgroup;
+  below.path = os::path_join(cgroup.path, relative);
+  for (const auto& dir : directories(below)) {
+    if (!os::exists(dir)) throw Error(ErrorKind::NotFound, cat("cgroup ", dir, " does not exist"));
+  }
+  return below;
+}
+
 }  // namespace
 
 int command_exec(const GlobalOptions& global, Words words) {
@@ -251,13 +269,13 @@ int command_exec(const GlobalOptions& global, Words words) {
   if (status == "paused" && !arguments.has("ignore-paused")) {
     throw Error(ErrorKind::Conflict, "cannot exec in a paused container (use --ignore-paused to override)");
   }
-  if (!arguments.value("cgroup").empty()) throw Error(ErrorKind::NotImplemented, "exec --cgroup is not supported");
+  CgroupHandle group = group_below(state.cgroup, arguments.value("cgroup"));
   ExecOptions options;
   options.process = exec_process(state, arguments);
   bool detached = arguments.has("detach");
   check_console(options.process, arguments, detached);
   options.init_pid = state.pid;
-  options.cgroup = &state.cgroup;
+  options.cgroup = &group;
   options.spec = &state.spec;
   options.keep_fds = preserved(arguments);
   Foreground foreground;

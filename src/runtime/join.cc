@@ -98,6 +98,22 @@ class Join {
   ::_exit(1);
 }
 
+// v2: a group that hands controllers down may have no processes. Then the container's init has moved into one below,
+// and what joins the container joins it there.
+os::CloneResult clone_into_group(const ExecOptions& options) {
+  os::Fd group = options.cgroup ? open_for_clone(*options.cgroup) : os::Fd();
+  try {
+    return os::clone_process(0, group.get());
+  } catch (const Error& error) {
+    if (error.errno_code() != EBUSY || !group) throw;
+    auto text = os::read_file(cat("/proc/", options.init_pid, "/cgroup"));
+    auto path = os::parse_proc_cgroup(text, "");
+    if (!path) throw;
+    group = open_for_clone({options.cgroup->layout, *path});
+    return os::clone_process(0, group.get());
+  }
+}
+
 }  // namespace
 
 Executed exec(ExecOptions&& options) {
@@ -121,8 +137,7 @@ Executed exec(ExecOptions&& options) {
   os::CloneResult child;
   {
     PidNamespaceForChildren joined(namespaces.own(CLONE_NEWPID) ? plan.init_pidfd : -1);
-    os::Fd group = options.cgroup ? open_for_clone(*options.cgroup) : os::Fd();
-    child = os::clone_process(0, group.get());
+    child = clone_into_group(options);
     if (child.pid == 0) {
       parent_end.reset();
       run_join(plan);

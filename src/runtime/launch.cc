@@ -10,6 +10,7 @@
 #include "os/file.h"
 #include "os/socket.h"
 #include "os/syscalls.h"
+#include "runtime/cgroup_unified.h"
 #include "runtime/child.h"
 #include "runtime/handshake.h"
 #include "runtime/init.h"
@@ -86,6 +87,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   created.cgroup =
       create_cgroup(os::find_cgroups(options.cgroup_root), cgroup_path(spec, options.id), resources, created.warnings);
   rollback.add([&] { destroy_cgroup(created.cgroup); });
+  delegate_cgroup(created.cgroup, spec);
   FAILPOINT("runtime.create.after_cgroup");
 
   auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);

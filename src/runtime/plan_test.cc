@@ -111,13 +111,62 @@ TEST(CgroupPlan, LowersMemoryBeforeSwapAndLeavesTheDevicesOfARunningContainerAlo
 
 TEST(CgroupPlan, WritesVersionTwo) {
   EXPECT_THAT(rendered(plan_cgroup(some_resources(), CgroupVersion::Two)),
-              ElementsAre("memory.swap.max=536870912", "memory.max=536870912", "memory.low=268435456", "cpu.weight=20",
+              ElementsAre("memory.swap.max=536870912", "memory.max=536870912", "memory.low=268435456", "cpu.weight=59",
                           "cpu.max=50000 100000", "cpuset.cpus=0-1", "pids.max=100", "io.max=8:0 rbps=1048576"));
   EXPECT_EQ(cpu_weight_of_shares(2), 1U);
   EXPECT_EQ(cpu_weight_of_shares(262144), 10000U);
-  oci::Resources bad;
-  bad.unified = {{"../memory.max", "1"}};
-  EXPECT_THROW(plan_cgroup(bad, CgroupVersion::Two), Error);
+  for (const char* name : {"../memory.max", "memory", ".max"}) {
+    oci::Resources bad;
+    bad.unified = {{name, "1"}};
+    EXPECT_THROW(plan_cgroup(bad, CgroupVersion::Two), Error) << name;
+  }
+}
+
+TEST(CgroupPlan, TurnsTheDefaultWeightsIntoTheDefaultWeights) {
+  EXPECT_EQ(cpu_weight_of_shares(0), 0U);
+  EXPECT_EQ(cpu_weight_of_shares(2), 1U);
+  EXPECT_EQ(cpu_weight_of_shares(1024), 100U);
+  EXPECT_EQ(cpu_weight_of_shares(262'144), 10'000U);
+  EXPECT_EQ(io_weight_of_block_io(10), 1U);
+  EXPECT_EQ(io_weight_of_block_io(1000), 10'000U);
+}
+
+TEST(CgroupPlan, CountsSwapAloneOnVersionTwo) {
+  auto swap = [](std::int64_t limit, std::int64_t both) {
+    oci::Resources resources;
+    resources.memory.emplace();
+    resources.memory->limit = limit;
+    resources.memory->swap = both;
+    auto writes = plan_cgroup(resources, CgroupVersion::Two);
+    return !writes.empty() && writes[0].file == "memory.swap.max" ? writes[0].value : "";
+  };
+  EXPECT_EQ(swap(100, 300), "200");
+  EXPECT_EQ(swap(100, 100), "0");
+  EXPECT_EQ(swap(100, 0), "");
+  EXPECT_EQ(swap(100, -1), "max");
+  EXPECT_EQ(swap(-1, 0), "max");
+  EXPECT_THROW(swap(100, 50), Error);
+  EXPECT_THROW(swap(0, 50), Error);
+}
+
+TEST(CgroupPlan, NamesTheWeightToUseWhereTheSchedulerHasNone) {
+  oci::Resources resources;
+  resources.block_io.emplace();
+  resources.block_io->weight = 500;
+  resources.block_io->weight_device.push_back({.major = 8, .minor = 0, .weight = 10, .leaf_weight = {}});
+  auto writes = plan_cgroup(resources, CgroupVersion::Two);
+  EXPECT_THAT(rendered(writes),
+              ElementsAre("io.bfq.weight=500", "io.weight=4950", "io.bfq.weight=8:0 10", "io.weight=8:0 1"));
+  EXPECT_TRUE(writes[0].optional && !writes[0].instead && writes[1].instead);
+}
+
+TEST(CgroupPlan, MakesRoomForABurstInAnUpdate) {
+  oci::Resources resources;
+  resources.cpu.emplace();
+  resources.cpu->quota = 1000;
+  resources.cpu->burst = 500;
+  EXPECT_THAT(rendered(plan_cgroup(resources, CgroupVersion::Two, {.update = true})),
+              ElementsAre("cpu.max.burst=0", "cpu.max=1000 100000", "cpu.max.burst=500"));
 }
 
 TEST(CgroupPlan, DeniesEveryDeviceThatNoRuleAllows) {

@@ -183,14 +183,26 @@ void apply_cgroup_v1(const os::RootedDir& root, const MountStep& step, const Cgr
   if (step.set & MOUNT_ATTR_RDONLY) os::change_mount(tmpfs.get(), {.set = MOUNT_ATTR_RDONLY}, os::Recursive::No);
 }
 
-void apply_cgroup_v2(const os::RootedDir& root, const MountStep& step) {
+// Without a cgroup namespace a user namespace may not mount cgroups: it sees its own group by a bind mount.
+os::Fd make_cgroup_v2(const MountStep& mount, const CgroupHandle& cgroup) {
+  try {
+    return make_mount(mount);
+  } catch (const Error& error) {
+    if (error.errno_code() != EPERM && error.errno_code() != EBUSY) throw;
+    os::Fd bound = os::clone_mount(AT_FDCWD, os::path_join(cgroup.layout.root, cgroup.path), os::Recursive::No);
+    os::change_mount(bound.get(), {.set = mount.set, .clear = mount.clear}, os::Recursive::No);
+    return bound;
+  }
+}
+
+void apply_cgroup_v2(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup) {
   MountStep mount = step;
   mount.type = "cgroup2";
   mount.source = "cgroup";
   mount.parameters.clear();
   os::Fd destination = open_ordinary_directory(root, mount);
   refuse_proc(step, destination.get(), -1);
-  os::Fd made = make_mount(mount);
+  os::Fd made = make_cgroup_v2(mount, cgroup);
   os::attach_mount(made.get(), destination.get());
 }
 
@@ -227,7 +239,7 @@ void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupH
       case MountKind::Filesystem:
         return apply_filesystem(root, step);
       case MountKind::Cgroup:
-        return cgroup.layout.unified ? apply_cgroup_v2(root, step) : apply_cgroup_v1(root, step, cgroup);
+        return cgroup.layout.unified ? apply_cgroup_v2(root, step, cgroup) : apply_cgroup_v1(root, step, cgroup);
     }
   });
 }

@@ -138,27 +138,6 @@ def test_working_directory_through_a_leaked_descriptor(run):
         assert done.code != 0, number
 
 
-def test_limits_are_set(sh):
-    import glob
-    if not glob.glob("/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        pytest.skip("no cgroup v1 memory controller")
-    out = sh("cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us",
-             "--memory", "64m", "--pids-limit", "50", "--cpus", "0.5")
-    assert out.split() == [str(64 << 20), "50", "50000", "100000"]
-
-
-def test_out_of_memory_is_recorded(engine, run):
-    done = run("--name", "hungry", "--memory", "16m", cmd=["sh", "-c", "a=x; while :; do a=$a$a; done"])
-    assert done.code == 137
-    state = engine.inspect("hungry")["State"]
-    assert state["OOMKilled"] is True and state["ExitCode"] == 137
-
-
-def test_pids_limit_holds(run):
-    done = run("--rm", "--pids-limit", "5", cmd=["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait"])
-    assert "can't fork" in done.err or "Resource temporarily unavailable" in done.err
-
-
 def test_nothing_appears_in_the_mount_table_of_the_host(engine, run):
     run("-d", "--name", "hidden", "--tmpfs", "/t", cmd=["sleep", "60"])
     container = engine.inspect("hidden")["Id"]
