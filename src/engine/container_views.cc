@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "base/text.h"
+#include "engine/apparmor.h"
 #include "engine/containers.h"
 #include "engine/execs.h"
 #include "engine/health.h"
@@ -307,6 +308,7 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   out.restart_count = s.restart_count;
   out.driver = "overlay2";
   out.platform = "linux";
+  out.app_armor_profile = rooms_.apparmor->profile_of(d.host_config);
   if (auto execs = rooms_.execs->of_container(d.id); !execs.empty()) out.exec_ids = std::move(execs);
   out.host_config = d.host_config;
   out.graph_driver.name = "overlay2";

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "engine/apparmor.h"
 #include "engine/archive.h"
 #include "engine/attach.h"
 #include "engine/containers.h"
@@ -92,6 +93,7 @@ struct Engine::House {
   Roster roster;
   ShimLauncher launcher;
   Attach attach;
+  AppArmor apparmor;
   Execs execs;
   Logs logs;
   Stats stats;
@@ -139,14 +141,26 @@ struct Engine::House {
     rooms.monitor = &monitor;
     roster.load();
     images.set_layers_in_use([this] { return layers_in_use(); });
+    load_apparmor_profile();
     recover(rooms);
     make_ready_soon(rooms);
     rest_soon(rooms);
   }
 
+  // A container that needs it tries again, and fails with the reason.
+  void load_apparmor_profile() {
+    if (auto warning = apparmor.warning(); !warning.empty()) log::warn(warning);
+    try {
+      apparmor.prepare({});
+    } catch (const Error& error) {
+      log::error("a default of the host could not be set up", {{"error", error.message()}});
+    }
+  }
+
   Rooms& fill_rooms() {
     rooms.config = &config;
     rooms.host = read_host_facts();
+    rooms.apparmor = &apparmor;
     rooms.containers_dir = os::path_join(config.data_root, "containers");
     rooms.trash_dir = os::path_join(config.data_root, "trash");
     rooms.database = &database;

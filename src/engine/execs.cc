@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "engine/apparmor.h"
 #include "engine/attach.h"
 #include "engine/capability_set.h"
 #include "engine/event_attributes.h"
@@ -78,7 +79,7 @@ oci::Process build_process(const Rooms& rooms, const Definition& definition, con
   process.capabilities = std::move(sets);
   auto security = parse_security_options(definition.host_config.security_opt);
   process.no_new_privileges = security.no_new_privileges.value_or(rooms.config->no_new_privileges);
-  if (!config.privileged && security.apparmor != "unconfined") process.apparmor_profile = security.apparmor;
+  process.apparmor_profile = rooms.apparmor->prepare(definition.host_config);
   process.oom_score_adj = definition.host_config.oom_score_adj;
   return process;
 }

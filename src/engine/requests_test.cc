@@ -1,6 +1,7 @@
 // What clients may ask for: checks, image defaults, names, ports, start errors.
 #include <gtest/gtest.h>
 
+#include "engine/apparmor.h"
 #include "engine/checks.h"
 #include "engine/image_defaults.h"
 #include "engine/names.h"
@@ -100,6 +101,10 @@ TEST(NetworkRequests, PortsAreRead) {
 }
 
 TEST(StartErrors, TheirWordsChooseTheExitCode) {
+  auto profile =
+      start_error(Error(ErrorKind::InvalidArgument, "unable to apply apparmor profile: no such file or directory"));
+  EXPECT_EQ(profile.exit_code, 127);
+  EXPECT_EQ(profile.error.kind(), ErrorKind::Internal);
   auto missing = start_error(Error(ErrorKind::NotFound, "exec: \"x\": executable file not found in $PATH"));
   EXPECT_EQ(missing.exit_code, 127);
   EXPECT_EQ(missing.error.kind(), ErrorKind::InvalidArgument);
@@ -128,6 +133,15 @@ TEST(StatusText, IsDockers) {
   state.started_at = 0;
   state.health = "healthy";
   EXPECT_EQ(status_text(state, 300 * kSecond), "Up 5 minutes (healthy)");
+}
+
+TEST(AppArmorProfile, LetsTheDaemonsOwnProfileSignalContainers) {
+  auto plain = default_apparmor_profile("unconfined", true),
+       confined = default_apparmor_profile("/usr/bin/proad", false);
+  EXPECT_TRUE(plain.starts_with("abi <abi/3.0>,\nprofile docker-default "));
+  EXPECT_TRUE(confined.starts_with("profile docker-default "));
+  EXPECT_EQ(plain.find("/usr/bin/proad"), std::string::npos);
+  EXPECT_NE(confined.find("signal (receive) peer=\"/usr/bin/proad\","), std::string::npos);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ class Volumes;
 
 namespace proa::engine {
 
+class AppArmor;
 class Archive;
 class Attach;
 class Containers;
@@ -53,6 +54,7 @@ struct Rooms {
   HostFacts host;
   std::string containers_dir;  // D/containers
   std::string trash_dir;       // D/trash
+  const AppArmor* apparmor = nullptr;
   store::Database* database = nullptr;
   store::Blobs* blobs = nullptr;
   image::Layers* layers = nullptr;

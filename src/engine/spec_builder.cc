@@ -75,7 +75,7 @@ void build_process(const SpecInput& input, const SecurityOptions& security, oci:
   if (input.user.uid == 0) sets.effective = sets.permitted = capabilities;
   process.capabilities = std::move(sets);
   process.no_new_privileges = security.no_new_privileges.value_or(input.default_no_new_privileges);
-  if (!host_config.privileged && security.apparmor != "unconfined") process.apparmor_profile = security.apparmor;
+  process.apparmor_profile = input.apparmor_profile;
   process.oom_score_adj = host_config.oom_score_adj;
   auto limit = [&](const api::Ulimit& ulimit) {
     std::string type = "RLIMIT_" + to_upper(ulimit.name);

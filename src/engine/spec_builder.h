@@ -32,6 +32,7 @@ struct SpecInput {
   std::vector<api::Ulimit> default_ulimits;
   std::int64_t default_shm_size = 64 << 20;
   std::string default_cgroupns_mode;  // "", host, private
+  std::string apparmor_profile;       // "": none
   bool foreign_runtime = false;       // no options of our own in it
 };
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "base/units.h"
+#include "engine/apparmor.h"
 #include "engine/attach.h"
 #include "engine/containers.h"
 #include "engine/devices.h"
@@ -235,6 +236,7 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
     input.init_path = given.empty() ? os::program_beside("proa-init") : given;
   }
   input.cgroup_parent = host.cgroup_parent.empty() ? rooms.config->cgroup_parent : host.cgroup_parent;
+  input.apparmor_profile = rooms.apparmor->prepare(host);
   input.default_no_new_privileges = rooms.config->no_new_privileges;
   for (const auto& [name, limit] : rooms.config->default_ulimits)
     input.default_ulimits.push_back({name, limit.soft, limit.hard});
@@ -250,6 +252,7 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
   request.spec = build_spec(input);
   span.set("mounts", static_cast<std::int64_t>(request.spec.mounts.size()));
   span.set("capabilities", static_cast<std::int64_t>(request.spec.process.capabilities->bounding.size()));
+  if (!input.apparmor_profile.empty()) span.set("apparmor", input.apparmor_profile);
   span.set("seccomp", request.spec.linux.seccomp ? "filter" : "unconfined");
   request.open_stdin = definition.config.open_stdin;
   request.stdin_once = definition.config.stdin_once;

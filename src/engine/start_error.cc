@@ -24,6 +24,11 @@ int start_exit_code(std::string_view message) {
 
 StartError start_error(const Error& cause) {
   const std::string& message = cause.message();
+  if (message.starts_with("unable to apply apparmor profile")) {
+    std::string words = "unable to start container process: error during container init: ";
+    return {Error(ErrorKind::Internal, cat(kPrefix, words, message, ": unknown"), cause.errno_code()),
+            start_exit_code(message)};
+  }
   if (!message.starts_with("exec: \"")) {
     auto code = cause.kind() == ErrorKind::InvalidArgument ? 125 : 128;
     return {cause, code};

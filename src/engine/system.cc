@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/apparmor.h"
 #include "engine/containers.h"
 #include "engine/images.h"
 #include "engine/rooms.h"
@@ -72,8 +73,10 @@ api::SystemInfo System::info() const {
     out.runtimes[name] = std::move(view);
   }
   out.default_runtime = rooms_.config->default_runtime;
+  if (auto warning = rooms_.apparmor->warning(); !warning.empty()) out.warnings.push_back(warning);
   out.init_binary = "proa-init";
-  out.security_options = {"name=seccomp,profile=builtin"};
+  if (rooms_.apparmor->enabled()) out.security_options.push_back("name=apparmor");
+  out.security_options.push_back("name=seccomp,profile=builtin");
   if (host.cgroup_unified) out.security_options.push_back("name=cgroupns");
   api::IndexInfo hub;
   hub.name = "docker.io";

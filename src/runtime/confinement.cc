@@ -31,8 +31,15 @@ std::optional<os::Fd> open_apparmor(const oci::Process& process) {
 
 void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process) {
   if (!file) return;
-  in_context(cat("apparmor profile ", process.apparmor_profile),
-             [&] { os::write_all(file->get(), cat("exec ", process.apparmor_profile)); });
+  try {
+    os::write_all(file->get(), cat("exec ", process.apparmor_profile));
+  } catch (const Error& error) {
+    throw Error(ErrorKind::InvalidArgument,
+                cat("unable to apply apparmor profile: apparmor failed to apply profile: write "
+                    "/proc/thread-self/attr/apparmor/exec: ",
+                    to_lower(os::errno_text(error.errno_code()))),
+                error.errno_code());
+  }
 }
 
 Confinement::Confinement(const oci::Process& process, const std::optional<SeccompProgram>& filter,
