@@ -103,6 +103,8 @@ void set_link_up(NetlinkBatch& batch, std::string_view name);
 // veth peer drops every packet, and a lost SYN costs its sender a second. (Linux 6.8 and later; no harm before.)
 void settle_link(NetlinkBatch& batch, std::string_view name);
 void rename_link(NetlinkBatch& batch, int index, std::string_view name);
+// Into the namespace `netns`, where it is called `name` and is down, without its addresses.
+void move_link(NetlinkBatch& batch, int index, int netns, std::string_view name);
 void set_link_alias(NetlinkBatch& batch, std::string_view name, std::string_view alias);
 void delete_link(NetlinkBatch& batch, std::string_view name);  // waits for an RCU grace period: never on a hot path
 void add_address(NetlinkBatch& batch, int index, const IpPrefix& address);
@@ -125,6 +127,7 @@ std::optional<Link> find_link(NetlinkSocket& socket, std::string_view name);
 struct LinkAddress {
   int index = 0;
   IpPrefix address{};
+  bool configured = false;  // global and for good: somebody gave it, not the kernel or a router
 };
 std::vector<LinkAddress> list_addresses(NetlinkSocket& socket);
 struct Route {

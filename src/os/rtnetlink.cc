@@ -170,6 +170,14 @@ void rename_link(NetlinkBatch& batch, int index, std::string_view name) {
   batch.end();
 }
 
+void move_link(NetlinkBatch& batch, int index, int netns, std::string_view name) {
+  batch.begin(RTM_NEWLINK, 0, cat("move link ", index, " to another network namespace as ", name));
+  batch.header(link_header(index, 0, 0));
+  batch.attribute_u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
+  batch.attribute(IFLA_IFNAME, name);
+  batch.end();
+}
+
 void set_link_alias(NetlinkBatch& batch, std::string_view name, std::string_view alias) {
   batch.begin(RTM_NEWLINK, 0, cat("set alias of ", name));
   batch.header(link_header(0, 0, 0));
@@ -273,12 +281,16 @@ std::vector<LinkAddress> list_addresses(NetlinkSocket& socket) {
     if (type != RTM_NEWADDR) return;
     auto header = read_value<ifaddrmsg>(bytes);
     std::optional<IpAddress> found, local;
+    std::uint32_t flags = header.ifa_flags;
     each_attribute(bytes, sizeof header, [&](std::uint16_t attribute, std::span<const char> value) {
       if (attribute == IFA_ADDRESS) found = read_address(header.ifa_family, value);
       if (attribute == IFA_LOCAL) local = read_address(header.ifa_family, value);
+      if (attribute == IFA_FLAGS) flags = read_value<std::uint32_t>(value);
     });
     if (local) found = local;
-    if (found) addresses.push_back({static_cast<int>(header.ifa_index), {*found, header.ifa_prefixlen}});
+    if (!found) return;
+    bool configured = header.ifa_scope == RT_SCOPE_UNIVERSE && (flags & IFA_F_PERMANENT);
+    addresses.push_back({static_cast<int>(header.ifa_index), {*found, header.ifa_prefixlen}, configured});
   });
   return addresses;
 }

@@ -35,6 +35,10 @@ Fd open_pidfd(pid_t pid) {
   return Fd(static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), cat("pidfd_open ", pid))));
 }
 
+Fd take_descriptor(int pidfd, int number) {
+  return Fd(static_cast<int>(check(::syscall(SYS_pidfd_getfd, pidfd, number, 0), cat("pidfd_getfd ", number))));
+}
+
 void signal_pidfd(int pidfd, int signal) {
   check(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0), cat("pidfd_send_signal ", signal));
 }

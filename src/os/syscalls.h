@@ -19,9 +19,10 @@ struct CloneResult {
 CloneResult clone_process(std::uint64_t flags, int cgroup_fd = -1);
 
 void close_range(unsigned first, unsigned last, unsigned flags);
-void set_namespace(int fd, int type);      // setns(2)
-Fd open_pidfd(pid_t pid);                  // throws NotFound
-void signal_pidfd(int pidfd, int signal);  // throws NotFound
+void set_namespace(int fd, int type);       // setns(2)
+Fd open_pidfd(pid_t pid);                   // throws NotFound
+Fd take_descriptor(int pidfd, int number);  // pidfd_getfd(2)
+void signal_pidfd(int pidfd, int signal);   // throws NotFound
 void pivot_root(const char* new_root, const char* put_old);
 // Threads of this process, from /proc/self/stat.
 int thread_count();

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "os/process.h"
 #include "os/syscalls.h"
+#include "runtime/supervisor.h"
 
 namespace proa::runtime {
 
@@ -73,7 +74,20 @@ void report_and_exit(int socket) noexcept {
   ::_exit(1);
 }
 
-void wait_for_exec(int socket, std::int64_t since, const std::vector<std::string>& args) {
+void hand_over_listener(int listener, int socket) {
+  if (listener < 0) return;
+  send_note(socket, Tag::Listener, cat(listener));
+  char taken;
+  if (os::check(::read(socket, &taken, 1), "seccomp listener") != 1) ::_exit(1);  // nobody supervises us
+}
+
+void wait_for_exec(int socket, std::int64_t since, const std::vector<std::string>& args,
+                   const std::optional<Supervisor>& supervisor) {
+  if (supervisor) {
+    auto note = expect_note(socket, Tag::Listener, "the process");
+    tell_supervisor(*supervisor, parse_int<int>(note.body).value_or(-1));
+    send_note(socket, Tag::ListenerTaken);
+  }
   if (auto note = receive_note(socket, Tag::Failed)) {
     throw Error(ErrorKind::Internal, "a container's init sent more than it should");
   }

@@ -21,8 +21,13 @@ void new_session_keyring(const std::string& name);
 // One Failed note, then the end.
 [[noreturn]] void report_and_exit(int socket) noexcept;
 
-// PARENT: waits for the socket to be closed by execve. Throws the child's Error; records runtime.exec since `since`.
-void wait_for_exec(int socket, std::int64_t since, const std::vector<std::string>& args);
+// CHILD: gives the descriptor of its seccomp filter (-1: there is none) to PARENT and waits until it was taken. By
+// read(2) and write(2) only, whatever else the filter forbids.
+void hand_over_listener(int listener, int socket);
+// PARENT: waits for the socket to be closed by execve, and on the way passes the filter's descriptor on to the
+// supervisor. Throws the child's Error; records runtime.exec since `since`.
+void wait_for_exec(int socket, std::int64_t since, const std::vector<std::string>& args,
+                   const std::optional<Supervisor>& supervisor);
 // PARENT: kills and reaps a child that will not become a container.
 void discard_child(const os::Fd& pidfd);
 

@@ -168,7 +168,8 @@ int command_start(const GlobalOptions& global, Words words) {
   std::string status = status_of(state, dir);
   if (status == "stopped") throw Error(ErrorKind::Conflict, "cannot start a container that has stopped");
   if (status != "created") throw Error(ErrorKind::Conflict, "cannot start an already running container");
-  starting([&] { start_remote(dir.gate_path()); });
+  auto supervisor = supervisor_of(state.spec, state.id, state.bundle, state.pid);
+  starting([&] { start_remote(dir.gate_path(), supervisor); });
   os::remove_file(dir.gate_path());
   poststart(state);
   return 0;
@@ -277,6 +278,8 @@ int command_exec(const GlobalOptions& global, Words words) {
   options.init_pid = state.pid;
   options.cgroup = &group;
   options.spec = &state.spec;
+  options.id = state.id;
+  options.bundle = state.bundle;
   options.keep_fds = preserved(arguments);
   Foreground foreground;
   Executed executed = in_context("exec failed", [&] { return starting([&] { return exec(std::move(options)); }); });

@@ -87,16 +87,14 @@ void Confinement::become_user() {
   if (process_.no_new_privileges) os::check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS");
 }
 
-void Confinement::seal() {
-  bool before_caps = filter_ && !process_.no_new_privileges;
-  if (before_caps) {
-    load_seccomp(*filter_);
-    CapabilitySet permitted = permitted_now();
-    if (!(sets_.permitted & bit(kCapSysAdmin))) permitted &= ~bit(kCapSysAdmin);
-    set_capabilities(sets_.effective & permitted, permitted, sets_.inheritable & sets_.bounding);
-  } else if (filter_) {
-    load_seccomp(*filter_);
-  }
+int Confinement::seal() {
+  if (!filter_) return -1;
+  int listener = load_seccomp(*filter_);
+  if (process_.no_new_privileges) return listener;
+  CapabilitySet permitted = permitted_now();
+  if (!(sets_.permitted & bit(kCapSysAdmin))) permitted &= ~bit(kCapSysAdmin);
+  set_capabilities(sets_.effective & permitted, permitted, sets_.inheritable & sets_.bounding);
+  return listener;
 }
 
 void enter_directory(const std::string& path) {

@@ -25,8 +25,8 @@ class Confinement {
   Confinement(const oci::Process& process, const std::optional<SeccompProgram>& filter,
               std::vector<std::string>& warnings);
   void become_user();
-  // The last steps: the filter, the final capabilities, no_new_privs. Only execve follows.
-  void seal();
+  // The last steps: the filter, the final capabilities. Only execve follows. Returns what load_seccomp returns.
+  int seal();
 
  private:
   const oci::Process& process_;

@@ -287,7 +287,7 @@ TEST_F(Container, IsStartedByAnotherProcessThroughASocket) {
   auto with = options();
   with.gate_path = dir_ + "/gate.sock";
   Created created = create(spec("exit 4"), std::move(with));
-  start_remote(dir_ + "/gate.sock");
+  start_remote(dir_ + "/gate.sock", std::nullopt);
   EXPECT_EQ(os::wait_exit(created.pidfd.get())->code, 4);
   EXPECT_TRUE(destroy_cgroup(created.cgroup));
 }

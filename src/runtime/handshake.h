@@ -2,12 +2,14 @@
 //
 //   PARENT                                   CHILD
 //   clone3 ------------------------------->  (born in its namespaces)
-//   writes uid_map, gid_map
-//   Mapped ------------------------------->  only with a new user namespace
+//   writes uid_map, gid_map, moves network devices
+//   Gifts -------------------------------->  only where there are such
 //          <-------------------------------  Hooks      only with prestart or createRuntime hooks
 //   HooksDone ---------------------------->
 //          <-------------------------------  Ready      warnings, spans, pty master; all that can fail but the rest
 //   Go ----------------------------------->  only after create(); through the gate socket if another process starts it
+//          <-------------------------------  Listener   only with a seccomp supervisor: the number of its descriptor
+//   ListenerTaken ------------------------>
 //          <-------------------------------  Failed     at any point: one JSON line of an Error; then it exits
 //          <-- end of file ----------------  execve has closed the socket: the program runs
 #pragma once
@@ -22,7 +24,16 @@
 
 namespace proa::runtime {
 
-enum class Tag : char { Mapped = 'm', Hooks = 'H', HooksDone = 'h', Ready = 'R', Go = 'G', Failed = 'E' };
+enum class Tag : char {
+  Gifts = 'm',
+  Hooks = 'H',
+  HooksDone = 'h',
+  Ready = 'R',
+  Go = 'G',
+  Listener = 'S',
+  ListenerTaken = 's',
+  Failed = 'E'
+};
 
 struct Note {
   Tag tag;

@@ -32,7 +32,7 @@ class Init {
     reset_signals();
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
     join_namespaces(plan_.namespaces);
-    wait_for_id_maps();
+    if (waits_for_gifts(plan_)) expect_note(plan_.socket, Tag::Gifts, "the runtime");
     join_cgroup(plan_.cgroup);
     unshare_namespaces(plan_.namespaces, spec_.linux);
     become_root_of_namespace();
@@ -44,7 +44,10 @@ class Init {
     auto apparmor = open_apparmor(process_);
     set_sysctls(spec_.linux.sysctl, plan_.namespaces);
     auto root = attach_root(spec_, plan_.options.rootfs, root_path());
-    for (const auto& mount : plan_.mounts) apply_mount(root, mount, plan_.cgroup);
+    for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+      auto prepared = plan_.id_mapped.find(i);
+      apply_mount(root, plan_.mounts[i], plan_.cgroup, prepared == plan_.id_mapped.end() ? nullptr : &prepared->second);
+    }
     make_devices(root, spec_, plan_.namespaces.own(CLONE_NEWUSER));
     os::TtyPair console = make_console(root);
     make_working_directory(root);
@@ -71,7 +74,7 @@ class Init {
     send_ready(console);
     wait_at_gate();
     if (spec_.hooks) run_hooks(spec_.hooks->start_container, state("created"));
-    confinement.seal();
+    hand_over_listener(confinement.seal(), socket());
     execute(program, process_.args, env);
   }
 
@@ -85,10 +88,6 @@ class Init {
 
   Json state(std::string_view status) const {
     return state_document(spec_, plan_.options.id, status, ::getpid(), plan_.options.bundle);
-  }
-
-  void wait_for_id_maps() {
-    if (plan_.namespaces.is_new(CLONE_NEWUSER)) expect_note(plan_.socket, Tag::Mapped, "the runtime");
   }
 
   // Files and mounts made from here on belong to the container's root, not to the host's. After the cgroups: joining

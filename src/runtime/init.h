@@ -1,6 +1,9 @@
 // CHILD: the first process of a container, from clone3 to execve.
 #pragma once
 
+#include <sched.h>
+
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -21,11 +24,17 @@ struct InitPlan {
   const CgroupHandle& cgroup;
   NamespacePlan namespaces;
   std::vector<MountStep> mounts;
+  std::map<std::size_t, os::Fd> id_mapped;  // detached mounts, by their place in `mounts`
   std::optional<SeccompProgram> filter;
   Gate gate = Gate::None;
   int socket = -1;    // to PARENT
   int listener = -1;  // Gate::Socket
 };
+
+// What only PARENT can give: the id maps of a new user namespace, the host's network devices.
+inline bool waits_for_gifts(const InitPlan& plan) {
+  return plan.namespaces.is_new(CLONE_NEWUSER) || !plan.spec.linux.net_devices.empty();
+}
 
 [[noreturn]] void run_init(const InitPlan& plan) noexcept;
 

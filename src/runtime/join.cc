@@ -73,7 +73,7 @@ class Join {
     std::string program = look_path(process_.args[0], env);
     ReadyBody body{warnings_, recorder_.events(), monotonic_now()};
     send_note(plan_.socket, Tag::Ready, encode_ready(body), console.master.get());
-    confinement.seal();
+    hand_over_listener(confinement.seal(), plan_.socket);
     execute(program, process_.args, env);
   }
 
@@ -156,7 +156,8 @@ Executed exec(ExecOptions&& options) {
   executed.warnings = std::move(body.warnings);
   executed.console = std::move(ready.fd);
   if (auto* recorder = trace::current()) recorder->adopt(body.events, trace::current_parent());
-  wait_for_exec(parent_end.get(), body.sent_at, options.process.args);
+  auto supervisor = supervisor_of(*options.spec, options.id, options.bundle, executed.pid);
+  wait_for_exec(parent_end.get(), body.sent_at, options.process.args, supervisor);
   rollback.commit();
   return executed;
 }

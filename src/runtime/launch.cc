@@ -13,7 +13,9 @@
 #include "runtime/cgroup_unified.h"
 #include "runtime/child.h"
 #include "runtime/handshake.h"
+#include "runtime/id_mapped.h"
 #include "runtime/init.h"
+#include "runtime/net_devices.h"
 #include "runtime/spec_check.h"
 #include "runtime/verbs.h"
 
@@ -82,7 +84,15 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   Created created;
   Rollback rollback;
   // Decided before anything is made: what is wrong with the specification costs nothing.
-  InitPlan plan{spec, options, created.cgroup, plan_namespaces(spec.linux), plan_mounts(spec), plan_filter(spec), gate};
+  InitPlan plan{spec,
+                options,
+                created.cgroup,
+                plan_namespaces(spec.linux),
+                plan_mounts(spec, options.bundle),
+                {},
+                plan_filter(spec),
+                gate};
+  plan.id_mapped = open_id_mapped(plan.mounts, spec.linux);
   const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
   created.cgroup =
       create_cgroup(os::find_cgroups(options.cgroup_root), cgroup_path(spec, options.id), resources, created.warnings);
@@ -107,21 +117,23 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   std::int64_t sent_at = 0;
   // From here on the child says what goes wrong, also while we wait for something else of it.
   if (plan.namespaces.is_new(CLONE_NEWUSER)) {
-    write_id_maps(created.pid, spec.linux);
-    send_note(parent_end.get(), Tag::Mapped);
+    write_id_maps(created.pid, spec.linux.uid_mappings, spec.linux.gid_mappings);
   }
+  move_net_devices(spec.linux, created.pid);
+  if (waits_for_gifts(plan)) send_note(parent_end.get(), Tag::Gifts);
   run_parent_hooks(spec, options, parent_end.get(), created.pid);
   take_ready(created, expect_note(parent_end.get(), Tag::Ready, "the container's init"), sent_at);
-  if (gate == Gate::None) wait_for_exec(parent_end.get(), sent_at, spec.process.args);
+  created.supervisor = supervisor_of(spec, options.id, options.bundle, created.pid);
+  if (gate == Gate::None) wait_for_exec(parent_end.get(), sent_at, spec.process.args, created.supervisor);
   if (gate == Gate::Parent) created.start_gate = std::move(parent_end);
   rollback.commit();
   return created;
 }
 
-void open_gate(int socket) {
+void open_gate(int socket, const std::optional<Supervisor>& supervisor) {
   auto since = monotonic_now();
   send_note(socket, Tag::Go);
-  wait_for_exec(socket, since, {});
+  wait_for_exec(socket, since, {}, supervisor);
 }
 
 }  // namespace
@@ -135,12 +147,12 @@ Created run(const oci::Spec& spec, CreateOptions&& options) { return bring_up(sp
 void start(Created& created) {
   trace::Span span("runtime.start");
   os::Fd gate = std::move(created.start_gate);
-  open_gate(gate.get());
+  open_gate(gate.get(), created.supervisor);
 }
 
-void start_remote(const std::string& gate_path) {
+void start_remote(const std::string& gate_path, const std::optional<Supervisor>& supervisor) {
   os::Fd gate = os::connect_unix(gate_path, SOCK_SEQPACKET);
-  open_gate(gate.get());
+  open_gate(gate.get(), supervisor);
 }
 
 }  // namespace proa::runtime

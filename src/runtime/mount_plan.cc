@@ -70,7 +70,8 @@ void plan_option(MountStep& step, const std::string& option) {
   }
   if (option.empty() || contains(kIgnored, option)) return;
   if (option == "idmap" || option == "ridmap") {
-    throw Error(ErrorKind::NotImplemented, cat("mount ", step.destination, ": id-mapped mounts are not supported"));
+    step.id_map = option == "ridmap" ? IdMap::Tree : IdMap::Top;
+    return;
   }
   if (option == "tmpcopyup") {
     step.copy_up = true;
@@ -94,25 +95,33 @@ void plan_option(MountStep& step, const std::string& option) {
 
 }  // namespace
 
-MountStep plan_mount(const oci::Mount& mount) {
+MountStep plan_mount(const oci::Mount& mount, std::string_view bundle) {
   MountStep step;
   step.type = mount.type;
   step.source = mount.source;
   if (mount.destination.empty()) throw Error(ErrorKind::InvalidArgument, "a mount has no destination");
   step.destination = os::clean_path(cat("/", mount.destination));
   step.options = join(mount.options, ",");
-  if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty()) {
-    throw Error(ErrorKind::NotImplemented, cat("mount ", step.destination, ": id-mapped mounts are not supported"));
+  if (mount.uid_mappings.empty() != mount.gid_mappings.empty()) {
+    throw Error(ErrorKind::InvalidArgument,
+                cat("mount ", step.destination, ": an id-mapped mount needs both uidMappings and gidMappings"));
   }
+  step.uid_mappings = mount.uid_mappings;
+  step.gid_mappings = mount.gid_mappings;
+  if (!mount.uid_mappings.empty()) step.id_map = IdMap::Top;
   if (mount.type == "bind") step.kind = MountKind::Bind;
   for (const auto& option : mount.options) plan_option(step, option);
   if (step.kind != MountKind::Bind) {
+    if (step.id_map != IdMap::None) {
+      throw Error(ErrorKind::InvalidArgument, cat("mount ", step.destination, ": only a bind mount can be id-mapped"));
+    }
     if (mount.type.empty()) throw Error(ErrorKind::InvalidArgument, cat("mount ", step.destination, " has no type"));
     if (mount.type == "cgroup" || mount.type == "cgroup2") step.kind = MountKind::Cgroup;
     return step;
   }
   if (step.source.empty())
     throw Error(ErrorKind::InvalidArgument, cat("bind mount ", step.destination, " has no source"));
+  if (!step.source.starts_with('/')) step.source = os::path_join(bundle, step.source);
   for (const auto& [key, value] : step.parameters) {
     if (contains(kSuperblock, key)) continue;
     throw Error(ErrorKind::InvalidArgument,
@@ -122,15 +131,15 @@ MountStep plan_mount(const oci::Mount& mount) {
   return step;
 }
 
-std::vector<MountStep> plan_mounts(const oci::Spec& spec) {
+std::vector<MountStep> plan_mounts(const oci::Spec& spec, std::string_view bundle) {
   std::vector<MountStep> out;
   out.reserve(spec.mounts.size());
-  for (const auto& mount : spec.mounts) out.push_back(plan_mount(mount));
+  for (const auto& mount : spec.mounts) out.push_back(plan_mount(mount, bundle));
   return out;
 }
 
 std::vector<std::string> known_mount_options() {
-  std::vector<std::string> out{"bind", "rbind", "tmpcopyup"};
+  std::vector<std::string> out{"bind", "rbind", "idmap", "ridmap", "tmpcopyup"};
   for (const auto& flag : kAttributes) {
     out.emplace_back(flag.name);
     out.push_back(cat("r", flag.name));

@@ -12,6 +12,7 @@
 namespace proa::runtime {
 
 enum class MountKind { Filesystem, Bind, Cgroup };
+enum class IdMap { None, Top, Tree };  // "idmap", "ridmap"
 
 struct MountStep {
   MountKind kind = MountKind::Filesystem;
@@ -22,14 +23,17 @@ struct MountStep {
   std::uint64_t set_all = 0, clear_all = 0;  // of the whole tree ("rro")
   std::uint64_t propagation = 0;             // MS_PRIVATE...; 0: private for binds, none else
   bool propagation_recursive = false;
-  bool copy_up = false;            // tmpcopyup
-  os::MountParameters parameters;  // for the file system
-  std::string options;             // as written, for explanations
+  bool copy_up = false;  // tmpcopyup
+  IdMap id_map = IdMap::None;
+  std::vector<oci::IdMapping> uid_mappings, gid_mappings;  // of an id-mapped mount; empty: the container's
+  os::MountParameters parameters;                          // for the file system
+  std::string options;                                     // as written, for explanations
 };
 
-// Throws InvalidArgument: a destination that is not absolute, an option of a bind mount that means nothing.
-MountStep plan_mount(const oci::Mount& mount);
-std::vector<MountStep> plan_mounts(const oci::Spec& spec);
+// Throws InvalidArgument: a mount without a destination, an option of a bind mount that means nothing, a mapping that
+// is not whole. A bind's relative source is relative to `bundle`.
+MountStep plan_mount(const oci::Mount& mount, std::string_view bundle = "/");
+std::vector<MountStep> plan_mounts(const oci::Spec& spec, std::string_view bundle = "/");
 
 // Every option with a meaning of its own, for `features`.
 std::vector<std::string> known_mount_options();

@@ -113,10 +113,10 @@ std::string render_id_map(const std::vector<oci::IdMapping>& mappings) {
   return out;
 }
 
-void write_id_maps(pid_t pid, const oci::Linux& linux) {
+void write_id_maps(pid_t pid, const std::vector<oci::IdMapping>& uids, const std::vector<oci::IdMapping>& gids) {
   // One write(2) each, as user_namespaces(7) wants it.
-  os::write_file(cat("/proc/", pid, "/uid_map"), render_id_map(linux.uid_mappings));
-  os::write_file(cat("/proc/", pid, "/gid_map"), render_id_map(linux.gid_mappings));
+  os::write_file(cat("/proc/", pid, "/uid_map"), render_id_map(uids));
+  os::write_file(cat("/proc/", pid, "/gid_map"), render_id_map(gids));
 }
 
 }  // namespace proa::runtime

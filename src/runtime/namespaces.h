@@ -48,7 +48,7 @@ class PidNamespaceForChildren {
 };
 
 // PARENT: /proc/PID/{uid_map,gid_map} of a child in a new user namespace.
-void write_id_maps(pid_t pid, const oci::Linux& linux);
+void write_id_maps(pid_t pid, const std::vector<oci::IdMapping>& uids, const std::vector<oci::IdMapping>& gids);
 std::string render_id_map(const std::vector<oci::IdMapping>& mappings);  // pure
 
 }  // namespace proa::runtime

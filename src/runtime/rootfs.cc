@@ -108,8 +108,10 @@ void set_step_propagation(int mount, const MountStep& step) {
   os::change_mount(mount, change, step.propagation_recursive ? os::Recursive::Yes : os::Recursive::No);
 }
 
-void apply_bind(const os::RootedDir& root, const MountStep& step) {
-  os::Fd mount = os::clone_mount(AT_FDCWD, step.source, step.recursive ? os::Recursive::Yes : os::Recursive::No);
+void apply_bind(const os::RootedDir& root, const MountStep& step, const os::Fd* prepared) {
+  os::Fd mount = prepared
+                     ? prepared->duplicate()
+                     : os::clone_mount(AT_FDCWD, step.source, step.recursive ? os::Recursive::Yes : os::Recursive::No);
   os::Fd destination = open_destination(root, step.destination, is_directory(mount.get()));
   refuse_proc(step, destination.get(), mount.get());
   // Clones of a shared mount are shared: cut off first, whatever is asked for afterwards.
@@ -226,7 +228,7 @@ os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& de
   return os::RootedDir(std::move(mount));
 }
 
-void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup) {
+void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup, const os::Fd* prepared) {
   trace::Span span("runtime.mount");
   span.set("destination", step.destination);
   span.set("type", step.kind == MountKind::Bind ? std::string("bind") : step.type);
@@ -235,7 +237,7 @@ void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupH
   in_context(describe(step), [&] {
     switch (step.kind) {
       case MountKind::Bind:
-        return apply_bind(root, step);
+        return apply_bind(root, step, prepared);
       case MountKind::Filesystem:
         return apply_filesystem(root, step);
       case MountKind::Cgroup:

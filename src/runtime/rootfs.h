@@ -18,7 +18,8 @@ namespace proa::runtime {
 // work until pivot_into.
 os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& detached, const std::string& path);
 
-void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup);
+// `prepared`: the detached mount to bind instead of the step's source.
+void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup, const os::Fd* prepared);
 
 // The old root is gone afterwards; "/" and the working directory are the container's.
 void pivot_into(const os::RootedDir& root, bool no_pivot);

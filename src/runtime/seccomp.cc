@@ -406,8 +406,22 @@ Code join_sections(Sections& sections, std::uint32_t native) {
 
 }  // namespace
 
+static bool notifies(const oci::Seccomp& profile) {
+  return std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
+                     [](const auto& rule) { return rule.action == "SCMP_ACT_NOTIFY"; });
+}
+
+// The descriptor has to leave the process after the filter is in force: by these two.
+static void check_notified(const oci::Seccomp& profile, const oci::SeccompRule& rule) {
+  if (profile.listener_path.empty()) refuse("SCMP_ACT_NOTIFY needs a listenerPath");
+  for (const auto& name : rule.names) {
+    if (name == "read" || name == "write") refuse(cat("SCMP_ACT_NOTIFY cannot be used for the ", name, " syscall"));
+  }
+}
+
 SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view native) {
   std::uint32_t default_action = seccomp::parse_action(profile.default_action, profile.default_errno_ret);
+  if (default_action == SECCOMP_RET_USER_NOTIF) refuse("SCMP_ACT_NOTIFY cannot be used as default action");
   auto archs = wanted_archs(profile, native);
   std::vector<ArchFilter> filters;
   for (Arch arch : archs) filters.emplace_back(arch, default_action);
@@ -415,6 +429,7 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
   for (const auto& from : profile.syscalls) {
     std::uint32_t action = seccomp::parse_action(from.action, from.errno_ret);
     const auto& rules = all_rules.emplace_back(seccomp::parse_rules(from, action));
+    if (action == SECCOMP_RET_USER_NOTIF) check_notified(profile, from);
     for (const auto& name : from.names) {
       const auto* syscall = find_syscall(name);
       if (!syscall) continue;
@@ -426,16 +441,18 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
   }
   Sections sections = compile_sections(archs, filters, answer_to_newer(default_action));
   SeccompProgram program;
-  program.flags = seccomp::parse_flags(profile.flags);
+  program.flags = seccomp::parse_flags(profile.flags, notifies(profile));
   program.instructions = join_sections(sections, info_of(archs[0]).audit);
   if (program.instructions.size() > BPF_MAXINSNS) refuse("the profile is too long for the kernel");
   return program;
 }
 
-void load_seccomp(const SeccompProgram& program) {
+int load_seccomp(const SeccompProgram& program) {
   sock_fprog filter{static_cast<unsigned short>(program.instructions.size()),
                     const_cast<sock_filter*>(program.instructions.data())};
-  os::check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program.flags, &filter), "load the seccomp filter");
+  auto result =
+      os::check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program.flags, &filter), "load the seccomp filter");
+  return program.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER ? static_cast<int>(result) : -1;
 }
 
 }  // namespace proa::runtime

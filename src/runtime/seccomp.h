@@ -21,7 +21,7 @@ struct SeccompProgram {
 // The native architecture is always there. Names that no table knows are left out, as runc does; system calls newer
 // than all that the profile names answer ENOSYS instead of an errno default action. Throws InvalidArgument. Pure.
 SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view native = "");
-// CHILD.
-void load_seccomp(const SeccompProgram& program);
+// CHILD. The descriptor that a supervisor listens on, close-on-exec; -1 where no rule notifies one.
+int load_seccomp(const SeccompProgram& program);
 
 }  // namespace proa::runtime

@@ -22,7 +22,7 @@ std::uint32_t parse_action(std::string_view name, const std::optional<std::uint3
   if (name == "SCMP_ACT_TRAP") return SECCOMP_RET_TRAP;
   if (name == "SCMP_ACT_TRACE") return SECCOMP_RET_TRACE | value;
   if (name == "SCMP_ACT_LOG") return SECCOMP_RET_LOG;
-  if (name == "SCMP_ACT_NOTIFY") refuse("SCMP_ACT_NOTIFY is not supported");
+  if (name == "SCMP_ACT_NOTIFY") return SECCOMP_RET_USER_NOTIF;
   refuse(cat("action ", quoted(name), " is unknown"));
 }
 
@@ -61,17 +61,20 @@ std::vector<Rule> parse_rules(const oci::SeccompRule& from, std::uint32_t action
   return out;
 }
 
-std::uint32_t parse_flags(const std::vector<std::string>& names) {
+std::uint32_t parse_flags(const std::vector<std::string>& names, bool listener) {
+  std::uint32_t flags = listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
   // What runc does where nothing is said: do not slow the process down for the sake of speculation.
-  if (names.empty()) return SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-  std::uint32_t flags = 0;
+  if (names.empty()) return flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
   for (const auto& name : names) {
     if (name == "SECCOMP_FILTER_FLAG_TSYNC") {
-      flags |= SECCOMP_FILTER_FLAG_TSYNC;
+      // Nothing to synchronize in a process of one thread, and the kernel refuses it beside a listener.
+      if (!listener) flags |= SECCOMP_FILTER_FLAG_TSYNC;
     } else if (name == "SECCOMP_FILTER_FLAG_LOG") {
       flags |= SECCOMP_FILTER_FLAG_LOG;
     } else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
       flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    } else if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" && listener) {
+      flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     } else {
       refuse(cat("flag ", quoted(name), " is not supported"));
     }

@@ -27,7 +27,7 @@ struct Rule {  // all conditions hold: action
 [[noreturn]] void refuse(std::string message);  // InvalidArgument
 
 std::uint32_t parse_action(std::string_view name, const std::optional<std::uint32_t>& errno_ret);  // SECCOMP_RET_*
-std::uint32_t parse_flags(const std::vector<std::string>& names);  // SECCOMP_FILTER_FLAG_*
+std::uint32_t parse_flags(const std::vector<std::string>& names, bool listener);  // SECCOMP_FILTER_FLAG_*
 // runc's reading of `args`: all must hold, unless one argument is named twice, then any of them suffices.
 std::vector<Rule> parse_rules(const oci::SeccompRule& from, std::uint32_t action);
 

@@ -6,6 +6,7 @@
 #include "os/rooted_dir.h"
 #include "runtime/limits.h"
 #include "runtime/namespaces.h"
+#include "runtime/net_devices.h"
 
 namespace proa::runtime {
 namespace {
@@ -23,7 +24,10 @@ void check_names(const oci::Spec& spec, const NamespacePlan& namespaces) {
 
 void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
   if (!linux.intel_rdt.is_null()) refuse("intelRdt is not supported");
-  if (!linux.net_devices.empty()) refuse("netDevices are not supported");
+  if (!linux.net_devices.empty() && !namespaces.own(CLONE_NEWNET)) {
+    refuse("unable to move network devices without a private NET namespace");
+  }
+  check_net_devices(linux);
   if (linux.memory_policy) check_memory_policy(*linux.memory_policy);
   if (!linux.time_offsets.empty() && !namespaces.is_new(CLONE_NEWTIME)) {
     refuse("time namespace offsets specified, but time namespace isn't enabled in the config");

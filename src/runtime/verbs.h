@@ -14,6 +14,15 @@
 
 namespace proa::runtime {
 
+// Who is told of the system calls that the seccomp profile answers with SCMP_ACT_NOTIFY: the descriptor of the filter
+// goes to the socket at `path`, with `message` (ContainerProcessState of the specification).
+struct Supervisor {
+  pid_t pid = -1;  // whose filter it is
+  std::string path, message;
+};
+// nullopt where no rule asks for one. `id`, `bundle` and `pid` (the container's init) are for the message.
+std::optional<Supervisor> supervisor_of(const oci::Spec& spec, std::string_view id, std::string_view bundle, pid_t pid);
+
 struct Stdio {  // inherited where -1; with a terminal all three are the terminal
   int in = -1, out = -1, err = -1;
 };
@@ -37,6 +46,7 @@ struct Created {
   os::Fd pidfd;
   os::Fd console;     // pty master if process.terminal
   os::Fd start_gate;  // start() opens it
+  std::optional<Supervisor> supervisor;
   CgroupHandle cgroup;
   std::vector<std::string> warnings;
 };
@@ -47,7 +57,7 @@ Created create(const oci::Spec& spec, CreateOptions&& options);
 // Opens the gate; returns when execve has succeeded, or throws the Error of init (which is then gone; reap it).
 void start(Created& created);
 // Opens the gate of a container whose create was another process's.
-void start_remote(const std::string& gate_path);
+void start_remote(const std::string& gate_path, const std::optional<Supervisor>& supervisor);
 // create and start with no stop between.
 Created run(const oci::Spec& spec, CreateOptions&& options);
 
@@ -59,6 +69,7 @@ struct ExecOptions {
   int init_pidfd = -1;  // -1: opened from init_pid
   const CgroupHandle* cgroup = nullptr;
   const oci::Spec* spec = nullptr;  // the container's: namespaces, seccomp, root of defaults
+  std::string id, bundle;           // of the container, for a seccomp supervisor
   bool die_with_parent = false;
 };
 struct Executed {

@@ -280,7 +280,7 @@ def test_exec_flags(box):
 @differs(crun="crun 1.8 has no --additional-gids")
 def test_exec_additional_gids(box):
     box.start()
-    assert set(box.exec("id", "-G", flags=("--additional-gids", "30", "-g", "31")).out.split()) >= {"30", "31"}
+    assert set(box.exec("id", "-G", flags=("--additional-gids", "30", "--additional-gids", "31")).out.split()) >= {"30", "31"}
 
 
 def test_exec_cap_adds_a_capability(box):
