@@ -118,9 +118,8 @@ bool AppArmor::load_default() const {
   options.input = default_apparmor_profile(own_label(), os::exists("/etc/apparmor.d/abi/3.0"));
   auto result = os::run_program(options);
   if (result.exit.code == 0) return true;
-  throw Error(ErrorKind::Internal,
-              cat("AppArmor enabled on system but the ", kDefault,
-                  " profile could not be loaded: ", trim(result.err).substr(0, 2000)));
+  throw Error(ErrorKind::Internal, cat("AppArmor enabled on system but the ", kDefault,
+                                       " profile could not be loaded: ", trim(result.err).substr(0, 2000)));
 }
 
 }  // namespace proa::engine

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
+#include "os/rooted_dir.h"
 
 namespace proa::runtime {
 
@@ -98,7 +99,11 @@ int Confinement::seal() {
 }
 
 void enter_directory(const std::string& path) {
-  if (::chdir(path.c_str()) < 0) os::fail(cat("chdir to cwd (", quoted(path), ") set in config.json failed"));
+  // Not through /proc/self/fd and the like: what we have open is nothing for the container (CVE-2024-21626).
+  in_context(cat("chdir to cwd (", quoted(path), ") set in config.json failed"), [&] {
+    os::Fd directory = os::RootedDir::open("/").open_at(path, O_PATH | O_DIRECTORY);
+    os::check(::fchdir(directory.get()), "chdir");
+  });
   // A directory outside of the root has no path in it: the kernel answers "(unreachable)..." or ENOENT.
   char where[4096];
   auto* found = ::getcwd(where, sizeof where);

@@ -65,7 +65,8 @@ void check_net_devices(const oci::Linux& linux) {
   for (const auto& [host_name, device] : linux.net_devices) {
     const auto& name = name_inside(host_name, device);
     for (const auto& one : {host_name, name}) {
-      if (!can_be_a_name(one)) throw Error(ErrorKind::InvalidArgument, cat("invalid network device name ", quoted(one)));
+      if (!can_be_a_name(one))
+        throw Error(ErrorKind::InvalidArgument, cat("invalid network device name ", quoted(one)));
     }
     if (!names.insert(name).second) {
       throw Error(ErrorKind::InvalidArgument, cat("two network devices would be called ", quoted(name)));

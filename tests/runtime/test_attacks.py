@@ -1,0 +1,339 @@
+"""Attacks that other runtimes have fallen to, replayed (their CVE numbers are in the names). Each must fail or be harmless."""
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import threading
+import time
+
+import bundle
+import pytest
+
+differs = pytest.mark.differs
+RENAME_EXCHANGE = 2
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Marker:
+    """A directory of the host that no container may reach."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        path.mkdir()
+        for name in ("canary", "ptmx"):
+            (path / name).write_text("alive")
+        self.top = path
+        self.before = self.facts()
+
+    def facts(self):
+        return {str(one): (one.lstat().st_mode, one.lstat().st_uid, one.lstat().st_nlink) for one in [self.top, *self.top.rglob("*")]}
+
+    def unchanged(self):
+        return self.facts() == self.before and {one.read_text() for one in self.top.iterdir()} == {"alive"}
+
+
+@pytest.fixture
+def marker(tmp_path):
+    return Marker(tmp_path / "marker")
+
+
+def replace(box, name, target):
+    """A name of the root becomes a link."""
+    path = box.path("rootfs", name)
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+    os.symlink(target, path)
+
+
+def exchange(first, second):
+    LIBC.renameat2(-100, first.encode(), -100, second.encode(), RENAME_EXCHANGE)
+
+
+def status(text):
+    return {line.split(":")[0]: line.split(":")[1].strip() for line in text.splitlines() if ":" in line}
+
+
+def has_no_capabilities(text):
+    found = status(text)
+    return found["CapInh"] == found["CapAmb"] == found["CapEff"] == found["CapPrm"] == "0" * 16
+
+
+def test_2016_8867_2022_24769_nothing_is_inheritable(box):
+    box.process["user"] = {"uid": 1000, "gid": 1000}
+    assert has_no_capabilities(box.sh("cat /proc/self/status"))
+
+
+@differs(crun="crun 1.8 gives an exec of another user its capabilities")
+def test_2022_24769_nothing_is_inheritable_by_exec(box):
+    box.process["user"] = {"uid": 1000, "gid": 1000}
+    box.start()
+    assert has_no_capabilities(box.exec("cat", "/proc/self/status").out)
+
+
+def test_2016_9962_no_descriptor_of_ours_is_seen_from_inside(box):
+    """A process that may trace looks at everybody's descriptors while others are executed into the container."""
+    for kind in ("bounding", "effective", "permitted"):
+        box.process["capabilities"][kind] = bundle.CAPS + ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]
+    look = ("while [ ! -e /tmp/stop ]; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] && continue; ls -l $p/fd $p/root $p/cwd; done; done 2>/dev/null "
+            "| grep -E 'state|rootfs|cgroup|proa-runtime-test' >>/tmp/seen; touch /tmp/done; sleep 100")
+    box.start(look)
+    for _ in range(30):
+        assert box.exec("true").code == 0
+    box.exec("touch", "/tmp/stop")
+    bundle.wait_until(lambda: os.path.exists(box.path("rootfs/tmp/done")))
+    with open(box.path("rootfs/tmp/seen")) as file:
+        assert file.read() == ""
+
+
+def test_2019_5736_our_program_cannot_be_written(box):
+    """Whatever runs /proc/self/exe of ours from inside, and writes to it, does not get at the host's file."""
+    def digest():
+        with open(bundle.PROGRAM, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+
+    before = digest()
+    box.start("while [ ! -e /tmp/stop ]; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || (echo evil >$p/exe) 2>/dev/null; done; done; sleep 100")
+    for _ in range(30):
+        box.exec("true")
+    box.exec("/proc/self/exe", "--version")
+    box.exec("touch", "/tmp/stop")
+    assert digest() == before
+
+
+@pytest.mark.parametrize("destination", ["/proc", "/proc/self", "/proc/sys", "/proc/sys/kernel", "/proc/1/attr", "/dir/../proc/sys"])
+@differs(crun="crun 1.8 mounts there")
+def test_2019_16884_nothing_is_mounted_over_proc(box, destination, tmp_path):
+    box.bind(str(tmp_path), destination)
+    assert box.run("true").has_failed("proc")
+
+
+@pytest.mark.parametrize("destination", ["/etc/hosts", "/mnt/below/file"])
+def test_2019_18837_destination_through_a_link_stays_in_the_root(box, marker, tmp_path, destination):
+    (tmp_path / "source").write_text("bound")
+    top = destination.split("/")[1]
+    replace(box, top, marker.path)
+    box.bind(str(tmp_path / "source"), destination)
+    box.run("true")  # inside or refused
+    assert marker.unchanged()
+
+
+def test_device_rules_that_only_allow_do_not_allow_the_rest(box):
+    """GHSA-g54h-m393-cpwq"""
+    box.resources["devices"] = [{"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}]
+    box.process["capabilities"]["bounding"] = box.process["capabilities"]["effective"] = box.process["capabilities"]["permitted"] = bundle.CAPS
+    done = box.run("mknod /tmp/disk b 254 0 && head -c1 /tmp/disk; echo $?")
+    assert "not permitted" in done.err
+
+
+@pytest.mark.parametrize("rounds", [100])
+@differs(runc="runc 1.1 makes directories on the host", crun="crun 1.8 too", racy=True)
+def test_2021_30465_2024_45310_destination_that_is_swapped_meanwhile(box, marker, runtime, rounds):
+    """Somebody exchanges a directory of a shared volume for a link out of it while mounts are made below it."""
+    volume = box.path("volume")
+    os.makedirs(f"{volume}/d")
+    os.symlink("/" + os.path.relpath(marker.path, "/"), f"{volume}/link")
+    stop = threading.Event()
+
+    def swap():
+        while not stop.is_set():
+            exchange(f"{volume}/d", f"{volume}/link")
+
+    box.bind(volume, "/vol", "rbind")
+    box.mount("/vol/d/x", "tmpfs", "tmpfs")
+    box.bind(box.path("rootfs/etc"), "/vol/d/y", "rbind")
+    racer = threading.Thread(target=swap)
+    racer.start()
+    try:
+        with open("/proc/self/mountinfo") as file:
+            before = file.read()
+        for _ in range(rounds):
+            done = box.run("ls /vol/d/ /vol/link/ 2>/dev/null; true")
+            assert "canary" not in done.out
+        with open("/proc/self/mountinfo") as file:
+            assert file.read() == before
+    finally:
+        stop.set()
+        racer.join()
+    assert marker.unchanged()
+
+
+@pytest.mark.parametrize("size", [65535, 65536, 100000])
+def test_2021_43784_long_strings_are_not_cut(box, size):
+    box.process["env"].append("LONG=" + "x" * size)
+    assert box.sh("echo ${#LONG}") == str(size)
+
+
+def test_2022_2989_primary_group_is_among_the_supplementary(box):
+    box.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [7]}
+    with open(box.path("rootfs/file"), "w") as file:
+        file.write("secret")
+    os.chown(box.path("rootfs/file"), 0, 1000)
+    os.chmod(box.path("rootfs/file"), 0o604)  # members of the group may not
+    done = box.run("id -G; cat /file")
+    assert set(done.out.split()) == {"1000", "7"} and "Permission denied" in done.err
+
+
+@pytest.mark.parametrize("name", ["proc", "sys"])
+def test_2023_27561_linked_proc_and_sys_are_refused(box, name):
+    os.makedirs(box.path(f"rootfs/bad-{name}"))
+    replace(box, name, f"/bad-{name}")
+    assert box.run("true").has_failed("must be mounted on ordinary directory", "not a directory", "symlink")
+
+
+@pytest.mark.parametrize("number", range(3, 24))
+def test_2024_21626_no_working_directory_through_our_descriptors(box, number):
+    box.process["cwd"] = f"/proc/self/fd/{number}"
+    done = box.run("cat ../../../etc/hostname; pwd")
+    assert done.code != 0 and done.out == ""
+
+
+def test_2024_21626_descriptors_of_the_caller_stay_out(box):
+    held = os.open("/", os.O_RDONLY)
+    os.set_inheritable(held, True)
+    try:
+        done = box.run("ls /proc/self/fd", close_fds=False)
+        assert done.code == 0 and set(done.out.split()) <= {"0", "1", "2", "3"}  # 3 is ls's own
+    finally:
+        os.close(held)
+
+
+@pytest.mark.parametrize("target", ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern"])
+def test_2025_31133_null_device_that_is_a_link(box, target):
+    box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
+    shutil.rmtree(box.path("rootfs/dev"))
+    os.mkdir(box.path("rootfs/dev"))
+    os.symlink(target, box.path("rootfs/dev/null"))
+    box.linux["maskedPaths"] = ["/proc/kcore"]
+    done = box.run("head -c 1 /proc/kcore | wc -c; echo x >/proc/kcore")
+    assert done.code != 0 or done.out.strip() == "0"
+    assert os.path.islink(box.path("rootfs/dev/null")) is False or done.code != 0
+
+
+@differs(runc="runc 1.1 makes its links behind it", crun="crun 1.8 makes its links behind it")
+def test_2026_41579_dev_that_is_a_link_out_of_the_root(box, marker):
+    box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
+    replace(box, "dev", os.path.relpath(marker.path, box.path("rootfs")))
+    box.config["root"]["readonly"] = True
+    box.run("true")
+    assert marker.unchanged()
+
+
+@differs(runc="runc 1.1 makes its links behind it", crun="crun 1.8 makes its links behind it")
+def test_2026_41579_dev_that_is_a_link_to_the_host(box, marker):
+    box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
+    replace(box, "dev", marker.path)
+    box.run("true")
+    assert marker.unchanged()
+
+
+@pytest.mark.parametrize("name", ["etc", "proc", "sys"])
+def test_2026_41579_every_top_directory_as_a_link_to_the_host(box, marker, name):
+    box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith(f"/{name}")]
+    replace(box, name, marker.path)
+    box.run("true")
+    assert marker.unchanged()
+
+
+@pytest.mark.parametrize("user", ["+1", "-1", " 1", "0x1", "1:2:3", "", "4294967296", "2147483648", "99999999999999999999", "1:x", ":5x"])
+@pytest.mark.ours
+def test_2026_30892_2024_40635_user_numbers_are_read_whole_or_refused(box, user):
+    box.start()
+    done = box.exec("id", "-u", flags=("--user", user))
+    assert done.code != 0 or (user == "" and done.out == "0\n")
+
+
+@pytest.mark.parametrize("user, out", [("1", "1 0"), ("0:5", "0 5"), ("1:7", "1 7"), ("65534", "65534 0")])
+def test_2026_30892_user_numbers_mean_what_they_say(box, user, out):
+    box.start()
+    assert box.exec("sh", "-c", "echo $(id -u) $(id -g)", flags=("--user", user)).out.strip() == out
+
+
+def test_2016_3697_digits_are_never_a_name(box):
+    """The root's passwd has a user called 1001 that is root."""
+    box.start()
+    assert box.exec("id", "-u", flags=("--user", "1001")).out == "1001\n"
+
+
+@pytest.mark.parametrize("key", ["kernel.shm_rmid_forced/../core_pattern", "kernel/../../kernel/core_pattern", "kernel.core_pattern", "vm.overcommit_memory"])
+def test_2022_0811_sysctls_of_the_host_are_refused(box, key):
+    with open("/proc/sys/kernel/core_pattern") as file:
+        before = file.read()
+    box.linux["sysctl"] = {key: "|/bin/evil"}
+    assert box.run("true").code != 0
+    with open("/proc/sys/kernel/core_pattern") as file:
+        assert file.read() == before
+
+
+def test_2022_0811_value_is_one_value(box):
+    with open("/proc/sys/kernel/core_pattern") as file:
+        before = file.read()
+    box.linux["sysctl"] = {"kernel.shm_rmid_forced": "1+kernel.core_pattern=|/bin/evil"}
+    box.run("true")
+    with open("/proc/sys/kernel/core_pattern") as file:
+        assert file.read() == before
+
+
+def test_2022_0811_network_sysctl_needs_a_network_namespace(box):
+    box.namespace("network", absent=True)
+    box.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
+    assert box.run("true").has_failed("net")
+
+
+@pytest.mark.parametrize("spaces", [(), ("cgroup",), ("ipc", "uts")])
+def test_2023_6476_limits_hold_in_every_mix_of_namespaces(box, spaces):
+    for kind in spaces:
+        box.namespace(kind, absent=True) if kind != "cgroup" else box.namespace(kind)
+    box.config.pop("hostname")
+    if "uts" in spaces:
+        box.config.pop("hostname", None)
+    box.resources["memory"] = {"limit": 64 << 20}
+    box.start()
+    with open(f"/proc/{box.pid()}/cgroup") as file:
+        lines = [line for line in file if "memory" in line or line.startswith("0::")]
+    assert any(box.linux["cgroupsPath"] in line for line in lines)
+
+
+def test_hooks_see_only_what_the_specification_gives_them(box):
+    """CVE-2025-23266: the environment of the image does not reach a program of the host."""
+    box.process["env"] += ["LD_PRELOAD=/evil.so", "FROM_IMAGE=1"]
+    hook = box.path("hook")
+    with open(hook, "w") as file:
+        file.write(f"#!/bin/sh\n/usr/bin/env >{box.path('environment')}\n")
+    os.chmod(hook, 0o755)
+    box.config["hooks"] = {"createRuntime": [{"path": hook, "env": ["GIVEN=yes"]}]}
+    assert box.run("true").code == 0
+    with open(box.path("environment")) as file:
+        seen = file.read()
+    assert "GIVEN=yes" in seen and "FROM_IMAGE" not in seen and "LD_PRELOAD" not in seen
+
+
+@pytest.mark.parametrize("kind", ["run", "exec"])
+def test_descriptors_of_init(box, kind):
+    """Every descriptor of a container's processes is one that it was given."""
+    box.start("sleep 1000")
+    pid = box.pid()
+    if kind == "exec":
+        assert box.exec("sleep", "1000", flags=("-d", "--pid-file", box.path("pid"))).code == 0
+        with open(box.path("pid")) as file:
+            pid = int(file.read())
+    bundle.wait_until(lambda: os.readlink(f"/proc/{pid}/exe").endswith("busybox"))
+    assert set(os.listdir(f"/proc/{pid}/fd")) <= {"0", "1", "2"}
+
+
+def test_terminal_is_the_containers_own(box, marker):
+    """CVE-2025-52565: /dev/console is bound from the terminal that was opened, not from a path."""
+    box.process["terminal"] = True
+    box.bind(marker.path, "/dev/pts", "rbind")
+    box.args("true")
+    box.save()
+    ours, its = os.openpty()
+    process = subprocess.Popen([bundle.PROGRAM, "--root", box.runtime.root, "run", "-b", box.bundle, box.id], stdin=its, stdout=its, stderr=its)
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert process.poll() is not None and marker.unchanged()
+    os.close(ours)
+    os.close(its)
