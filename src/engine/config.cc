@@ -343,7 +343,6 @@ Config read_config(std::span<const std::string> arguments) {
     apply_config_file(config, parsed, config.config_file, keys);
   }
   if (config.debug) config.log_level = "debug";
-  if (config.hosts.empty()) config.hosts.push_back("unix:///run/proa.sock");
   check_values(config);
   return config;
 }

@@ -27,7 +27,7 @@ struct Config {
   std::string exec_root = "/run/proa";
   std::string pidfile = "/run/proa.pid";
   std::string config_file = "/etc/proa/daemon.json";
-  std::vector<std::string> hosts;  // {} is unix:///run/proa.sock
+  std::vector<std::string> hosts;  // {}: what systemd passed, else unix:///run/proa.sock
   std::string group = "docker";    // who may use the unix sockets, if there is such a group
 
   bool debug = false;

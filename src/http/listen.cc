@@ -60,9 +60,8 @@ os::Fd listen_tcp(std::string_view address, std::string_view host_port) {
 
 // sd_listen_fds(3): descriptors from 3 on, named in LISTEN_FDNAMES.
 std::vector<os::Fd> take_passed(std::string_view address, std::string_view wanted) {
-  const char *pid = ::getenv("LISTEN_PID"), *count = ::getenv("LISTEN_FDS"), *names = ::getenv("LISTEN_FDNAMES");
-  if (!pid || !count || parse_int<pid_t>(pid) != ::getpid())
-    bad(address, "no sockets were passed by systemd (socket activation)");
+  const char *count = ::getenv("LISTEN_FDS"), *names = ::getenv("LISTEN_FDNAMES");
+  if (!sockets_were_passed()) bad(address, "no sockets were passed by systemd (socket activation)");
   std::vector<std::string> names_of = split(names ? names : "", ':');
   std::vector<os::Fd> taken;
   for (int i = 0; i < parse_int<int>(count).value_or(0); ++i) {
@@ -76,6 +75,11 @@ std::vector<os::Fd> take_passed(std::string_view address, std::string_view wante
 }
 
 }  // namespace
+
+bool sockets_were_passed() {
+  const char *pid = ::getenv("LISTEN_PID"), *count = ::getenv("LISTEN_FDS");
+  return pid && count && parse_int<pid_t>(pid) == ::getpid();
+}
 
 std::vector<os::Fd> open_listeners(std::string_view address, std::string_view group) {
   std::vector<os::Fd> listeners;

@@ -71,6 +71,7 @@ struct ServerOptions {
 // A socket to listen on, from "unix:///path", "tcp://ip:port" (loopback only) or "fd://[name]" (systemd). `group` owns
 // a unix socket's file, if there is such a group; its mode is 0660.
 std::vector<os::Fd> open_listeners(std::string_view address, std::string_view group);
+bool sockets_were_passed();  // by systemd, to this process
 
 class Server {
  public:

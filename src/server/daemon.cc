@@ -68,7 +68,8 @@ void notify_systemd(std::string_view state) {
 }
 
 std::vector<std::string> hosts_of(const engine::Config& config) {
-  return config.hosts.empty() ? std::vector<std::string>{"unix:///run/proa.sock"} : config.hosts;
+  if (!config.hosts.empty()) return config.hosts;
+  return {http::sockets_were_passed() ? "fd://" : "unix:///run/proa.sock"};
 }
 
 // The sockets' files live as long as this object.

@@ -14,12 +14,12 @@ VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 
 
 class Machine:
-    """Boots with `root` (a directory of the host) as its root and runs a job. Everything it started ends with close()."""
+    """Boots with directories of the host (tag -> path; "root" is its root) and runs a job. What it started ends with close()."""
 
-    def __init__(self, directory, tree, root, project, memory="3G"):
+    def __init__(self, directory, tree, shares, memory="3G"):
         self.directory, self.tree, self.memory = directory, tree, memory
-        self.processes, self.mounts = [], []
-        self.shares = [self.share("root", root), self.share("project", project)]
+        self.processes = []
+        self.shares = [self.share(tag, source) for tag, source in shares.items()]
 
     def start(self, *argv, **options):
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **options)
