@@ -502,7 +502,7 @@ TEST_F(ShimTest, IdleShimIsSmall) {
     auto end = text.find("kB", at);
     return parse_int<int>(trim(text.substr(at + 5, end - at - 5))).value_or(0);
   };
-  EXPECT_TRUE(eventually([&] { return pss() < 300; })) << pss() << " kB";
+  EXPECT_TRUE(eventually([&] { return pss() < 320; })) << pss() << " kB";
   RecordProperty("pss_kb", pss());
   std::printf("idle shim: %d kB PSS\n", pss());
   client().signal(SIGKILL);
