@@ -1,6 +1,7 @@
 #include "runtime/cli.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -102,6 +103,7 @@ int dispatch(const Arguments& global, const GlobalOptions& options, const std::v
 }  // namespace
 
 int runtime_main(const std::vector<std::string>& words) {
+  ::signal(SIGPIPE, SIG_IGN);  // an error to clean up after, not an end; containers and hooks have the default
   std::string log_path, log_format;
   try {
     Arguments global(kGlobalFlags, words);

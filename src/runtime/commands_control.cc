@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <time.h>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "os/process.h"
@@ -15,18 +14,6 @@ namespace {
 
 constexpr FlagSpec kKillFlags[] = {{"all", "a", false}};
 constexpr FlagSpec kDeleteFlags[] = {{"force", "f", false}};
-void remove_container(StateDir& dir, const ContainerState& state) {
-  if (!destroy_cgroup(state.cgroup))
-    throw Error(ErrorKind::Unavailable, "failed to remove the container's cgroup: it is busy");
-  if (state.spec.hooks) {
-    try {
-      run_hooks(state.spec.hooks->poststop, state_document(state.spec, state.id, "stopped", 0, state.bundle));
-    } catch (const Error& error) {
-      log::warn(error.message());
-    }
-  }
-  dir.remove();
-}
 
 void wait_until_dead(const ContainerState& state) {
   auto deadline = monotonic_now() + 10 * kSecond;

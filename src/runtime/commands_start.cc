@@ -128,11 +128,7 @@ void hand_over_console(const Arguments& arguments, os::Fd& console) {
 
 void poststart(const ContainerState& state) {
   if (!state.spec.hooks) return;
-  try {
-    run_hooks(state.spec.hooks->poststart, state_document(state.spec, state.id, "running", state.pid, state.bundle));
-  } catch (const Error& error) {
-    log::warn(error.message());  // the specification: logged, and the container goes on
-  }
+  run_late_hooks(state.spec.hooks->poststart, state_document(state.spec, state.id, "running", state.pid, state.bundle));
 }
 
 }  // namespace
@@ -201,7 +197,10 @@ int command_run(const GlobalOptions& global, Words words) {
     return 0;
   }
   int code = foreground.wait(created.pidfd.get(), std::move(created.console));
-  if (arguments.has("keep")) rollback.commit();
+  rollback.commit();
+  if (arguments.has("keep")) return code;
+  kill_all(created.cgroup, SIGKILL);
+  remove_container(launch.dir, launch.state);
   return code;
 }
 

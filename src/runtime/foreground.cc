@@ -34,7 +34,7 @@ void copy_size(int master) {
 Foreground::Foreground() {
   sigset_t all;
   ::sigfillset(&all);
-  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGCHLD, SIGURG}) ::sigdelset(&all, fault);
+  for (int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPIPE, SIGCHLD, SIGURG}) ::sigdelset(&all, own);
   ::sigprocmask(SIG_BLOCK, &all, &before_);
   signals_ = os::Fd(os::check(::signalfd(-1, &all, SFD_CLOEXEC), "signalfd"));
 }

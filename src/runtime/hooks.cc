@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/process.h"
@@ -19,6 +20,16 @@ void run_hooks(const std::vector<oci::Hook>& hooks, const Json& state) {
     if (result.exit.code == 0) continue;
     throw Error(ErrorKind::Internal, cat("error running hook ", hook.path, ": exit status ", result.exit.code,
                                          ", stdout: ", trim(result.out), ", stderr: ", trim(result.err)));
+  }
+}
+
+void run_late_hooks(const std::vector<oci::Hook>& hooks, const Json& state) {
+  for (const auto& hook : hooks) {
+    try {
+      run_hooks({hook}, state);
+    } catch (const Error& error) {
+      log::warn(error.message());
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "runtime/spec_check.h"
+#include "runtime/verbs.h"
 
 namespace proa::runtime {
 
@@ -79,6 +80,15 @@ std::vector<std::string> list_containers(const std::string& root) {
     if (os::exists(cat(root, "/", name, "/state.json"))) out.push_back(std::move(name));
   }
   return out;
+}
+
+void remove_container(StateDir& dir, const ContainerState& state) {
+  if (!destroy_cgroup(state.cgroup))
+    throw Error(ErrorKind::Unavailable, "failed to remove the container's cgroup: it is busy");
+  if (state.spec.hooks) {
+    run_late_hooks(state.spec.hooks->poststop, state_document(state.spec, state.id, "stopped", 0, state.bundle));
+  }
+  dir.remove();
 }
 
 }  // namespace proa::runtime

@@ -39,6 +39,9 @@ class StateDir {
 // "created", "running", "paused" or "stopped", asked of the kernel.
 std::string status_of(const ContainerState& state, const StateDir& dir);
 bool is_alive(const ContainerState& state);
+// The end of a container without processes: its cgroup goes, poststop hooks run, then the
+// directory. Throws Unavailable for a cgroup that is busy.
+void remove_container(StateDir& dir, const ContainerState& state);
 std::vector<std::string> list_containers(const std::string& root);
 
 }  // namespace proa::runtime

@@ -84,6 +84,8 @@ Executed exec(ExecOptions&& options);
 
 // Hooks of the specification with the container's state on standard input. Throws for the first that fails.
 void run_hooks(const std::vector<oci::Hook>& hooks, const Json& state);
+// poststart and poststop: one that fails is logged, the others run.
+void run_late_hooks(const std::vector<oci::Hook>& hooks, const Json& state);
 // The state document of the specification ("ociVersion", "id", "status", "pid", "bundle", "annotations").
 Json state_document(const oci::Spec& spec, std::string_view id, std::string_view status, pid_t pid,
                     std::string_view bundle);

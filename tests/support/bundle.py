@@ -85,6 +85,28 @@ def make_rootfs(path):
     return path
 
 
+def paths_of(value, path=""):
+    """Every field in a document: linux.resources.memory.limit; what is below names chosen freely is left out."""
+    if isinstance(value, list):
+        return {found for one in value for found in paths_of(one, path)}
+    if not isinstance(value, dict):
+        return set()
+    free = path in ("annotations", "linux.sysctl", "linux.resources.unified", "linux.timeOffsets", "linux.netDevices", "linux.resources.rdma")
+    found = set()
+    for key, below in value.items():
+        here = path if free else f"{path}.{key}".lstrip(".")
+        found |= {here} | paths_of(below, here + ".*" if free else here)
+    return found
+
+
+def record_fields(config, done):
+    """For scripts/draw-conformance: what this test has asked for, and what came of it."""
+    if log := os.environ.get("PROA_FIELDS_LOG"):
+        with open(log, "a") as file:
+            test = os.environ["PYTEST_CURRENT_TEST"].split(" ")[0]
+            file.write(json.dumps({"test": test, "fields": sorted(paths_of(config)), "code": done.code, "err": done.err[-300:]}) + "\n")
+
+
 class Runtime:
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="proa-runtime-test-")
@@ -143,7 +165,10 @@ class Box:
             json.dump(self.config, file)
 
     def call(self, *words, **options):
-        return self.runtime(*words, globals=self.globals, **options)
+        done = self.runtime(*words, globals=self.globals, **options)
+        if words[0] in ("run", "create", "restore"):
+            record_fields(self.config, done)
+        return done
 
     def args(self, script):
         self.process["args"] = ["sh", "-c", script] if isinstance(script, str) else list(script)

@@ -1,0 +1,489 @@
+"""config.json, field by field, as the program inside sees it."""
+import json
+import os
+import stat
+import subprocess
+
+import pytest
+from bundle import CAPS, UNIFIED, wait_until
+
+differs = pytest.mark.differs
+
+
+def status(text):
+    return {line.split(":")[0]: line.split(":")[1].strip() for line in text.splitlines() if ":" in line}
+
+
+def mask(*numbers):
+    return f"{sum(1 << number for number in numbers):016x}"
+
+
+# --- process ---------------------------------------------------------------------------------------------------------
+
+
+def test_environment_is_exactly_the_given(box):
+    box.process["env"] = ["PATH=/bin", "A=b=c", "EMPTY="]
+    lines = box.sh("env").splitlines()
+    assert {"PATH=/bin", "A=b=c", "EMPTY="} <= set(lines) and {line.split("=")[0] for line in lines} <= {"PATH", "A", "EMPTY", "HOME", "PWD", "SHLVL", "OLDPWD"}
+
+
+def test_working_directory(box):
+    box.process["cwd"] = "/home"
+    assert box.sh("pwd") == "/home"
+
+
+@differs(crun="crun 1.8 takes it")
+def test_working_directory_must_be_absolute(box):
+    box.process["cwd"] = "home"
+    assert box.run("true").has_failed("absolute")
+
+
+def test_user_groups_and_umask(box):
+    box.process["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [5, 6], "umask": 0o77}
+    assert box.sh("id -u; id -g; id -G; umask").split("\n") == ["1000", "1001", "1001 5 6", "0077"]
+
+
+def test_capability_sets(box):
+    box.process["user"] = {"uid": 1000, "gid": 1000}
+    box.process["capabilities"] = {"bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_NET_RAW"], "permitted": ["CAP_KILL", "CAP_CHOWN"], "inheritable": ["CAP_KILL"],
+                                   "effective": ["CAP_KILL"], "ambient": ["CAP_KILL"]}
+    found = status(box.sh("cat /proc/self/status"))
+    # After execve(2) an ordinary user keeps what is ambient (capabilities(7)).
+    assert (found["CapBnd"], found["CapInh"], found["CapPrm"], found["CapEff"], found["CapAmb"]) == (mask(0, 5, 13), mask(5), mask(5), mask(5), mask(5))
+
+
+def test_no_capabilities_at_all(box):
+    box.process["capabilities"] = {}
+    found = status(box.sh("cat /proc/self/status"))
+    assert {found[name] for name in ("CapBnd", "CapInh", "CapPrm", "CapEff", "CapAmb")} == {mask()}
+
+
+def test_resource_limits(box):
+    box.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}, {"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]
+    assert box.sh("ulimit -Sn; ulimit -Hn; ulimit -c").split() == ["100", "200", "0"]
+
+
+@pytest.mark.parametrize("limits", [[{"type": "RLIMIT_NOSUCH", "soft": 1, "hard": 1}], [{"type": "RLIMIT_NOFILE", "soft": 2, "hard": 1}]])
+def test_impossible_resource_limits_are_refused(box, limits):
+    box.process["rlimits"] = limits
+    assert box.run("true").code != 0
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_no_new_privileges(box, wanted):
+    box.process["noNewPrivileges"] = wanted
+    assert status(box.sh("cat /proc/self/status"))["NoNewPrivs"] == str(int(wanted))
+
+
+def test_oom_score_adjustment(box):
+    box.process["oomScoreAdj"] = 321
+    assert box.sh("cat /proc/self/oom_score_adj") == "321"
+
+
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores the nice value")
+def test_scheduler(box):
+    box.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 5}
+    assert box.sh("awk '{print $19, $41}' /proc/self/stat") == "5 3"
+
+
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 takes it")
+def test_scheduler_that_is_not_there_is_refused(box):
+    box.process["scheduler"] = {"policy": "SCHED_NOSUCH"}
+    assert box.run("true").has_failed("sched")
+
+
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores it")
+def test_io_priority(box):
+    box.process["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 6}
+    box.start()
+    ioprio = subprocess.run(["python3", "-c", f"import ctypes; print(ctypes.CDLL(None).syscall(252, 1, {box.pid()}))"], stdout=subprocess.PIPE, text=True)
+    assert int(ioprio.stdout) == 2 << 13 | 6
+
+
+def test_apparmor_profile_without_apparmor(box):
+    if os.path.exists("/sys/kernel/security/apparmor"):
+        pytest.skip("this host has AppArmor")
+    box.process["apparmorProfile"] = "some-profile"
+    assert box.run("true").has_failed("apparmor")
+
+
+@differs(crun="crun 1.8 ignores it where there is no SELinux")
+def test_selinux_label_without_selinux(box):
+    box.process["selinuxLabel"] = "system_u:system_r:container_t:s0"
+    assert box.run("true").has_failed("selinux")
+
+
+@differs(runc="runc 1.1 ignores it where there is no SELinux", crun="crun 1.8 ignores it where there is no SELinux")
+def test_mount_label_without_selinux(box):
+    box.linux["mountLabel"] = "system_u:object_r:container_file_t:s0"
+    assert box.run("true").has_failed("selinux")
+
+
+# --- root, names, mounts ---------------------------------------------------------------------------------------------
+
+
+def test_read_only_root(box):
+    box.config["root"]["readonly"] = True
+    assert "Read-only file system" in box.run("touch /file").err
+    assert not os.path.exists(box.path("rootfs/file"))
+
+
+@differs(runc="runc 1.1 ignores the domain name")
+def test_host_and_domain_name(box):
+    box.config["hostname"] = "given"
+    box.config["domainname"] = "example.org"
+    assert box.sh("hostname; cat /proc/sys/kernel/domainname").split() == ["given", "example.org"]
+
+
+def test_hostname_needs_a_namespace(box):
+    box.namespace("uts", absent=True)
+    assert box.run("true").has_failed("uts")
+
+
+@pytest.mark.parametrize("option, flag", [("ro", "ro"), ("nosuid", "nosuid"), ("nodev", "nodev"), ("noexec", "noexec"), ("noatime", "noatime"), ("nodiratime", "nodiratime")])
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+def test_mount_options(box, kind, option, flag):
+    if kind == "bind":
+        os.mkdir(box.path("source"))
+        box.bind(box.path("source"), "/mnt", "rbind", option)
+    else:
+        box.mount("/mnt", "tmpfs", "tmpfs", option)
+    line = box.sh("grep ' /mnt ' /proc/self/mounts")
+    assert flag in line.split()[3].split(",")
+
+
+@differs(runc="runc 1.1 gives it the mode of the directory below")
+def test_tmpfs_parameters(box):
+    box.mount("/mnt", "tmpfs", "tmpfs", "size=1m", "mode=700", "uid=5")
+    out = box.sh("stat -c '%a %u' /mnt; df -k /mnt | tail -1").split()
+    assert out[:2] == ["700", "5"] and out[3] == "1024"
+
+
+def test_recursive_attributes_reach_mounts_below(box):
+    os.makedirs(box.path("source/below"))
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", box.path("source/below")], check=True)
+    try:
+        box.bind(box.path("source"), "/mnt", "rbind", "rro")
+        assert "Read-only" in box.run("touch /mnt/below/file").err
+    finally:
+        subprocess.run(["umount", box.path("source/below")], check=True)
+
+
+def test_bind_without_r_leaves_mounts_below_out(box):
+    os.makedirs(box.path("source/below"))
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", box.path("source/below")], check=True)
+    try:
+        open(box.path("source/below/file"), "w").close()
+        box.bind(box.path("source"), "/mnt", "bind")
+        assert box.sh("ls /mnt/below") == ""
+    finally:
+        subprocess.run(["umount", box.path("source/below")], check=True)
+
+
+def test_bind_of_a_file(box):
+    with open(box.path("file"), "w") as file:
+        file.write("content")
+    box.bind(box.path("file"), "/new/place/file", "bind", "ro")
+    assert box.sh("cat /new/place/file") == "content"
+
+
+@pytest.fixture
+def shared_source(box):
+    """A directory on a mount that is shared with the host."""
+    path = box.path("source")
+    os.mkdir(path)
+    subprocess.run(["mount", "--bind", path, path], check=True)
+    subprocess.run(["mount", "--make-shared", path], check=True)
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+def propagation_of(box, path):
+    line = box.sh(f"grep ' {path} ' /proc/self/mountinfo")
+    return [one.split(":")[0] for one in line.split(" - ")[0].split()[6:]]
+
+
+def test_a_bind_is_private(box, shared_source):
+    box.bind(shared_source, "/mnt", "rbind", "rprivate")
+    assert propagation_of(box, "/mnt") == []
+
+
+@differs(crun="crun 1.8 takes it off again with the root's propagation")
+@pytest.mark.parametrize("option, seen", [("rslave", ["master"]), ("rshared", ["shared", "master"]), ("runbindable", ["unbindable"])])
+def test_propagation_of_a_bind(box, shared_source, option, seen):
+    box.bind(shared_source, "/mnt", "rbind", option)
+    assert propagation_of(box, "/mnt") == seen
+
+
+def test_source_that_is_not_there(box):
+    box.bind(box.path("missing"), "/mnt")
+    assert box.run("true").has_failed("missing")
+
+
+def test_mqueue_and_devpts(box):
+    lines = box.sh("cat /proc/self/mounts; ls -l /dev/ptmx").splitlines()
+    assert any(line.startswith("mqueue /dev/mqueue mqueue") for line in lines) and any(line.startswith("devpts /dev/pts devpts") for line in lines)
+    assert lines[-1].endswith("pts/ptmx")
+
+
+@pytest.mark.parametrize("propagation, seen", [("", "master:"), ("rslave", "master:"), ("rprivate", "")])
+def test_propagation_of_the_root(box, propagation, seen):
+    if propagation:
+        box.linux["rootfsPropagation"] = propagation
+    line = next(line for line in box.sh("cat /proc/self/mountinfo").splitlines() if line.split()[4] == "/")
+    assert "shared:" not in line.split(" - ")[0]
+
+
+def test_masked_and_read_only_paths(box):
+    os.makedirs(box.path("rootfs/secret/dir"))
+    with open(box.path("rootfs/secret/file"), "w") as file:
+        file.write("secret")
+    os.makedirs(box.path("rootfs/fixed"))
+    box.linux["maskedPaths"] = ["/secret/dir", "/secret/file", "/not/there"]
+    box.linux["readonlyPaths"] = ["/fixed", "/proc/sys", "/not/there"]
+    done = box.run("wc -c </secret/file; ls /secret/dir | wc -l; touch /fixed/x; touch /secret/dir/x; echo 1 >/proc/sys/kernel/shm_rmid_forced")
+    assert done.out.split() == ["0", "0"] and done.err.count("Read-only file system") == 3
+
+
+# --- namespaces ------------------------------------------------------------------------------------------------------
+
+NAMESPACES = {"pid": "pid", "network": "net", "ipc": "ipc", "uts": "uts", "mount": "mnt", "cgroup": "cgroup"}
+
+
+def test_new_namespaces(box):
+    box.namespace("cgroup")
+    for line in box.sh("for n in pid net ipc uts mnt cgroup; do readlink /proc/self/ns/$n; done").splitlines():
+        assert line != os.readlink(f"/proc/self/ns/{line.split(':')[0]}")
+
+
+@pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup"])
+def test_namespace_by_path(box, another, kind):
+    other = another.start()
+    box.namespace(kind, f"/proc/{other}/ns/{NAMESPACES[kind]}")
+    box.config.pop("hostname")
+    assert box.sh(f"readlink /proc/self/ns/{NAMESPACES[kind]}") == os.readlink(f"/proc/{other}/ns/{NAMESPACES[kind]}")
+
+
+@pytest.mark.parametrize("kind", ["network", "ipc", "uts"])
+def test_namespace_of_the_host(box, kind):
+    box.namespace(kind, absent=True)
+    box.config.pop("hostname")
+    assert box.sh(f"readlink /proc/self/ns/{NAMESPACES[kind]}") == os.readlink(f"/proc/self/ns/{NAMESPACES[kind]}")
+
+
+def test_user_namespace(box):
+    box.map_user(100000, 5000)
+    assert box.sh("cat /proc/self/uid_map /proc/self/gid_map").split() == ["0", "100000", "5000"] * 2
+    assert box.sh("id -u") == "0"
+
+
+@differs(crun="crun 1.8 fails later, for another reason")
+def test_user_namespace_without_mappings_is_refused(box):
+    box.namespace("user")
+    assert box.run("true").has_failed("mapping")
+
+
+@differs(crun="crun 1.8 takes a namespace twice")
+def test_namespace_given_twice_is_refused(box):
+    box.linux["namespaces"].append({"type": "pid"})
+    assert box.run("true").code != 0
+
+
+@pytest.mark.parametrize("spaces", [[{"type": "nosuch"}], [{"type": "network", "path": "/not/there"}]])
+def test_impossible_namespaces_are_refused(box, spaces):
+    box.linux["namespaces"] = [one for one in box.linux["namespaces"] if one["type"] not in ("pid", "network")] + spaces
+    assert box.run("true").code != 0
+
+
+# --- devices, sysctl, personality ------------------------------------------------------------------------------------
+
+
+def test_default_devices(box):
+    out = box.sh("ls -lL /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty; for n in fd stdin stdout stderr; do readlink /dev/$n; done")
+    assert out.count("crw-rw-rw-") == 6 and out.split()[-4:] == ["/proc/self/fd", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"]
+
+
+def test_devices_of_ones_own(box):
+    box.linux["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8},
+                            {"path": "/dev/pipe", "type": "p", "major": 0, "minor": 0}]
+    box.resources["devices"].append({"allow": True, "type": "c", "major": 1, "minor": 5, "access": "rwm"})
+    assert box.sh("stat -c '%a %u %g %t %T' /dev/mine; test -p /dev/pipe && echo pipe; head -c 2 /dev/mine | od -An -tx1").split() == ["640", "7", "8", "1", "5", "pipe", "00", "00"]
+
+
+def test_sysctl(box):
+    box.linux["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1"}
+    assert box.sh("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced").split() == ["1", "1"]
+
+
+@differs(runc="runc 1.1 ignores it")
+def test_personality(box):
+    box.linux["personality"] = {"domain": "LINUX32"}
+    assert box.sh("uname -m") in ("i686", "i386")
+
+
+# --- hooks and annotations -------------------------------------------------------------------------------------------
+
+
+def hook(box, name, script, **more):
+    path = box.path(f"{name}.hook")
+    with open(path, "w") as file:
+        file.write(f"#!/bin/sh\n{script}\n")
+    os.chmod(path, 0o755)
+    return [{"path": path, **more}]
+
+
+def test_hooks_run_in_their_order_with_the_state(box):
+    log = box.path("log")
+    kinds = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+    box.config["hooks"] = {kind: hook(box, kind, f"echo {kind} $1 $GIVEN $(cat) >>{log}", args=["hook", "word"], env=["GIVEN=value", "PATH=/usr/bin:/bin"]) for kind in kinds}
+    box.config["annotations"] = {"org.example.key": "value"}
+    assert box.run("true").code == 0
+    with open(log) as file:
+        lines = file.read().splitlines()
+    assert [line.split()[0] for line in lines] == kinds
+    for line, state in zip(lines, ("creating", "creating", "creating", "running", "stopped")):
+        _, word, given, document = line.split(" ", 3)
+        document = json.loads(document)
+        assert (word, given, document["id"], document["bundle"]) == ("word", "value", box.id, box.bundle)
+        assert document["annotations"] == {"org.example.key": "value"} and document["ociVersion"]
+        if state == "creating":
+            assert document["status"] in ("creating", "created")  # older runtimes say created
+
+
+def test_start_container_hook_runs_inside(box):
+    os.makedirs(box.path("rootfs/hooks"))
+    with open(box.path("rootfs/hooks/start"), "w") as file:
+        file.write("#!/bin/sh\ncat >/tmp/state\nhostname >/tmp/name\n")
+    os.chmod(box.path("rootfs/hooks/start"), 0o755)
+    box.config["hooks"] = {"startContainer": [{"path": "/hooks/start", "env": ["PATH=/bin"]}]}
+    assert box.sh("cat /tmp/name") == "box"
+    with open(box.path("rootfs/tmp/state")) as file:
+        assert json.load(file)["id"] == box.id
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer"])
+def test_hook_that_fails_ends_the_creation(box, kind):
+    box.config["hooks"] = {kind: hook(box, kind, "echo no >&2; exit 3")}
+    assert box.run("true").code != 0
+    assert box.call("state", box.id).code != 0
+
+
+@differs(runc="runc 1.1 kills the container")
+def test_late_hooks_that_fail_keep_nobody_from_anything(box):
+    for kind in ("poststart", "poststop"):
+        box.config["hooks"] = {**box.config.get("hooks", {}), kind: hook(box, f"{kind}-bad", "exit 3") + hook(box, kind, f"echo {kind} >>{box.path('log')}")}
+    assert box.run("exit 4").code == 4
+    with open(box.path("log")) as file:
+        assert file.read().split() == ["poststart", "poststop"]
+
+
+def test_hook_that_takes_too_long_ends_the_creation(box):
+    box.config["hooks"] = {"createRuntime": hook(box, "slow", "exec sleep 20", timeout=1)}
+    assert box.run("true", timeout=15).code != 0
+
+
+def test_hook_needs_an_absolute_path(box):
+    box.config["hooks"] = {"createRuntime": [{"path": "relative"}]}
+    assert box.run("true").code != 0
+
+
+def test_annotations_are_in_the_state(box):
+    box.config["annotations"] = {"a": "b"}
+    box.start()
+    assert box.state()["annotations"] == {"a": "b"}
+
+
+# --- seccomp ---------------------------------------------------------------------------------------------------------
+
+
+def filtered(box, *rules, default="SCMP_ACT_ALLOW", **more):
+    box.linux["seccomp"] = {"defaultAction": default, "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], "syscalls": list(rules), **more}
+
+
+def test_seccomp_errno(box):
+    filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 75})
+    assert "Value too large" in box.run("mkdir /tmp/x").err
+
+
+def test_seccomp_default_action_and_errno(box):
+    filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"})
+    assert "Operation not permitted" in box.run("mkdir /tmp/x").err
+
+
+@pytest.mark.parametrize("action, code", [("SCMP_ACT_KILL", 159), ("SCMP_ACT_KILL_PROCESS", 159), ("SCMP_ACT_KILL_THREAD", 159), ("SCMP_ACT_TRAP", 159), ("SCMP_ACT_LOG", 0)])
+def test_seccomp_actions(box, action, code):
+    filtered(box, {"names": ["mkdir", "mkdirat"], "action": action})
+    assert box.run("mkdir /tmp/x; exit $?").code == code
+
+
+@pytest.mark.parametrize("op, value, two, hit", [("SCMP_CMP_EQ", 5, 0, [5]), ("SCMP_CMP_NE", 5, 0, [4, 6]), ("SCMP_CMP_LT", 5, 0, [4]), ("SCMP_CMP_LE", 5, 0, [4, 5]),
+                                                 ("SCMP_CMP_GT", 5, 0, [6]), ("SCMP_CMP_GE", 5, 0, [5, 6]), ("SCMP_CMP_MASKED_EQ", 4, 4, [4, 5, 6])])
+def test_seccomp_operators(box, op, value, two, hit):
+    """kill(pid, signal 0..): the second argument is judged."""
+    filtered(box, {"names": ["kill"], "action": "SCMP_ACT_ERRNO", "errnoRet": 75, "args": [{"index": 1, "value": value, "valueTwo": two, "op": op}]})
+    out = box.run("trap '' 4 5 6; for s in 4 5 6; do kill -$s $$ 2>&1 | grep -c large; done")
+    assert [number for number, seen in zip((4, 5, 6), out.out.split()) if seen == "1"] == hit
+
+
+@pytest.mark.parametrize("seccomp", [{"defaultAction": "SCMP_ACT_NOSUCH"}, {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_NOSUCH"]},
+                                     {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 1, "op": "SCMP_CMP_NOSUCH"}]}]}])
+def test_seccomp_of_nonsense_is_refused(box, seccomp):
+    box.linux["seccomp"] = seccomp
+    assert box.run("true").code != 0
+
+
+def test_unknown_system_calls_are_left_out(box):
+    filtered(box, {"names": ["no_such_call"], "action": "SCMP_ACT_ERRNO"})
+    assert box.run("true").code == 0
+
+
+# --- resources of version 1 ------------------------------------------------------------------------------------------
+
+v1 = pytest.mark.skipif(UNIFIED, reason="needs a host with cgroup v1")
+
+
+@v1
+def test_limits_of_version_one(box):
+    box.resources.update(memory={"limit": 64 << 20, "reservation": 32 << 20, "swap": 96 << 20, "swappiness": 10, "disableOOMKiller": False},
+                         cpu={"shares": 512, "quota": 50000, "period": 200000, "cpus": "0", "mems": "0"}, pids={"limit": 33})
+    box.start()
+    assert [box.limit("memory", f"memory.{name}") for name in ("limit_in_bytes", "soft_limit_in_bytes", "swappiness")] == [str(64 << 20), str(32 << 20), "10"]
+    assert [box.limit("cpu", f"cpu.{name}") for name in ("shares", "cfs_quota_us", "cfs_period_us")] == ["512", "50000", "200000"]
+    assert [box.limit("cpuset", f"cpuset.{name}") for name in ("cpus", "mems")] == ["0", "0"] and box.limit("pids", "pids.max") == "33"
+
+
+@differs(crun="crun 1.8 leaves the group behind")
+def test_limits_of_nonsense_are_refused_and_leave_nothing(box):
+    box.resources["cpu"] = {"cpus": "99999"}
+    assert box.run("true").code != 0
+    assert not os.path.exists(box.cgroup("cpuset"))
+
+
+def test_cgroups_path(box):
+    box.linux["cgroupsPath"] = f"/proa-runtime-test/{box.id}"
+    box.start()
+    with open(f"/proc/{box.pid()}/cgroup") as file:
+        assert f"/proa-runtime-test/{box.id}" in file.read()
+
+
+def test_process_limit_holds(box):
+    box.resources["pids"] = {"limit": 3}
+    done = box.run("sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait")
+    assert "fork" in done.err
+
+
+def test_mode_of_the_container_root_is_kept(box):
+    os.chmod(box.rootfs, 0o711)
+    assert stat.S_IMODE(os.stat(box.rootfs).st_mode) == 0o711 and box.sh("stat -c %a /") == "711"
+
+
+def test_unknown_fields_are_ignored(box):
+    box.config["x-unknown"] = {"a": 1}
+    box.process["x-unknown"] = 1
+    assert box.run("true").code == 0
+
+
+@differs(runc="runc 1.1 does not look at it")
+def test_wrong_version_is_refused(box):
+    box.config["ociVersion"] = "2.0.0"
+    assert box.run("true").code != 0
