@@ -15,7 +15,7 @@ CloneResult clone_process(std::uint64_t flags, int cgroup_fd) {
   clone_args args{};
   args.flags = flags | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
+  args.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD;  // a sibling takes its parent's
   if (cgroup_fd >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<std::uint64_t>(cgroup_fd);

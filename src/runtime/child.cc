@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 
@@ -57,6 +58,18 @@ void arrange_stdio(const Stdio& stdio) {
 void close_others(const std::vector<int>& keep) {
   os::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   for (int fd : keep) os::set_cloexec(fd, false);
+}
+
+void close_all_but(std::vector<int> keep) {
+  std::sort(keep.begin(), keep.end());
+  unsigned next = 3;
+  for (int fd : keep) {
+    auto kept = static_cast<unsigned>(fd);
+    if (fd < 0 || kept < next) continue;
+    if (kept > next) os::close_range(next, kept - 1, 0);
+    next = kept + 1;
+  }
+  os::close_range(next, ~0U, 0);
 }
 
 void new_session_keyring(const std::string& name) {

@@ -17,6 +17,8 @@ void tie_to_parent(int socket);
 void arrange_stdio(const Stdio& stdio);
 // Everything from 3 on is closed by execve but `keep`.
 void close_others(const std::vector<int>& keep);
+// Everything from 3 on is closed now but `keep`.
+void close_all_but(std::vector<int> keep);
 void new_session_keyring(const std::string& name);
 // One Failed note, then the end.
 [[noreturn]] void report_and_exit(int socket) noexcept;

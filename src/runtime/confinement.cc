@@ -12,9 +12,19 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
+#include "os/mount.h"
 #include "os/rooted_dir.h"
 
 namespace proa::runtime {
+
+namespace {
+
+// A /proc of the caller's pid namespace that nobody has mounted anything over.
+os::RootedDir private_proc() {
+  return os::RootedDir(os::make_filesystem("proc", "proc", {{"subset", "pid"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+}
+
+}  // namespace
 
 std::optional<os::Fd> open_apparmor(const oci::Process& process) {
   if (!process.selinux_label.empty()) {
@@ -26,8 +36,9 @@ std::optional<os::Fd> open_apparmor(const oci::Process& process) {
     if (process.apparmor_profile == "unconfined") return std::nullopt;
     throw Error(ErrorKind::Unavailable, "apparmor profile is specified in config, but apparmor is disabled");
   }
-  if (auto file = os::try_open("/proc/thread-self/attr/apparmor/exec", O_WRONLY)) return file;
-  return os::open_file("/proc/thread-self/attr/exec", O_WRONLY);
+  auto proc = private_proc();
+  if (auto file = proc.try_open_at("thread-self/attr/apparmor/exec", O_WRONLY)) return file;
+  return proc.open_at("thread-self/attr/exec", O_WRONLY);
 }
 
 void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process) {

@@ -87,14 +87,20 @@ void send_note(int socket, Tag tag, std::string_view body, int fd) {
   }
 }
 
-std::optional<Note> receive_note(int socket, Tag expected) {
+std::optional<Note> receive_any(int socket) {
   os::Message message = os::receive_message(socket, 256 << 10);
   if (message.bytes.empty()) return std::nullopt;
   Note note{static_cast<Tag>(message.bytes[0]), message.bytes.substr(1), os::Fd()};
   if (!message.fds.empty()) note.fd = std::move(message.fds[0]);
-  if (note.tag == Tag::Failed) throw error_from_line(note.body);
-  if (note.tag != expected) {
-    throw Error(ErrorKind::Internal, cat("unexpected message ", quoted(message.bytes.substr(0, 1))));
+  return note;
+}
+
+std::optional<Note> receive_note(int socket, Tag expected) {
+  auto note = receive_any(socket);
+  if (!note) return std::nullopt;
+  if (note->tag == Tag::Failed) throw error_from_line(note->body);
+  if (note->tag != expected) {
+    throw Error(ErrorKind::Internal, cat("unexpected message ", quoted(std::string(1, static_cast<char>(note->tag)))));
   }
   return note;
 }

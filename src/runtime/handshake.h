@@ -6,6 +6,7 @@
 //   Gifts -------------------------------->  only where there are such
 //          <-------------------------------  Hooks      only with prestart or createRuntime hooks
 //   HooksDone ---------------------------->
+//          <-------------------------------  Joined     only exec: pid and pidfd of the process that was born inside
 //          <-------------------------------  Ready      warnings, spans, pty master; all that can fail but the rest
 //   Go ----------------------------------->  only after create(); through the gate socket if another process starts it
 //          <-------------------------------  Listener   only with a seccomp supervisor: the number of its descriptor
@@ -26,6 +27,7 @@ namespace proa::runtime {
 
 enum class Tag : char {
   Gifts = 'm',
+  Joined = 'J',
   Hooks = 'H',
   HooksDone = 'h',
   Ready = 'R',
@@ -38,11 +40,13 @@ enum class Tag : char {
 struct Note {
   Tag tag;
   std::string body;
-  os::Fd fd;  // the console, with Ready
+  os::Fd fd;  // the console, with Ready; a pidfd, with Joined
 };
 
 // write(2), so that it works under a strict seccomp filter; sendmsg(2) only with a descriptor.
 void send_note(int socket, Tag tag, std::string_view body = {}, int fd = -1);
+// Whatever comes next, Failed too; nullopt: the peer has closed.
+std::optional<Note> receive_any(int socket);
 // nullopt: the peer has closed. A Failed note is thrown as its Error. Throws for any tag but `expected`.
 std::optional<Note> receive_note(int socket, Tag expected);
 // The child's own death before it could say anything is an Error as well.

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "base/trace.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "os/socket.h"
 #include "os/syscalls.h"
 #include "runtime/child.h"
@@ -29,12 +30,15 @@ namespace {
 
 struct JoinPlan {
   const ExecOptions& options;
-  std::uint64_t namespaces;  // CLONE_NEW* of the container, pid excepted
+  std::uint64_t namespaces;  // CLONE_NEW* of the container
   int init_pidfd;
   std::optional<SeccompProgram> filter;
   int socket;
 };
 
+// Two processes, one after the other: what lives in the container's pid namespace is seen from inside, and may be
+// traced by who has CAP_SYS_PTRACE there. So the first, outside of it, does all that has to do with the host; the
+// second is born with the container's root and nothing of the host's (CVE-2016-9962).
 class Join {
  public:
   explicit Join(const JoinPlan& plan) : plan_(plan), process_(plan.options.process), recorder_("exec") {}
@@ -48,13 +52,26 @@ class Join {
     if (plan_.options.cgroup) join_cgroup(*plan_.options.cgroup);
     if (affinity) set_cpu_affinity(affinity->final);
     if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
-    auto apparmor = open_apparmor(process_);
-    os::check(::setsid(), "setsid");
     arrange_stdio(plan_.options.stdio);
-    close_others(plan_.options.keep_fds);
+    auto kept = plan_.options.keep_fds;
+    for (int fd : kept) os::set_cloexec(fd, false);
+    kept.insert(kept.end(), {plan_.socket, plan_.init_pidfd});
+    close_all_but(kept);
     in_context("join the container's namespaces",
                [&] { os::set_namespace(plan_.init_pidfd, static_cast<int>(plan_.namespaces)); });
+    ::close(plan_.init_pidfd);
+    auto inside = os::clone_process(CLONE_PARENT);
+    if (inside.pid == 0) run_inside();
+    send_note(plan_.socket, Tag::Joined, cat(inside.pid), inside.pidfd.get());
+    ::_exit(0);
+  }
+
+ private:
+  void run_inside() {
+    if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
+    os::check(::setsid(), "setsid");
     if (plan_.namespaces & CLONE_NEWUSER) become_root_of_namespace();
+    auto apparmor = open_apparmor(process_);
     new_session_keyring("_ses.exec");
     os::TtyPair console;
     if (process_.terminal) {
@@ -77,7 +94,6 @@ class Join {
     execute(program, process_.args, env);
   }
 
- private:
   static void become_root_of_namespace() {
     os::check(::setresgid(0, 0, 0), "setgid in the user namespace");
     os::check(::setresuid(0, 0, 0), "setuid in the user namespace");
@@ -114,6 +130,27 @@ os::CloneResult clone_into_group(const ExecOptions& options) {
   }
 }
 
+// Joined and Ready (or Failed) come from two processes, in either order.
+ReadyBody receive_both(int socket, Executed& executed) {
+  std::optional<Note> ready;
+  while (!executed.pidfd || !ready) {
+    auto note = receive_any(socket);
+    if (!note) break;
+    if (note->tag == Tag::Joined) {
+      executed.pid = parse_int<pid_t>(note->body).value_or(-1);
+      executed.pidfd = std::move(note->fd);
+    } else {
+      ready = std::move(note);
+    }
+  }
+  if (ready && ready->tag == Tag::Failed) throw error_from_line(ready->body);
+  if (!ready || !executed.pidfd) throw Error(ErrorKind::Internal, "the process ended before it was ready");
+  ReadyBody body = decode_ready(ready->body);
+  executed.warnings = std::move(body.warnings);
+  executed.console = std::move(ready->fd);
+  return body;
+}
+
 }  // namespace
 
 Executed exec(ExecOptions&& options) {
@@ -125,39 +162,31 @@ Executed exec(ExecOptions&& options) {
   }
   os::Fd opened;
   if (options.init_pidfd < 0) opened = os::open_pidfd(options.init_pid);
-  NamespacePlan namespaces = plan_namespaces(options.spec->linux);
-  JoinPlan plan{options, namespaces.owned & ~static_cast<std::uint64_t>(CLONE_NEWPID),
-                opened ? opened.get() : options.init_pidfd, std::nullopt, -1};
+  JoinPlan plan{options, plan_namespaces(options.spec->linux).owned, opened ? opened.get() : options.init_pidfd,
+                std::nullopt, -1};
   if (options.spec->linux.seccomp) plan.filter = compile_seccomp(*options.spec->linux.seccomp);
 
-  // Root in the container may trace what lives in its pid namespace: nothing of ours may be read there (CVE-2016-9962).
+  // Root in the container may trace what lives in its pid namespace: nothing of ours may be read there.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);
   plan.socket = child_end.get();
-  os::CloneResult child;
-  {
-    PidNamespaceForChildren joined(namespaces.own(CLONE_NEWPID) ? plan.init_pidfd : -1);
-    child = clone_into_group(options);
-    if (child.pid == 0) {
-      parent_end.reset();
-      run_join(plan);
-    }
+  auto outside = clone_into_group(options);
+  if (outside.pid == 0) {
+    parent_end.reset();
+    run_join(plan);
   }
-  span.set("pid", child.pid);
   child_end.reset();
   Executed executed;
-  executed.pid = child.pid;
-  executed.pidfd = std::move(child.pidfd);
   Rollback rollback;
-  rollback.add([&] { discard_child(executed.pidfd); });
+  rollback.add([&] { discard_child(outside.pidfd); });
   FAILPOINT("runtime.exec.after_clone");
-  Note ready = expect_note(parent_end.get(), Tag::Ready, "the process");
-  ReadyBody body = decode_ready(ready.body);
-  executed.warnings = std::move(body.warnings);
-  executed.console = std::move(ready.fd);
+  rollback.add([&] { discard_child(executed.pidfd); });
+  ReadyBody body = receive_both(parent_end.get(), executed);
+  span.set("pid", executed.pid);
   if (auto* recorder = trace::current()) recorder->adopt(body.events, trace::current_parent());
   auto supervisor = supervisor_of(*options.spec, options.id, options.bundle, executed.pid);
   wait_for_exec(parent_end.get(), body.sent_at, options.process.args, supervisor);
+  os::wait_exit(outside.pidfd.get());
   rollback.commit();
   return executed;
 }
