@@ -28,6 +28,10 @@ def registry():
     for link in ("docker0", "cni-podman0", "podman0"):
         if link not in before["links"]:
             subprocess.run(["ip", "link", "delete", link], stderr=subprocess.DEVNULL)
+    # And the groups that their containers' groups were in.
+    for group in sorted(snapshot()["cgroups"] - before["cgroups"], reverse=True):
+        if group.split("/")[5] in ("default", "docker", "libpod_parent"):
+            os.rmdir(group)
     for table in sorted(snapshot()["nft tables"] - before["nft tables"]):
         subprocess.run(["nft", "delete", *table.split()], stderr=subprocess.DEVNULL)
     for _ in range(100):
