@@ -487,3 +487,65 @@ def test_unknown_fields_are_ignored(box):
 def test_wrong_version_is_refused(box):
     box.config["ociVersion"] = "2.0.0"
     assert box.run("true").code != 0
+
+
+@v1
+@differs(runc="runc 1.1 ignores kernelTCP")
+def test_further_limits_of_version_one(box):
+    box.resources.update(memory={"limit": 64 << 20, "kernelTCP": 1 << 20, "useHierarchy": True, "checkBeforeUpdate": True},
+                         cpu={"quota": 50000, "period": 100000, "burst": 1000, "idle": 0})
+    box.start()
+    assert box.limit("memory", "memory.kmem.tcp.limit_in_bytes") == str(1 << 20)
+
+
+@v1
+@differs(runc="runc 1.1 does not know it", crun="crun 1.8 does not know it on version 1")
+def test_burst_of_version_one(box):
+    box.resources["cpu"] = {"quota": 50000, "period": 100000, "burst": 1000}
+    box.start()
+    assert box.limit("cpu", "cpu.cfs_burst_us") == "1000"
+
+
+@v1
+@differs(runc="runc 1.1 does not know it")
+def test_idle_of_version_one(box):
+    box.resources["cpu"] = {"idle": 1}
+    box.start()
+    assert box.limit("cpu", "cpu.idle") == "1"
+
+
+@v1
+def test_throttles_of_version_one(box):
+    disk = next(name for name in sorted(os.listdir("/sys/block")) if name.startswith(("vd", "sd", "nvme")))
+    with open(f"/sys/block/{disk}/dev") as file:
+        major, minor = map(int, file.read().split(":"))
+    rate = [{"major": major, "minor": minor, "rate": 1 << 20}]
+    box.resources["blockIO"] = {f"throttle{kind}Device": rate for kind in ("ReadBps", "WriteBps", "ReadIOPS", "WriteIOPS")}
+    box.start()
+    for kind in ("read_bps", "write_bps", "read_iops", "write_iops"):
+        assert box.limit("blkio", f"blkio.throttle.{kind}_device") == f"{major}:{minor} {1 << 20}"
+
+
+@differs(runc="runc 1.1 does not know it", crun="crun 1.8 does not know it")
+def test_flags_of_a_memory_policy(box):
+    box.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}
+    assert "bind=static:0" in box.sh("cat /proc/self/numa_maps")
+
+
+@differs(runc="runc 1.1 knows no flags", crun="crun 1.8 refuses an errno for an action that has none")
+def test_seccomp_default_errno_and_flags(box):
+    filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}, default="SCMP_ACT_ALLOW", defaultErrnoRet=5,
+             flags=["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"])
+    assert "Operation not permitted" in box.run("mkdir /tmp/x").err
+
+
+@differs(runc="runc 1.1 does not know it", crun="crun 1.8 ignores the nice value")
+def test_scheduler_flags(box):
+    box.process["scheduler"] = {"policy": "SCHED_OTHER", "nice": 3, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}
+    assert box.sh("awk '{print $19, $41}' /proc/1/stat") == "3 0"
+
+
+def test_real_time_needs_a_share_of_its_group(box):
+    """A group of version 1 has none by default (sched(7)); version 2 has none to give."""
+    box.resources["cpu"] = {"realtimeRuntime": 1 << 40, "realtimePeriod": 1}
+    assert UNIFIED or box.run("true").code != 0
