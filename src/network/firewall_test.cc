@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "network/test_net.h"
 #include "os/file.h"
+#include "os/own_program.h"
 
 namespace proa::network {
 namespace {
@@ -27,7 +28,10 @@ FirewallInput example() {
 
 // Compares with golden/NAME; PROA_ACCEPT_GOLDEN=1 in the environment writes it anew.
 void expect_golden(const std::string& name, const std::string& text) {
-  std::string path = cat(os::dir_name(__FILE__), "/golden/", name);
+  // A compiler cache may make __FILE__ relative to the build directory, where bin/ is.
+  std::string source = __FILE__;
+  if (!source.starts_with('/')) source = os::program_beside(cat("../", source));
+  std::string path = cat(os::dir_name(source), "/golden/", name);
   if (std::getenv("PROA_ACCEPT_GOLDEN")) {
     os::make_dirs(os::dir_name(path), 0755);
     os::write_file(path, text);
