@@ -94,6 +94,8 @@ constexpr Command kCommands[] = {
     {"network prune", "[OPTIONS]", "Remove all unused networks", 0, 0, run_network_prune, network_prune_flags},
     {"network rm|network remove", "NETWORK [NETWORK...]", "Remove one or more networks", 1, kAny, run_network_remove,
      network_rm_flags},
+    {"system check", "[OPTIONS]", "Compare what the store should have with what it has", 0, 0, run_system_check,
+     system_check_flags},
     {"system df", "[OPTIONS]", "Show disk usage", 0, 0, run_disk_usage, system_df_flags},
     {"system events|events", "[OPTIONS]", "Get real time events from the server", 0, 0, run_events,
      system_events_flags},

@@ -56,6 +56,7 @@ std::span<const Flag> volume_ls_flags();
 std::span<const Flag> volume_rm_flags();
 std::span<const Flag> volume_inspect_flags();
 std::span<const Flag> volume_prune_flags();
+std::span<const Flag> system_check_flags();
 std::span<const Flag> system_df_flags();
 std::span<const Flag> system_prune_flags();
 std::span<const Flag> system_events_flags();

@@ -102,6 +102,10 @@ constexpr Flag kVolumePrune[] = {
     {"force", 'f', Kind::Bool, "Do not prompt for confirmation"},
 };
 
+constexpr Flag kSystemCheck[] = {
+    {"repair", 0, Kind::Bool, "Remove what is damaged or unowned, and unpack missing layers again"},
+};
+
 constexpr Flag kSystemDf[] = {
     {"format", 0, Kind::String, kTableFormat},
     {"verbose", 'v', Kind::Bool, "Show detailed information on space usage"},
@@ -149,6 +153,7 @@ std::span<const Flag> volume_ls_flags() { return kVolumeLs; }
 std::span<const Flag> volume_rm_flags() { return kVolumeRm; }
 std::span<const Flag> volume_inspect_flags() { return kVolumeInspect; }
 std::span<const Flag> volume_prune_flags() { return kVolumePrune; }
+std::span<const Flag> system_check_flags() { return kSystemCheck; }
 std::span<const Flag> system_df_flags() { return kSystemDf; }
 std::span<const Flag> system_prune_flags() { return kSystemPrune; }
 std::span<const Flag> system_events_flags() { return kSystemEvents; }

@@ -13,6 +13,7 @@ int run_copy(Call& call);
 int run_create(Call& call);
 int run_diff(Call& call);
 int run_disk_usage(Call& call);
+int run_system_check(Call& call);
 int run_events(Call& call);
 int run_exec(Call& call);
 int run_explain(Call& call);

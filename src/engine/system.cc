@@ -1,5 +1,6 @@
 #include "engine/system.h"
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "api/versions.h"
@@ -8,6 +9,7 @@
 #include "base/time.h"
 #include "engine/apparmor.h"
 #include "engine/containers.h"
+#include "engine/housekeeping.h"
 #include "engine/images.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -133,6 +135,22 @@ api::DiskUsage System::disk_usage() const {
     out.volumes.push_back(std::move(volume));
   }
   return out;
+}
+
+image::CheckReport System::check(image::Repair repair) const {
+  auto report = rooms_.images->check(repair);
+  for (const auto& id : os::list_dir(rooms_.containers_dir)) {
+    auto path = os::path_join(rooms_.containers_dir, id);
+    // One that is just being created has its directory before anything else.
+    constexpr std::int64_t kNew = 60;  // seconds
+    struct stat info {};
+    if (rooms_.roster->by_id(id) || ::stat(path.c_str(), &info) < 0 || now() / kSecond - info.st_mtime < kNew) continue;
+    bool mend = repair == image::Repair::Yes;
+    if (mend) os::rename_path(path, os::path_join(rooms_.trash_dir, cat("container-", id)));
+    report.findings.push_back({image::Finding::Kind::Unowned, cat("directory of container ", id), {}, mend});
+  }
+  if (repair == image::Repair::Yes) empty_trash_soon(rooms_);
+  return report;
 }
 
 }  // namespace proa::engine

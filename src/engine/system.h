@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/system.h"
+#include "image/images.h"
 
 namespace proa::engine {
 
@@ -16,6 +17,8 @@ class System {
   api::SystemInfo info() const;
   api::Version version() const;
   api::DiskUsage disk_usage() const;
+  // Images::check, and directories of containers that do not exist.
+  image::CheckReport check(image::Repair repair) const;
 
  private:
   Rooms& rooms_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "image/check_report.h"
 #include "image/layers.h"
 #include "oci/image_spec.h"
 #include "oci/reference.h"
@@ -133,6 +134,8 @@ class Images {
   void set_layers_in_use(std::function<std::vector<oci::Digest>()> in_use);
   // Deletes blobs, ingest files and layers that neither an image, nor a lease, nor a container holds.
   void collect();
+
+  CheckReport check(Repair repair);  // check_report.h
 
   struct State;  // images_state.h
 

@@ -303,7 +303,8 @@ void Layers::State::publish(const std::string& staging, const LayerInfo& info) {
 
 void Layers::remove(const oci::Digest& diff_id) {
   std::lock_guard lock(state_->mutex);
-  if (state_->known.erase(diff_id) > 0) state_->discard(state_->dir(diff_id));
+  auto dir = state_->dir(diff_id);
+  if (state_->known.erase(diff_id) > 0 && os::exists(dir)) state_->discard(dir);
 }
 
 }  // namespace proa::image

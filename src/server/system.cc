@@ -51,6 +51,26 @@ void events(Call& call) {
 
 void explain(Call& call) { call.reply(200, call.engine.explain().get(call.part())); }
 
+void check(Call& call) {
+  auto repair = call.query().boolean("repair") ? image::Repair::Yes : image::Repair::No;
+  auto report = call.engine.system().check(repair);
+  constexpr std::string_view kKinds[] = {"missing", "damaged", "unowned"};
+  JsonArray findings;
+  for (const auto& finding : report.findings) {
+    JsonArray images;
+    for (const auto& name : finding.needed_by) images.push_back(Json(name));
+    findings.push_back(JsonObject{{"Kind", kKinds[static_cast<int>(finding.kind)]},
+                                  {"Object", finding.object},
+                                  {"NeededBy", std::move(images)},
+                                  {"Repaired", finding.repaired}});
+  }
+  call.reply(200, JsonObject{{"Images", report.images},
+                             {"Blobs", report.blobs},
+                             {"BlobBytes", report.blob_bytes},
+                             {"Layers", report.layers},
+                             {"Findings", std::move(findings)}});
+}
+
 constexpr Route kRoutes[] = {
     {"GET", "/_ping", ping},
     {"HEAD", "/_ping", ping},
@@ -59,6 +79,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/events", events},
     {"GET", "/system/df", disk_usage},
     {"GET", "/proa/explain/{}", explain},
+    {"POST", "/proa/check", check},
 };
 
 }  // namespace

@@ -1,0 +1,44 @@
+// system check
+#include "base/text.h"
+#include "base/units.h"
+#include "cli/console.h"
+#include "cli/listing_text.h"
+#include "cli/verbs.h"
+
+namespace proa::cli {
+
+namespace {
+
+// What is left to the user.
+std::string remedy(const Json& finding, bool repair) {
+  if (json::bool_at(finding, "Repaired") && json::string_at(finding, "Kind") != "damaged") return "repaired";
+  const JsonArray& images = array_of(json::find(finding, "NeededBy"));
+  if (!images.empty()) {
+    // A pull leaves alone what is unpacked already.
+    std::string pull = cat("remove ", std::string_view(images[0].as_string()), " and pull it again");
+    return json::bool_at(finding, "Repaired") ? cat("removed; ", pull) : pull;
+  }
+  return repair ? "removed" : "proa system check --repair removes it";
+}
+
+}  // namespace
+
+int run_system_check(Call& call) {
+  bool repair = call.flags.on("repair");
+  Json reply = call.session.post("/proa/check", {{"repair", repair ? "1" : "0"}});
+  bool wrong = false;
+  for (const Json& finding : array_of(json::find(reply, "Findings"))) {
+    out_line(cat(json::string_at(finding, "Kind"), " ", json::string_at(finding, "Object"), ": ",
+                 remedy(finding, repair)));
+    bool needed = !array_of(json::find(finding, "NeededBy")).empty();
+    bool gone_only = json::string_at(finding, "Kind") == "damaged" && needed;
+    wrong |= !json::bool_at(finding, "Repaired") || gone_only;
+  }
+  out_line(cat("Images: ", json::int_at(reply, "Images"), ", layers: ", json::int_at(reply, "Layers"),
+               ", blobs: ", json::int_at(reply, "Blobs"), " (",
+               human_size(static_cast<double>(json::int_at(reply, "BlobBytes"))), "), problems: ",
+               array_of(json::find(reply, "Findings")).size()));
+  return wrong ? 1 : 0;
+}
+
+}  // namespace proa::cli
