@@ -18,6 +18,7 @@
 #include "runtime/cgroup_plan.h"
 #include "runtime/cgroup_unified.h"
 #include "runtime/device_filter.h"
+#include "runtime/systemd_scope.h"
 
 namespace proa::json {
 template <>
@@ -34,7 +35,8 @@ struct Fields<os::CgroupLayout> {
 template <>
 struct Fields<runtime::CgroupHandle> {
   using T = runtime::CgroupHandle;
-  static constexpr auto list = std::tuple{always("layout", &T::layout), always("path", &T::path)};
+  static constexpr auto list =
+      std::tuple{always("layout", &T::layout), always("path", &T::path), optional("unit", &T::unit)};
 };
 }  // namespace proa::json
 
@@ -208,9 +210,9 @@ Json to_json(const CgroupHandle& cgroup) { return json::encode(cgroup); }
 CgroupHandle cgroup_from_json(const Json& value) { return json::decode<CgroupHandle>(value); }
 
 CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, const oci::Resources* resources,
-                           std::vector<std::string>& warnings) {
+                           std::vector<std::string>& warnings, std::string unit) {
   trace::Span span("runtime.cgroup");
-  CgroupHandle cgroup{layout, os::clean_path(cat("/", path))};
+  CgroupHandle cgroup{layout, os::clean_path(cat("/", path)), std::move(unit)};
   span.set("path", cgroup.path);
   if (cgroup.path == "/") throw Error(ErrorKind::InvalidArgument, "the root cgroup cannot be a container's");
   static const oci::Resources kNone;
@@ -230,7 +232,7 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
         existed |= !make_group(os::path_join(layout.root, hierarchy.directory), cgroup.path, is_cpuset(hierarchy));
       }
     }
-    if (existed && !pids(cgroup).empty()) {
+    if (existed && cgroup.unit.empty() && !pids(cgroup).empty()) {
       throw Error(ErrorKind::Conflict, cat("cgroup ", cgroup.path, " is in use"));
     }
     apply_writes(cgroup, writes, warnings);
@@ -268,6 +270,7 @@ void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) 
     auto now = os::read_cgroup_number(os::path_join(*dir, "memory.memsw.limit_in_bytes"));
     limit_first = now && *resources.memory->limit >= 0 && static_cast<std::uint64_t>(*resources.memory->limit) <= *now;
   }
+  if (!cgroup.unit.empty()) update_scope(cgroup.unit, resources);
   apply_writes(cgroup, plan_cgroup(resources, version, {.update = true, .memory_first = limit_first}), warnings);
 }
 
@@ -323,6 +326,7 @@ std::uint64_t oom_kills(const CgroupHandle& cgroup) {
 }
 
 bool destroy_cgroup(const CgroupHandle& cgroup) {
+  if (!cgroup.unit.empty()) stop_scope(cgroup.unit);
   auto deadline = monotonic_now() + kSecond;
   for (std::int64_t wait = kMillisecond;; wait = std::min(wait * 2, 50 * kMillisecond)) {
     bool busy = false;

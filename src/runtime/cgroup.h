@@ -17,7 +17,8 @@ namespace proa::runtime {
 
 struct CgroupHandle {
   os::CgroupLayout layout;
-  std::string path;  // "/proa/<id>", below each hierarchy's root; "" : the container has no group of its own
+  std::string path;       // "/proa/<id>", below each hierarchy's root; "" : the container has no group of its own
+  std::string unit = {};  // "proa-<id>.scope": systemd made it; "" : we did
 };
 // Every directory of the group; one on v2.
 std::vector<std::string> directories(const CgroupHandle& cgroup);
@@ -26,8 +27,9 @@ CgroupHandle cgroup_from_json(const Json& value);
 
 // PARENT. Makes the directories and writes the limits, before any process is in them. Controllers this host lacks are
 // left out; a limit that is asked for and has no controller is a warning.
+// `unit`: the scope of systemd's whose directory it is.
 CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, const oci::Resources* resources,
-                           std::vector<std::string>& warnings);
+                           std::vector<std::string>& warnings, std::string unit = "");
 // v2: the directory's descriptor for CLONE_INTO_CGROUP; empty on v1.
 os::Fd open_for_clone(const CgroupHandle& cgroup);
 // CHILD, v1: this process (alone in its thread group) moves itself by writing 0 to `tasks`, which waits for no RCU

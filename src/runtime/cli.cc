@@ -89,9 +89,6 @@ int dispatch(const Arguments& global, const GlobalOptions& options, const std::v
     print_help();
     return 0;
   }
-  if (global.has("systemd-cgroup")) {
-    throw Error(ErrorKind::NotImplemented, "--systemd-cgroup is not supported: use the cgroupfs driver");
-  }
   for (const auto& command : kCommands) {
     if (command.name != global.operands()[0]) continue;
     if (command.run == command_create || command.run == command_run || command.run == command_exec) seal_self(words);
@@ -112,6 +109,7 @@ int runtime_main(const std::vector<std::string>& words) {
     if (global.has("debug")) log::set_level(log::Level::Debug);
     GlobalOptions options;
     options.root = global.value("root", options.root);
+    options.systemd_cgroup = global.has("systemd-cgroup");
     return dispatch(global, options, words);
   } catch (const Error& error) {
     if (!log_path.empty()) append_log(log_path, log_format, error.message());

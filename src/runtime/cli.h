@@ -11,6 +11,7 @@ namespace proa::runtime {
 
 struct GlobalOptions {
   std::string root = "/run/proa-runtime";
+  bool systemd_cgroup = false;
 };
 
 // One function per command, in commands_*.cc; each returns the exit code.

@@ -123,7 +123,7 @@ int command_features(const GlobalOptions&, Words) {
   JsonObject linux{
       {"namespaces", strings({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})},
       {"capabilities", std::move(capabilities)},
-      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", true}}},
+      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", false}, {"rdma", true}}},
       {"seccomp", std::move(seccomp)},
       {"apparmor", enabled(true)},
       {"selinux", enabled(false)},

@@ -69,6 +69,7 @@ auto starting(F&& f) {
 struct Launch {
   oci::Spec spec;
   std::string bundle;
+  bool systemd_cgroup;
   StateDir dir;
   ContainerState state;
 };
@@ -76,14 +77,17 @@ struct Launch {
 Launch prepare(const GlobalOptions& global, const Arguments& arguments) {
   std::string bundle = bundle_of(arguments);
   oci::Spec spec = read_spec(bundle);
-  if (spec.linux.cgroups_path.empty()) spec.linux.cgroups_path = cat("/", arguments.operand(0));
-  return {std::move(spec), std::move(bundle), StateDir(global.root, arguments.operand(0)), {}};
+  if (spec.linux.cgroups_path.empty() && !global.systemd_cgroup) {
+    spec.linux.cgroups_path = cat("/", arguments.operand(0));
+  }
+  return {std::move(spec), std::move(bundle), global.systemd_cgroup, StateDir(global.root, arguments.operand(0)), {}};
 }
 
 CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
   CreateOptions options;
   options.id = arguments.operand(0);
   options.bundle = launch.bundle;
+  options.systemd_cgroup = launch.systemd_cgroup;
   options.keep_fds = preserved(arguments);
   options.no_pivot = arguments.has("no-pivot");
   options.no_new_keyring = arguments.has("no-new-keyring");

@@ -17,6 +17,7 @@
 #include "runtime/init.h"
 #include "runtime/net_devices.h"
 #include "runtime/spec_check.h"
+#include "runtime/systemd_scope.h"
 #include "runtime/verbs.h"
 
 namespace proa::runtime {
@@ -94,8 +95,15 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 gate};
   plan.id_mapped = open_id_mapped(plan.mounts, spec.linux);
   const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
-  created.cgroup =
-      create_cgroup(os::find_cgroups(options.cgroup_root), cgroup_path(spec, options.id), resources, created.warnings);
+  auto layout = os::find_cgroups(options.cgroup_root);
+  std::optional<ScopeStart> scope;
+  if (options.systemd_cgroup) {
+    scope.emplace(layout, plan_scope(spec.linux.cgroups_path, options.id), spec, options.id);
+    rollback.add([&, unit = scope->name().unit] { stop_scope(unit); });
+    created.cgroup = create_cgroup(layout, scope->name().path, resources, created.warnings, scope->name().unit);
+  } else {
+    created.cgroup = create_cgroup(layout, cgroup_path(spec, options.id), resources, created.warnings);
+  }
   rollback.add([&] { destroy_cgroup(created.cgroup); });
   delegate_cgroup(created.cgroup, spec);
   FAILPOINT("runtime.create.after_cgroup");
@@ -112,6 +120,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   created.pidfd = std::move(child.pidfd);
   child_end.reset();
   rollback.add([&] { discard_child(created.pidfd); });
+  if (scope) scope->release();
   FAILPOINT("runtime.create.after_clone");
 
   std::int64_t sent_at = 0;

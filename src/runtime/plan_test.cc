@@ -14,6 +14,7 @@
 #include "runtime/mount_plan.h"
 #include "runtime/namespaces.h"
 #include "runtime/spec_check.h"
+#include "runtime/systemd_scope.h"
 
 namespace proa::runtime {
 namespace {
@@ -335,6 +336,16 @@ TEST(RuntimeSpec, ComesBackFromItsJson) {
   EXPECT_EQ(json::text(oci::to_json(spec)), json::text(oci::to_json(again)));
   EXPECT_THROW(oci::spec_from_json(json::parse(R"({"process":{"user":{"uid":-1}}})")), Error);
   EXPECT_THROW(oci::spec_from_json(json::parse(R"({"process":{"user":{"uid":4294967296}}})")), Error);
+}
+
+TEST(SystemdScope, IsNamedBySliceAndPrefix) {
+  EXPECT_EQ(plan_scope("", "c1"), (ScopeName{"system.slice", "proa-c1.scope", "/system.slice/proa-c1.scope"}));
+  EXPECT_EQ(plan_scope("a-b.slice:docker:c1", "x"),
+            (ScopeName{"a-b.slice", "docker-c1.scope", "/a.slice/a-b.slice/docker-c1.scope"}));
+  EXPECT_EQ(slice_path("-.slice"), "/");
+  EXPECT_THROW(plan_scope("/plain", "x"), Error);
+  EXPECT_THROW(plan_scope("a--b.slice:p:c", "x"), Error);
+  EXPECT_THROW(plan_scope("a.slice:p:c/d", "x"), Error);
 }
 
 TEST(Arguments, ReadFlagsAsRuncDoes) {

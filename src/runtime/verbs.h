@@ -37,6 +37,7 @@ struct CreateOptions {
   bool die_with_parent = false;  // SIGKILL for the container's init when this process ends. (The kernel forgets
                                  // it when init executes a set-user-ID or file-capability program.)
   bool no_pivot = false, no_new_keyring = false;
+  bool systemd_cgroup = false;  // cgroupsPath is "slice:prefix:name"
   std::string cgroup_root = "/sys/fs/cgroup";
 };
 

@@ -293,7 +293,7 @@ def test_2023_6476_limits_hold_in_every_mix_of_namespaces(box, spaces):
     box.start()
     with open(f"/proc/{box.pid()}/cgroup") as file:
         lines = [line for line in file if "memory" in line or line.startswith("0::")]
-    assert any(box.linux["cgroupsPath"] in line for line in lines)
+    assert any(box.group in line for line in lines)
 
 
 def test_hooks_see_only_what_the_specification_gives_them(box):

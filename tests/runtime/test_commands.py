@@ -550,7 +550,7 @@ def test_spec_writes_a_configuration_that_runs(box):
     assert config["process"]["args"] == ["sh"] and config["root"] == {"path": "rootfs", "readonly": True}
     config["process"].update(terminal=False, args=["echo", "ran"])
     box.config = config
-    box.linux["cgroupsPath"] = f"/proa-runtime-test/{box.id}"
+    box.set_group()
     assert box.run().out == "ran\n"
 
 

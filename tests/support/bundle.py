@@ -15,6 +15,8 @@ PROGRAM = os.path.realpath(os.environ.get("RUNTIME", OURS))
 NAME = os.path.basename(PROGRAM)
 IS_OURS = NAME == "proa-runtime"
 UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+SYSTEMD = "SYSTEMD_CGROUP" in os.environ  # the same tests by the systemd driver: tests/vm/run systemd
+DRIVER = ("--systemd-cgroup",) if SYSTEMD else ()
 CAPS = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
         "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"]
 BASE = {
@@ -132,12 +134,19 @@ class Box:
         shutil.copytree(runtime.template, self.rootfs, symlinks=True, copy_function=os.link)
         os.chmod(os.path.join(self.rootfs, "tmp"), 0o1777)
         self.config = copy.deepcopy(BASE)
-        self.linux["cgroupsPath"] = f"/proa-runtime-test/{self.id}"
+        self.set_group()
         self.globals = ()
 
     linux = property(lambda self: self.config["linux"])
     process = property(lambda self: self.config["process"])
     resources = property(lambda self: self.linux["resources"])
+
+    def set_group(self):
+        """Where its cgroup is, below each hierarchy, and how the specification says so."""
+        if SYSTEMD:
+            self.group, self.linux["cgroupsPath"] = f"/proatest.slice/box-{self.id}.scope", f"proatest.slice:box:{self.id}"
+        else:
+            self.group = self.linux["cgroupsPath"] = f"/proa-runtime-test/{self.id}"
 
     def path(self, *parts):
         """A path of the host below the bundle."""
@@ -165,7 +174,7 @@ class Box:
             json.dump(self.config, file)
 
     def call(self, *words, **options):
-        done = self.runtime(*words, globals=self.globals, **options)
+        done = self.runtime(*words, globals=(*DRIVER, *self.globals), **options)
         if words[0] in ("run", "create", "restore"):
             record_fields(self.config, done)
         return done
@@ -217,7 +226,7 @@ class Box:
     def cgroup(self, controller):
         """The container's directory of a v1 controller, or its only one."""
         top = "/sys/fs/cgroup" if UNIFIED else f"/sys/fs/cgroup/{controller}"
-        return top + self.linux["cgroupsPath"]
+        return top + self.group
 
     def limit(self, controller, file):
         with open(os.path.join(self.cgroup(controller), file)) as opened:
@@ -227,7 +236,7 @@ class Box:
         self.call("delete", "--force", self.id)
         # A runtime that fails half-way may leave its group behind.
         for top in ["/sys/fs/cgroup"] if UNIFIED else [f"/sys/fs/cgroup/{name}" for name in os.listdir("/sys/fs/cgroup")]:
-            for path in (top + self.linux["cgroupsPath"], f"{top}/proa-runtime-test"):
+            for path in (top + self.group, f"{top}/proa-runtime-test"):
                 try:
                     os.rmdir(path)
                 except OSError:

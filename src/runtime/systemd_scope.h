@@ -1,0 +1,52 @@
+// The systemd driver: a container's group is a scope that systemd makes and knows, with our limits in it (cgroup v2).
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "oci/runtime_spec.h"
+#include "os/dbus.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "runtime/cgroup.h"
+
+namespace proa::runtime {
+
+struct ScopeName {
+  std::string slice;  // "system.slice"
+  std::string unit;   // "docker-<id>.scope"
+  std::string path;   // "/system.slice/docker-<id>.scope"
+  friend bool operator==(const ScopeName&, const ScopeName&) = default;
+};
+// cgroupsPath as the systemd driver has it, "slice:prefix:name". Pure. Throws InvalidArgument.
+ScopeName plan_scope(std::string_view cgroups_path, std::string_view id);
+// Whether a path has that form: no path of the cgroupfs driver does.
+bool names_scope(std::string_view cgroups_path);
+// "a-b.slice" -> "/a.slice/a-b.slice"
+std::string slice_path(std::string_view slice);
+
+// linux.resources as properties of a unit, so that systemd sets again what we set. Pure.
+void append_resource_properties(os::DBusBody& body, const oci::Resources& resources);
+
+// A scope lives as long as it has processes: until the container's are in, one of ours that only waits.
+class ScopeStart {
+ public:
+  ScopeStart(const os::CgroupLayout& layout, ScopeName name, const oci::Spec& spec, std::string_view id);
+  ~ScopeStart() { release(); }
+  ScopeStart(const ScopeStart&) = delete;
+  ScopeStart& operator=(const ScopeStart&) = delete;
+
+  const ScopeName& name() const { return name_; }
+  void release() noexcept;  // the container is in
+
+ private:
+  ScopeName name_;
+  os::Spawned placeholder_;
+};
+
+void update_scope(const std::string& unit, const oci::Resources& resources);
+// Nothing to stop is no error.
+void stop_scope(const std::string& unit);
+
+}  // namespace proa::runtime

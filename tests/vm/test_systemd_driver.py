@@ -1,0 +1,105 @@
+"""proa-runtime --systemd-cgroup: what systemd knows about a container, and that both agree."""
+import os
+import subprocess
+
+import pytest
+from bundle import alive, wait_until
+
+MEGABYTE = 1 << 20
+
+
+def show(unit, *names):
+    done = subprocess.run(["systemctl", "show", unit, *(f"-p{name}" for name in names)], stdout=subprocess.PIPE, text=True, check=True)
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def unit_of(box):
+    return f"box-{box.id}.scope"
+
+
+def test_a_container_is_a_scope_in_its_slice(box):
+    pid = box.start()
+    found = show(unit_of(box), "ActiveState", "Slice", "ControlGroup", "Delegate", "Description")
+    assert found == {"ActiveState": "active", "Slice": "proatest.slice", "ControlGroup": box.group, "Delegate": "yes", "Description": f"container {box.id}"}
+    with open(f"/sys/fs/cgroup{box.group}/cgroup.procs") as file:
+        assert file.read().split() == [str(pid)]  # the process that held its place has gone
+
+
+def test_deep_slices_are_made(box):
+    box.linux["cgroupsPath"], box.group = f"proatest-a-b.slice:box:{box.id}", f"/proatest.slice/proatest-a.slice/proatest-a-b.slice/box-{box.id}.scope"
+    box.start()
+    assert show(unit_of(box), "ControlGroup")["ControlGroup"] == box.group
+
+
+def test_without_a_path_it_is_in_the_system_slice(box):
+    del box.linux["cgroupsPath"]
+    box.group = f"/system.slice/proa-{box.id}.scope"
+    box.start()
+    assert show(f"proa-{box.id}.scope", "ControlGroup")["ControlGroup"] == box.group
+
+
+@pytest.mark.parametrize("path", ["/plain/path", "system.slice:only-two", "nosuch:a:b", "system.slice:a:b/c"])
+def test_paths_of_another_form_are_refused(box, path):
+    box.linux["cgroupsPath"] = path
+    assert box.run("true").code != 0
+
+
+LIMITS = {"memory": {"limit": 64 * MEGABYTE, "swap": 96 * MEGABYTE, "reservation": 32 * MEGABYTE}, "pids": {"limit": 33},
+          "cpu": {"shares": 512, "quota": 50000, "period": 100000, "cpus": "0", "mems": "0"}}
+
+
+def files(box):
+    return {name: box.limit(None, name) for name in ("memory.max", "memory.swap.max", "memory.low", "pids.max", "cpu.weight", "cpu.max", "cpuset.cpus")}
+
+
+def test_systemd_knows_the_limits_and_keeps_them_when_it_is_reloaded(box):
+    box.resources.update(LIMITS)
+    box.start()
+    wanted = {"memory.max": str(64 * MEGABYTE), "memory.swap.max": str(32 * MEGABYTE), "memory.low": str(32 * MEGABYTE), "pids.max": "33", "cpu.weight": "59",
+              "cpu.max": "50000 100000", "cpuset.cpus": "0"}
+    assert files(box) == wanted
+    assert show(unit_of(box), "MemoryMax", "MemorySwapMax", "MemoryLow", "TasksMax", "CPUWeight", "CPUQuotaPerSecUSec", "AllowedCPUs") == {
+        "MemoryMax": str(64 * MEGABYTE), "MemorySwapMax": str(32 * MEGABYTE), "MemoryLow": str(32 * MEGABYTE), "TasksMax": "33", "CPUWeight": "59",
+        "CPUQuotaPerSecUSec": "500ms", "AllowedCPUs": "0"}
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    assert files(box) == wanted
+
+
+def test_update_tells_systemd(box):
+    box.start()
+    done = box.call("update", "--memory", "128M", "--memory-swap", "-1", "--pids-limit", "31", "--cpu-share", "2048", box.id)
+    assert done.code == 0, done
+    assert show(unit_of(box), "MemoryMax", "MemorySwapMax", "TasksMax", "CPUWeight") == {
+        "MemoryMax": str(128 * MEGABYTE), "MemorySwapMax": "infinity", "TasksMax": "31", "CPUWeight": "174"}
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    assert box.limit(None, "memory.max") == str(128 * MEGABYTE) and box.limit(None, "pids.max") == "31"
+
+
+def test_delete_removes_the_scope(box):
+    box.start("true")
+    box.wait_for("stopped")
+    assert box.call("delete", box.id).code == 0
+    wait_until(lambda: show(unit_of(box), "LoadState")["LoadState"] == "not-found")
+    assert not os.path.exists(f"/sys/fs/cgroup{box.group}")
+
+
+def test_stopping_the_scope_ends_the_container(box):
+    pid = box.start("trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    subprocess.run(["systemctl", "stop", unit_of(box)], check=True)
+    assert not alive(pid) and box.status() == "stopped"
+
+
+def test_a_name_that_systemd_has_already_is_refused(box):
+    subprocess.run(["systemd-run", "--scope", "--no-block", "--unit", unit_of(box), "sleep", "0"], check=False)
+    sleeper = subprocess.Popen(["systemd-run", "--scope", "--quiet", "--unit", unit_of(box), "sleep", "60"])
+    try:
+        wait_until(lambda: show(unit_of(box), "ActiveState")["ActiveState"] == "active")
+        assert box.run("true").has_failed("unitexists", "already")
+    finally:
+        subprocess.run(["systemctl", "stop", unit_of(box)], check=False)
+        sleeper.wait(20)
+
+
+def test_a_container_that_cannot_start_leaves_no_scope(box):
+    assert box.run(["/no/such/program"]).code != 0
+    wait_until(lambda: show(unit_of(box), "LoadState")["LoadState"] == "not-found")
