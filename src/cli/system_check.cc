@@ -28,16 +28,15 @@ int run_system_check(Call& call) {
   Json reply = call.session.post("/proa/check", {{"repair", repair ? "1" : "0"}});
   bool wrong = false;
   for (const Json& finding : array_of(json::find(reply, "Findings"))) {
-    out_line(cat(json::string_at(finding, "Kind"), " ", json::string_at(finding, "Object"), ": ",
-                 remedy(finding, repair)));
+    out_line(
+        cat(json::string_at(finding, "Kind"), " ", json::string_at(finding, "Object"), ": ", remedy(finding, repair)));
     bool needed = !array_of(json::find(finding, "NeededBy")).empty();
     bool gone_only = json::string_at(finding, "Kind") == "damaged" && needed;
     wrong |= !json::bool_at(finding, "Repaired") || gone_only;
   }
-  out_line(cat("Images: ", json::int_at(reply, "Images"), ", layers: ", json::int_at(reply, "Layers"),
-               ", blobs: ", json::int_at(reply, "Blobs"), " (",
-               human_size(static_cast<double>(json::int_at(reply, "BlobBytes"))), "), problems: ",
-               array_of(json::find(reply, "Findings")).size()));
+  out_line(cat("Images: ", json::int_at(reply, "Images"), ", layers: ", json::int_at(reply, "Layers"), ", blobs: ",
+               json::int_at(reply, "Blobs"), " (", human_size(static_cast<double>(json::int_at(reply, "BlobBytes"))),
+               "), problems: ", array_of(json::find(reply, "Findings")).size()));
   return wrong ? 1 : 0;
 }
 

@@ -16,7 +16,15 @@ namespace {
 
 constexpr std::uint8_t kMethodCall = 1, kMethodReturn = 2, kError = 3;
 constexpr std::size_t kFixedHeader = 16, kLimit = 1 << 20;
-enum Field : std::uint8_t { Path = 1, Interface = 2, Member = 3, ErrorName = 4, ReplySerial = 5, Destination = 6, Signature = 8 };
+enum Field : std::uint8_t {
+  Path = 1,
+  Interface = 2,
+  Member = 3,
+  ErrorName = 4,
+  ReplySerial = 5,
+  Destination = 6,
+  Signature = 8
+};
 
 class Cursor {
  public:
@@ -144,8 +152,8 @@ DBus::DBus(Fd socket) : socket_(std::move(socket)) {
   // EXTERNAL: the kernel says who we are, we name the same user, its number's digits in hexadecimal.
   std::string user;
   for (char digit : cat(::geteuid())) user += cat("3", digit);
-  // All in one write, and nothing more before both answers: systemd does not look at a message that it reads together with
-  // BEGIN until there is another. (We pass no descriptors; that question only tells us that it has read so far.)
+  // All in one write, and nothing more before both answers: systemd does not look at a message that it reads together
+  // with BEGIN until there is another. (We pass no descriptors; that question only tells us that it has read so far.)
   write_all(socket_.get(),
             cat(std::string_view("\0", 1), "AUTH EXTERNAL ", user, "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"));
   std::string answer = read_line();

@@ -1,4 +1,5 @@
-// A D-Bus client as small as talking to systemd needs: a socket, method calls, their replies (D-Bus specification 0.41).
+// A D-Bus client as small as talking to systemd needs: a socket, method calls, their replies (D-Bus specification
+// 0.41).
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,9 @@ constexpr std::string_view kManager = "org.freedesktop.systemd1.Manager";
 constexpr std::string_view kObject = "/org/freedesktop/systemd1";
 
 std::string call_manager(os::DBus& bus, std::string_view member, std::string_view signature, const os::DBusBody& body) {
-  return in_context(cat("systemd: ", member), [&] { return bus.call({kSystemd, kObject, kManager, member, signature}, body); });
+  return in_context(cat("systemd: ", member), [&] {
+    return bus.call({kSystemd, kObject, kManager, member, signature}, body);
+  });
 }
 
 bool is_error(const Error& error, std::string_view name) { return error.message().find(name) != std::string::npos; }
@@ -79,7 +81,8 @@ void cpu_properties(os::DBusBody& body, const oci::CpuLimits& cpu) {
   if (!cpu.mems.empty()) bit_mask(body, "AllowedMemoryNodes", cpu.mems);
 }
 
-void start_properties(os::DBusBody& body, const ScopeName& name, const oci::Spec& spec, std::string_view id, pid_t pid) {
+void start_properties(os::DBusBody& body, const ScopeName& name, const oci::Spec& spec, std::string_view id,
+                      pid_t pid) {
   text(body, "Description", cat("container ", id));
   text(body, "Slice", name.slice);
   text(body, "CollectMode", "inactive-or-failed");
@@ -122,7 +125,8 @@ bool is_in(pid_t pid, const std::string& path) {
 void wait_until_in(pid_t pid, const ScopeName& name) {
   auto deadline = monotonic_now() + 30 * kSecond;
   for (std::int64_t wait = 200'000; !is_in(pid, name.path); wait = std::min(wait * 2, 20 * kMillisecond)) {
-    if (monotonic_now() > deadline) throw Error(ErrorKind::Deadline, cat("systemd did not start ", name.unit, " in time"));
+    if (monotonic_now() > deadline)
+      throw Error(ErrorKind::Deadline, cat("systemd did not start ", name.unit, " in time"));
     timespec time{0, static_cast<long>(wait)};
     ::nanosleep(&time, nullptr);
   }
@@ -190,7 +194,8 @@ ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, const oci
     : name_(std::move(name)) {
   trace::Span span("runtime.systemd_scope");
   span.set("unit", name_.unit);
-  if (!layout.unified) throw Error(ErrorKind::Unavailable, "the systemd cgroup driver needs a host with cgroup v2 alone");
+  if (!layout.unified)
+    throw Error(ErrorKind::Unavailable, "the systemd cgroup driver needs a host with cgroup v2 alone");
   placeholder_ = waiting_process();
   try {
     try {
