@@ -304,7 +304,12 @@ void kill_all(const CgroupHandle& cgroup, int signal) {
   std::string dir = process_directory(cgroup);
   if (!os::exists(dir)) return;
   if (cgroup.layout.unified && signal == SIGKILL && os::exists(os::path_join(dir, "cgroup.kill"))) {
-    return os::write_cgroup_file(os::path_join(dir, "cgroup.kill"), "1");
+    try {
+      return os::write_cgroup_file(os::path_join(dir, "cgroup.kill"), "1");
+    } catch (const Error&) {
+      if (!os::exists(dir)) return;  // systemd removes the group of a scope once it is empty
+      throw;
+    }
   }
   bool held = !is_frozen(cgroup);
   if (held) {
