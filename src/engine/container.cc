@@ -43,6 +43,7 @@ struct Fields<engine::State> {
                                           always("finished_at", &T::finished_at),
                                           optional("restart_count", &T::restart_count),
                                           optional("stopped_by_user", &T::stopped_by_user),
+                                          optional("paused_for_commit", &T::paused_for_commit),
                                           optional("starting", &T::starting),
                                           optional("health", &T::health)};
 };
@@ -188,6 +189,14 @@ void Container::mark_removed() {
   {
     std::lock_guard guard(mutex_);
     epoch_.removed = true;
+  }
+  changed_.notify_all();
+}
+
+void Container::mark_removal_failed(std::string error) {
+  {
+    std::lock_guard guard(mutex_);
+    epoch_.removal_error = std::move(error);
   }
   changed_.notify_all();
 }

@@ -47,9 +47,10 @@ struct State {
   bool oom_killed = false;
   UnixNanos started_at = kZeroTime, finished_at = kZeroTime;
   int restart_count = 0;
-  bool stopped_by_user = false;  // docker stop or kill: the restart policy rests
-  bool starting = false;         // a start is under way (crash: nothing of it stays)
-  std::string health;            // "", starting, healthy, unhealthy
+  bool stopped_by_user = false;    // docker stop or kill: the restart policy rests
+  bool paused_for_commit = false;  // frozen by us for a moment (crash: it runs on)
+  bool starting = false;           // a start is under way (crash: nothing of it stays)
+  std::string health;              // "", starting, healthy, unhealthy
   bool running() const { return status == Status::Running || status == Status::Paused; }
   bool active() const { return running() || status == Status::Restarting; }
 };
@@ -97,10 +98,12 @@ class Container {
     bool removed = false;
     int last_exit = 0;
     std::string last_error;
+    std::string removal_error;  // its removal on exit (--rm) has failed
   };
   Epoch epoch() const;
   void count_exit(int exit_code, std::string error);
   void mark_removed();
+  void mark_removal_failed(std::string error);
   // Until `ready` holds (called with what is now) or `stop` is asked: false then.
   bool wait(const std::function<bool(const Epoch&, const Snapshot&)>& ready, std::stop_token stop) const;
   bool wait_for(const std::function<bool(const Epoch&, const Snapshot&)>& ready, std::int64_t nanoseconds) const;

@@ -118,11 +118,23 @@ void Containers::remove(std::string_view reference, const RemoveOptions& options
   remove_stopped(*container, options.volumes);
 }
 
+// Before the container's row goes: afterwards nothing would say whose they were.
+void Containers::remove_anonymous_volumes(const Definition& definition) {
+  for (const auto& point : definition.mounts) {
+    if (point.type != volume::Type::Volume || !point.anonymous) continue;
+    rooms_.volumes->release(point.name, definition.id);
+    if (!rooms_.volumes->users(point.name).empty() || !rooms_.volumes->find(point.name)) continue;
+    rooms_.volumes->remove(point.name, true);
+    rooms_.events->emit("volume", "destroy", point.name, {{"driver", "local"}});
+  }
+}
+
 void Containers::remove_stopped(Container& container, bool volumes) {
   trace::Span span("engine.erase");
   auto definition = container.definition();
   const auto& id = container.id();
   rooms_.exits->clean_up(container);
+  if (volumes) remove_anonymous_volumes(*definition);
   FAILPOINT("remove.before_row");
   rooms_.roster->erase(container);
   // What stays if we die from here on is removed at start: no row owns it.
@@ -133,13 +145,7 @@ void Containers::remove_stopped(Container& container, bool volumes) {
   if (os::exists(directory)) os::rename_path(directory, os::path_join(rooms_.trash_dir, cat("container-", id)));
   empty_trash_soon(rooms_);
   for (const auto& point : definition->mounts) {
-    if (point.type != volume::Type::Volume) continue;
-    rooms_.volumes->release(point.name, id);
-    if (!volumes || !point.anonymous || !rooms_.volumes->users(point.name).empty()) continue;
-    auto record = rooms_.volumes->find(point.name);
-    if (!record) continue;
-    rooms_.volumes->remove(point.name, true);
-    rooms_.events->emit("volume", "destroy", point.name, {{"driver", "local"}});
+    if (point.type == volume::Type::Volume) rooms_.volumes->release(point.name, id);
   }
   emit_container(*rooms_.events, *definition, "destroy");
   container.mark_removed();

@@ -15,6 +15,7 @@ namespace proa::engine {
 
 struct Rooms;
 class Container;
+struct Definition;
 
 struct ListOptions {
   bool all = false;
@@ -46,6 +47,8 @@ class Containers {
   void remove_stopped(Container& container, bool volumes);
 
  private:
+  void remove_anonymous_volumes(const Definition& definition);
+
   Rooms& rooms_;
 };
 

@@ -154,7 +154,12 @@ void Exits::settle(const std::shared_ptr<Container>& container, std::int64_t del
   clean_up(*container);
   auto definition = container->definition();
   if (definition->host_config.auto_remove && container->state().status == Status::Exited) {
-    rooms_.containers->remove_stopped(*container, true);
+    try {
+      rooms_.containers->remove_stopped(*container, true);
+    } catch (const Error& error) {  // who waits for it to be gone would wait for ever
+      container->mark_removal_failed(cat("failed to remove container ", container->id(), ": ", error.message()));
+      throw;
+    }
     return;
   }
   if (delay >= 0) {

@@ -47,7 +47,7 @@ std::string Images::commit(const CommitRequest& request, std::stop_token stop) {
   out.name = name;
   Rollback resumed;
   if (request.pause && container->state().status == Status::Running) {
-    rooms_.lifecycle->pause(container->id());
+    rooms_.lifecycle->pause(container->id(), true);
     resumed.add([&] { rooms_.lifecycle->unpause(container->id()); });
   }
   std::set<std::string, std::less<>> changed;

@@ -88,6 +88,7 @@ Launched ShimLauncher::launch(const shim::CreateRequest& request, const std::vec
   os::make_dirs(os::dir_name(request.run_dir), 0711);
   await_predecessor(request.run_dir);
   os::make_dir(request.run_dir, 0700);
+  shim::note_cgroup(request.run_dir, request.spec.linux.cgroups_path);
   FAILPOINT("launch.after_run_dir");
   ShimProcess shim;
   try {
@@ -101,6 +102,7 @@ Launched ShimLauncher::launch(const shim::CreateRequest& request, const std::vec
     shim.socket.reset();  // one that got no orders leaves by this
     end_shim(shim, error.kind() == ErrorKind::Deadline ? 0 : 2000);
     shim::kill_leftovers(request.run_dir);
+    shim::remove_leftover_cgroup(request.run_dir);
     os::remove_tree(request.run_dir);
     throw;
   }

@@ -155,7 +155,7 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
   }
 }
 
-void Lifecycle::pause(std::string_view reference) {
+void Lifecycle::pause(std::string_view reference, bool for_commit) {
   auto container = rooms_.roster->get(reference);
   std::lock_guard guard(container->operation);
   auto state = container->state();
@@ -164,9 +164,11 @@ void Lifecycle::pause(std::string_view reference) {
   if (state.status == Status::Restarting)
     throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is restarting"));
   if (!state.running()) not_running(*container);
+  if (for_commit) rooms_.roster->change_state(*container, [for_commit](State& s) { s.paused_for_commit = true; });
   client_of(rooms_, *container).pause();
-  rooms_.roster->change_state(*container, [](State& s) {
+  rooms_.roster->change_state(*container, [for_commit](State& s) {
     if (s.status == Status::Running) s.status = Status::Paused;
+    s.paused_for_commit = for_commit;
   });
   emit_container(*rooms_.events, *container->definition(), "pause");
 }
@@ -180,6 +182,7 @@ void Lifecycle::unpause(std::string_view reference) {
   client_of(rooms_, *container).resume();
   rooms_.roster->change_state(*container, [](State& s) {
     if (s.status == Status::Paused) s.status = Status::Running;
+    s.paused_for_commit = false;
   });
   emit_container(*rooms_.events, *container->definition(), "unpause");
 }
@@ -255,7 +258,7 @@ api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condit
           case WaitCondition::NextExit:
             return epoch.exits > before;
           case WaitCondition::Removed:
-            return false;
+            return !epoch.removal_error.empty();
         }
         return false;
       },
@@ -265,6 +268,7 @@ api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condit
   auto epoch = container->epoch();
   result.status_code = epoch.exits > before ? epoch.last_exit : container->state().exit_code;
   if (!epoch.last_error.empty()) result.error = api::WaitError{epoch.last_error};
+  if (!epoch.removed && !epoch.removal_error.empty()) result.error = api::WaitError{epoch.removal_error};
   return result;
 }
 

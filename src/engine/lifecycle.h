@@ -34,7 +34,8 @@ class Lifecycle {
   void stop(std::string_view reference, const StopOptions& options);
   void restart(std::string_view reference, const StopOptions& options);
   void kill(std::string_view reference, std::string_view signal);
-  void pause(std::string_view reference);
+  // `for_commit`: frozen for a moment only; should the daemon die meanwhile, the next one thaws it.
+  void pause(std::string_view reference, bool for_commit = false);
   void unpause(std::string_view reference);
   void resize(std::string_view reference, int height, int width);
   // Limits and restart policy of a live container; the warnings.

@@ -249,6 +249,11 @@ void Monitor::Inside::reap() {
         waiting = true;
         continue;
       }
+      // Its socket goes when it has cleaned up: this one was killed before it came to that.
+      if (os::exists(os::path_join(dir(id), "control.sock"))) {
+        shim::kill_leftovers(dir(id));
+        shim::remove_leftover_cgroup(dir(id));
+      }
       std::string gone = os::path_join(root, cat(".gone-", id));
       try {
         os::remove_tree(gone);

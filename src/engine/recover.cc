@@ -32,6 +32,18 @@ ExitReport report_of(const shim::ExitRecord& record) {
           .finished_at = record.finished_at > 0 ? record.finished_at : now()};
 }
 
+// As the shim knows it; but a pause for a commit that was cut is over.
+bool is_paused(Rooms& rooms, const State& known, const Monitor::Recovered& found) {
+  if (!found.state.paused || !known.paused_for_commit) return found.state.paused;
+  try {
+    shim::Client(rooms.monitor->run_dir(found.container_id)).resume();
+    return false;
+  } catch (const Error& error) {
+    log::warn("it could not be resumed", {{"container", found.container_id}, {"error", error.message()}});
+    return true;
+  }
+}
+
 void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::LiveContainer>& live,
                 std::vector<std::pair<ContainerPtr, ExitReport>>& ended) {
   for (auto& found : rooms.monitor->recover()) {
@@ -63,9 +75,12 @@ void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::
       continue;
     }
     live.push_back({found.container_id, found.state.pid});
-    if (state.pid == found.state.pid && state.start_ticks == found.state.start_time_ticks && state.running()) continue;
+    auto status = is_paused(rooms, state, found) ? Status::Paused : Status::Running;
+    bool same = state.pid == found.state.pid && state.start_ticks == found.state.start_time_ticks;
+    if (same && state.status == status && !state.paused_for_commit) continue;
     rooms.roster->change_state(*container, [&](State& s) {
-      s.status = found.state.paused ? Status::Paused : Status::Running;
+      s.status = status;
+      s.paused_for_commit = false;
       s.pid = found.state.pid;
       s.start_ticks = found.state.start_time_ticks;
       s.started_at = found.state.started_at;

@@ -114,18 +114,17 @@ class Images {
   // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then
   // stays.
   void hold(const std::string& lease, const std::vector<oci::Digest>& digests);
-  // A lease that ends with this object.
+  // What is being read: not collected while this object lives. (Nobody goes on with it after a death: no lease.)
   class Hold {
    public:
-    Hold(Images& images, std::string name, const std::vector<oci::Digest>& digests);
+    Hold(Images& images, const std::vector<oci::Digest>& digests);
     ~Hold();
     Hold(const Hold&) = delete;
-    const std::string& name() const { return name_; }
     Hold& operator=(const Hold&) = delete;
+    void add(const std::vector<oci::Digest>& digests);
 
    private:
     Images& images_;
-    std::string name_;
   };
   // Ends a lease and deletes what only it held: for a full disk.
   void give_up(const std::string& lease);

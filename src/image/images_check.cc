@@ -88,7 +88,7 @@ CheckReport Images::check(Repair repair) {
   auto records = state_->all();
   auto needs = needs_of(records);
   report.images = records.size();
-  std::set<oci::Digest> owned = state_->leases.held(), whole;
+  std::set<oci::Digest> owned = state_->held(), whole;
   if (state_->in_use) {
     for (const auto& diff_id : state_->in_use()) owned.insert(diff_id);
   }

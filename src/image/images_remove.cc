@@ -154,18 +154,16 @@ void Images::hold(const std::string& lease, const std::vector<oci::Digest>& dige
   state_->leases.hold(lease, digests);
 }
 
-Images::Hold::Hold(Images& images, std::string name, const std::vector<oci::Digest>& digests)
-    : images_(images), name_(std::move(name)) {
-  images_.hold(name_, digests);
-}
+Images::Hold::Hold(Images& images, const std::vector<oci::Digest>& digests) : images_(images) { add(digests); }
 
 Images::Hold::~Hold() {
   std::lock_guard guard(images_.state_->collecting);
-  try {
-    images_.state_->leases.release(name_);
-  } catch (const Error& error) {
-    log::warn("a lease stays until it lapses", {{"lease", name_}, {"error", error.message()}});
-  }
+  images_.state_->being_read.erase(this);
+}
+
+void Images::Hold::add(const std::vector<oci::Digest>& digests) {
+  std::lock_guard guard(images_.state_->collecting);
+  images_.state_->being_read[this].insert(digests.begin(), digests.end());
 }
 
 Images::Growing::Growing(Images& images) : images_(images) {
@@ -206,7 +204,7 @@ void Images::collect() {
   std::lock_guard guard(state_->collecting);
   state_->collect_later = state_->growing > 0;
   if (state_->collect_later) return;
-  std::set<oci::Digest> held = state_->leases.held();
+  std::set<oci::Digest> held = state_->held();
   std::set<oci::Digest> kept = held;
   for (const RecordPtr& record : state_->all()) {
     kept.insert(record->id);

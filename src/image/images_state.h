@@ -1,7 +1,9 @@
 // What Images keeps, for its two source files.
 #pragma once
 
+#include <map>
 #include <mutex>
+#include <set>
 
 #include "image/catalogue.h"
 
@@ -22,6 +24,14 @@ struct Images::State {
   int growing = 0;        // with `collecting` held
   bool collect_later = false;
   std::function<std::vector<oci::Digest>()> in_use;
+  std::map<const Hold*, std::set<oci::Digest>> being_read;  // with `collecting` held
+
+  // With `collecting` held: by those who write and those who read.
+  std::set<oci::Digest> held() const {
+    std::set<oci::Digest> out = leases.held();
+    for (const auto& [reader, digests] : being_read) out.insert(digests.begin(), digests.end());
+    return out;
+  }
 
   RecordPtr find(std::string_view name) const {
     std::lock_guard guard(reading);

@@ -83,6 +83,22 @@ struct Download {
   }
 };
 
+// Old bytes may be what the power failed on; new ones get one chance of their own.
+template <typename Into>
+auto receive(store::Blobs& blobs, const oci::Descriptor& layer, Into into) {
+  const auto size = static_cast<std::uint64_t>(layer.size);
+  store::Ingest ingest = blobs.ingest(layer.digest, size);
+  bool resumed = ingest.kept() > 0;
+  try {
+    return into(ingest);
+  } catch (const Error& error) {
+    if (!resumed || !is_bad_data(error)) throw;
+  }
+  store::Ingest fresh = blobs.ingest(layer.digest, size);
+  fresh.restart();
+  return into(fresh);
+}
+
 }  // namespace
 
 Flights::Seat::~Seat() {
@@ -107,44 +123,29 @@ LayerInfo LayerFetch::run(const oci::Descriptor& layer, const oci::Digest& diff_
   auto seat = flights.board(layer.digest, stop);
   LayerInfo info;
   if (auto known = layers.find(diff_id)) {
-    info = *known;  // another pull has made it while this one waited
+    info = *known;  // from other bytes, or another pull has made it while this one waited
+    if (!blobs.has(layer.digest)) fetch_blob(layer);
     progress.say("Download complete", id);
   } else if (blobs.size(layer.digest) == static_cast<std::uint64_t>(layer.size)) {
     info = from_store(layer, diff_id);
   } else {
-    store::Ingest ingest = blobs.ingest(layer.digest, static_cast<std::uint64_t>(layer.size));
-    bool resumed = ingest.kept() > 0;
-    try {
-      info = from_registry(layer, diff_id, ingest);
-    } catch (const Error& error) {
-      // Old bytes may be what the power failed on; new ones get one chance of their own.
-      if (!resumed || !is_bad_data(error)) throw;
-      store::Ingest fresh = blobs.ingest(layer.digest, static_cast<std::uint64_t>(layer.size));
-      fresh.restart();
-      info = from_registry(layer, diff_id, fresh);
-    }
+    info = receive(blobs, layer, [&](store::Ingest& ingest) { return from_registry(layer, diff_id, ingest); });
   }
   progress.say("Pull complete", id);
   return info;
 }
 
-void LayerFetch::finish_blob(const oci::Descriptor& layer) {
-  const auto size = static_cast<std::uint64_t>(layer.size);
-  if (blobs.has(layer.digest)) return;
-  auto seat = flights.board(layer.digest, stop);
-  std::vector<oci::Digest> begun = blobs.ingests();
-  if (blobs.has(layer.digest) || std::find(begun.begin(), begun.end(), layer.digest) == begun.end()) return;
-  store::Ingest ingest = blobs.ingest(layer.digest, size);
-  if (ingest.kept() != size) return;
-  try {
-    std::vector<std::byte> buffer(256 << 10);
-    while (ingest.replay(buffer) > 0) {
-    }
-    ingest.verify();
+// The layer is unpacked but the bytes it came from are not here (an image of the same layers was loaded, or a death
+// came between the two): without them the image could be neither pushed nor saved.
+void LayerFetch::fetch_blob(const oci::Descriptor& layer) {
+  std::atomic<bool> downloaded = false, abandoned = false;
+  std::stop_callback cancelled(stop, [&] { abandoned = true; });
+  receive(blobs, layer, [&](store::Ingest& ingest) {
+    BytePipe pipe(kUnderWay);
+    pipe.close_reader();
+    Download{client, progress, layer, ingest, pipe, downloaded, abandoned}.run();
     ingest.commit();
-  } catch (const Error& error) {
-    if (!is_bad_data(error)) throw;  // bad bytes are gone by now, and nobody needs them to run the image
-  }
+  });
 }
 
 LayerInfo LayerFetch::from_store(const oci::Descriptor& layer, const oci::Digest& diff_id) {

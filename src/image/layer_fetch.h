@@ -49,10 +49,9 @@ struct LayerFetch {
 
   // Throws DataLoss, InvalidArgument (nothing of it is kept then), Unavailable, Cancelled (what came is kept).
   LayerInfo run(const oci::Descriptor& layer, const oci::Digest& diff_id);
-  // For a layer that is there already: publishes its blob too, if a death came between the two.
-  void finish_blob(const oci::Descriptor& layer);
 
  private:
+  void fetch_blob(const oci::Descriptor& layer);
   LayerInfo from_store(const oci::Descriptor& layer, const oci::Digest& diff_id);
   LayerInfo from_registry(const oci::Descriptor& layer, const oci::Digest& diff_id, store::Ingest& ingest);
 };

@@ -143,10 +143,10 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
     const oci::Digest& diff_id = image.config.diff_ids[i];
     std::string id(layer.digest.short_hex());
     bool first = seen.insert(diff_id).second;
-    if (layers.has(diff_id)) {
-      if (first) progress.say("Already exists", id);
-      if (first) LayerFetch{layers, blobs, flights, client, progress, stop.get_token()}.finish_blob(layer);
-    } else if (first) {
+    if (!first) continue;
+    if (layers.has(diff_id) && blobs.has(layer.digest)) {
+      progress.say("Already exists", id);
+    } else {
       progress.say("Pulling fs layer", id);
       jobs.push_back({&layer, &diff_id});
     }

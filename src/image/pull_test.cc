@@ -222,6 +222,18 @@ TEST_F(Pull, TakesOnlyTheLayersItDoesNotHave) {
   EXPECT_EQ(count_requests(sha(base)), 1);
 }
 
+TEST_F(Pull, FetchesTheBlobOfALayerThatIsThereWithoutIt) {
+  std::string base = tar_of("base", "b"), top = tar_of("top", "t");
+  content_.add_manifest("1", oci::media_type::kManifest, content_.image({base}));
+  content_.add_manifest("2", oci::media_type::kManifest, content_.image({base, top}));
+  pull("app:1");
+  oci::Digest digest = oci::Digest::parse(sha(base));
+  blobs_->remove(digest);
+  pull("app:2");
+  EXPECT_TRUE(blobs_->has(digest));
+  EXPECT_EQ(count_requests(sha(base)), 2);
+}
+
 TEST_F(Pull, ChoosesThePlatformAndNamesThoseThereAre) {
   std::string amd = content_.image({tar_of("a", "amd")}), arm = content_.image({tar_of("a", "arm")}, "arm64");
   std::string amd_digest = content_.add_manifest("", oci::media_type::kManifest, amd);

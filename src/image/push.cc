@@ -77,7 +77,7 @@ PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& 
   std::vector<oci::Digest> held;
   for (const auto* list : {&contents.blobs, &contents.manifests})
     for (const oci::Descriptor& one : *list) held.push_back(one.digest);
-  Images::Hold hold(images_, cat("push-", new_id()), held);
+  Images::Hold hold(images_, held);
 
   std::stop_source all;
   std::stop_callback forward(stop, [&] { all.request_stop(); });

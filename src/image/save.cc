@@ -62,7 +62,7 @@ std::vector<oci::Digest> all_of(const Contents& contents) {
 }  // namespace
 
 Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names)
-    : blobs_(blobs), hold_(images, cat("save-", new_id()), {}) {
+    : blobs_(blobs), hold_(images, {}) {
   for (const std::string& name : names) {
     auto parsed = oci::parse_any_reference(name);
     const auto* reference = std::get_if<oci::Reference>(&parsed);
@@ -79,7 +79,7 @@ Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std:
   std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.image.id < b.image.id; });
   for (const Item& item : items_) {
     Contents contents = contents_of(blobs_, item.image);
-    images.hold(hold_.name(), all_of(contents));
+    hold_.add(all_of(contents));
     // Nothing of it went between being looked up and being held.
     contents_of(blobs_, item.image);
   }

@@ -38,9 +38,14 @@ Json exchange(int socket, std::string_view operation, Json body, const std::vect
   }
 }
 
+std::string cgroup_note(const std::string& run_dir) { return os::path_join(run_dir, "cgroup"); }
+
 runtime::CgroupHandle noted_cgroup(const std::string& run_dir) {
   auto text = os::try_read_file(os::path_join(run_dir, "state.json"), 1 << 20);
-  if (!text) return {};
+  if (!text) {  // it did not come so far
+    auto path = os::try_read_file(cgroup_note(run_dir), 4096);
+    return path ? runtime::CgroupHandle{os::find_cgroups(), *path} : runtime::CgroupHandle{};
+  }
   try {
     return runtime::cgroup_from_json(json::parse(state_from_json(json::parse(*text)).cgroup));
   } catch (const Error&) {  // torn or not ours: nothing is known
@@ -106,6 +111,10 @@ Client::Subscription Client::subscribe() const {
   timeval none{};
   ::setsockopt(out.socket.get(), SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
   return out;
+}
+
+void note_cgroup(const std::string& run_dir, const std::string& path) {
+  if (path.starts_with('/')) os::write_file(cgroup_note(run_dir), path, 0600);
 }
 
 int kill_leftovers(const std::string& run_dir) {

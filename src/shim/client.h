@@ -46,8 +46,10 @@ class Client {
   std::string run_dir_;
 };
 
-// The shim is gone but its container may not be: kills what is left in the cgroup noted in RUN_DIR/state.json and waits
-// until it is empty. Returns how many processes were found.
+// Before the shim is asked to make the container: where its cgroup will be, should it die before it can say so itself.
+void note_cgroup(const std::string& run_dir, const std::string& path);
+// The shim is gone but its container may not be: kills what is left in the cgroup noted in RUN_DIR/state.json, or by
+// note_cgroup, and waits until it is empty. Returns how many processes were found.
 int kill_leftovers(const std::string& run_dir);
 // Removes that cgroup.
 void remove_leftover_cgroup(const std::string& run_dir);

@@ -102,7 +102,8 @@ def test_user_defined_network_resolves_names(engine, image, client):
     for name in ("db", "database"):
         done = client("run", "--rm", "--network", "front", image, "nslookup", name)
         assert address in done.out, done
-    wait_until(lambda: client("run", "--rm", "--network", "front", image, "nc", "-w", "2", "db", "80").out == "served\n")
+    done = client("run", "--rm", "--network", "front", image, "sh", "-c", "for i in 1 2 3 4 5; do nc -w 2 db 80 && exit; sleep 0.2; done; ip addr; ip neigh; exit 1")
+    assert done.out == "served\n", (done, client("exec", "db", "sh", "-c", "netstat -tln; ip addr; ip neigh; ps").out)
 
 
 def test_fixed_address_and_mac(engine, image, client):
