@@ -11,11 +11,17 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import images  # noqa: E402
 from engine import free_port  # noqa: E402
-from machine import left_behind, snapshot  # noqa: E402
+from machine import left_behind, own_network, snapshot  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def registry():
+def network():
+    with own_network():
+        yield
+
+
+@pytest.fixture(scope="session")
+def registry(network):
     before = snapshot()
     directory = tempfile.mkdtemp(prefix="proa-registry-")
     process, server = images.start_registry(directory, free_port())
@@ -24,11 +30,9 @@ def registry():
     process.terminate()
     process.wait(timeout=20)
     shutil.rmtree(directory, ignore_errors=True)
-    # The callers' own: bridges and firewall tables that podman and dockerd keep.
-    for link in ("docker0", "cni-podman0", "podman0"):
-        if link not in before["links"]:
-            subprocess.run(["ip", "link", "delete", link], stderr=subprocess.DEVNULL)
-    # And the groups that their containers' groups were in.
+    # The callers' own, which they keep: bridges, firewall tables, and the groups that their containers' groups were in.
+    for link in snapshot()["links"] - before["links"]:
+        subprocess.run(["ip", "link", "delete", link], stderr=subprocess.DEVNULL)
     for group in sorted(snapshot()["cgroups"] - before["cgroups"], reverse=True):
         if group.split("/")[5] in ("default", "docker", "libpod_parent"):
             os.rmdir(group)

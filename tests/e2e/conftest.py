@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import images  # noqa: E402
 from engine import PEER, Engine, free_port  # noqa: E402
-from machine import left_behind, snapshot  # noqa: E402
+from machine import left_behind, own_network, snapshot  # noqa: E402
 
 CACHE = os.environ.get("PROA_CACHE", os.path.join(os.path.dirname(__file__), "../../.cache"))
 
@@ -29,7 +29,13 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind():
+def network():
+    with own_network():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind(network):
     before = snapshot()
     yield
     # The kernel takes a dropped network namespace apart on its own time.
