@@ -23,7 +23,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../tests/support"))
 import images  # noqa: E402
-from engine import UnixConnection, free_port, lines_of  # noqa: E402
+from engine import UnixConnection, free_port  # noqa: E402
+from machine import own_network  # noqa: E402
 
 CACHE = os.environ.get("PROA_CACHE", os.path.join(HERE, "../.cache"))
 BIN = os.path.abspath(os.environ.get("PROA_BIN", os.path.join(HERE, "../build/release/bin")))
@@ -318,23 +319,29 @@ def main():
     parser.add_argument("--peers", default="docker-12,docker-28")
     parser.add_argument("--output", default=".")
     arguments = parser.parse_args()
-    work = tempfile.mkdtemp(prefix="proa-bench-")
     os.makedirs(CACHE, exist_ok=True)
-    tables_before = lines_of(["nft", "list", "tables"])
+    if "docker-28" in arguments.peers:
+        subprocess.run([os.path.join(HERE, "../scripts/peers"), CACHE], check=True)
+    say("making images")
+    debian_image = images.debian_image(CACHE)
+    with own_network():  # the peers keep their bridges and rules; they go with it
+        compare(arguments, debian_image)
+
+
+def compare(arguments, debian_image):
+    work = tempfile.mkdtemp(prefix="proa-bench-")
     registry_process, registry = images.start_registry(os.path.join(work, "registry"), free_port())
     peers = [Proa(work)]
     if "docker-12" in arguments.peers:
         peers.append(Docker("docker-12", work))
     if "docker-28" in arguments.peers:
-        subprocess.run([os.path.join(HERE, "../scripts/peers"), CACHE], check=True)
         # docker0 is one per network namespace: the second dockerd takes the first one's bridge and address.
         peers.append(Docker("docker-28", work, root=os.path.join(CACHE, "peer-root")))
     started = []
     try:
-        say("making images")
         registry.push("busybox", "latest", images.busybox_image())
         registry.push("tools", "latest", images.tools_image(work))
-        registry.push("debian", "bookworm", images.debian_image(CACHE))
+        registry.push("debian", "bookworm", debian_image)
         image, tools, debian = (f"{registry.address}/{name}" for name in ("busybox:latest", "tools:latest", "debian:bookworm"))
         for peer in peers:
             say(f"starting {peer.name}")
@@ -364,9 +371,6 @@ def main():
             peer.close()
         registry_process.terminate()
         registry_process.wait()
-        for line in sorted(lines_of(["nft", "list", "tables"]) - tables_before):
-            subprocess.run(["nft", "delete", *line.split()], stderr=subprocess.DEVNULL)
-        subprocess.run(["ip", "link", "delete", "proabench0"], stderr=subprocess.DEVNULL)
         shutil.rmtree(work, ignore_errors=True)
 
 
