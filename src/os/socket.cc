@@ -130,6 +130,17 @@ Message receive_message(int socket, std::size_t limit) {
   return out;
 }
 
+Message receive_packet(int socket, std::size_t limit, int flags) {
+  ssize_t length;
+  do {
+    length = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC | flags);
+  } while (length < 0 && errno == EINTR);
+  if (length == 0 || (length < 0 && errno == ECONNRESET)) return {};
+  auto size = static_cast<std::size_t>(check(length, "recv"));
+  if (size > limit) throw Error(ErrorKind::InvalidArgument, "message is too long");
+  return receive_message(socket, size);
+}
+
 PeerCredentials peer_credentials(int socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;

@@ -30,6 +30,9 @@ struct Message {
 };
 // At most `limit` bytes; a longer SOCK_SEQPACKET message is an Error.
 Message receive_message(int socket, std::size_t limit = 1 << 20);
+// The same for SOCK_SEQPACKET, into a buffer as long as the message: it is asked for its length first, which costs less
+// than a buffer for the longest. `flags` as recv(2)'s (MSG_DONTWAIT).
+Message receive_packet(int socket, std::size_t limit, int flags = 0);
 
 struct PeerCredentials {
   pid_t pid;

@@ -54,8 +54,7 @@ void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process
   }
 }
 
-Confinement::Confinement(const oci::Process& process, const std::optional<SeccompProgram>& filter,
-                         std::vector<std::string>& warnings)
+Confinement::Confinement(const oci::Process& process, const SeccompProgram* filter, std::vector<std::string>& warnings)
     : process_(process), filter_(filter), sets_(capability_sets(process.capabilities, warnings)) {
   CapabilitySet possible = sets_.permitted & sets_.inheritable;
   if (sets_.ambient & ~possible) {

@@ -22,15 +22,14 @@ void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process
 // Groups, gid, uid and all five capability sets; CAP_SYS_ADMIN alone is kept until the filter is loaded.
 class Confinement {
  public:
-  Confinement(const oci::Process& process, const std::optional<SeccompProgram>& filter,
-              std::vector<std::string>& warnings);
+  Confinement(const oci::Process& process, const SeccompProgram* filter, std::vector<std::string>& warnings);
   void become_user();
   // The last steps: the filter, the final capabilities. Only execve follows. Returns what load_seccomp returns.
   int seal();
 
  private:
   const oci::Process& process_;
-  const std::optional<SeccompProgram>& filter_;
+  const SeccompProgram* filter_;
   CapabilitySets sets_;
 };
 

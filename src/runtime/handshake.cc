@@ -88,7 +88,7 @@ void send_note(int socket, Tag tag, std::string_view body, int fd) {
 }
 
 std::optional<Note> receive_any(int socket) {
-  os::Message message = os::receive_message(socket, 256 << 10);
+  os::Message message = os::receive_packet(socket, 256 << 10);
   if (message.bytes.empty()) return std::nullopt;
   Note note{static_cast<Tag>(message.bytes[0]), message.bytes.substr(1), os::Fd()};
   if (!message.fds.empty()) note.fd = std::move(message.fds[0]);

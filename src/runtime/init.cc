@@ -67,7 +67,7 @@ class Init {
     add_home(env, process_.user.uid);
     enter_directory(process_.cwd.empty() ? "/" : process_.cwd);
     set_apparmor(apparmor, process_);
-    Confinement confinement(process_, plan_.filter, warnings_);
+    Confinement confinement(process_, plan_.filter ? &*plan_.filter : nullptr, warnings_);
     confinement.become_user();
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
     std::string program = look_path(process_.args[0], env);

@@ -32,7 +32,7 @@ struct JoinPlan {
   const ExecOptions& options;
   std::uint64_t namespaces;  // CLONE_NEW* of the container
   int init_pidfd;
-  std::optional<SeccompProgram> filter;
+  const SeccompProgram* filter;  // null: none
   int socket;
 };
 
@@ -163,8 +163,11 @@ Executed exec(ExecOptions&& options) {
   os::Fd opened;
   if (options.init_pidfd < 0) opened = os::open_pidfd(options.init_pid);
   JoinPlan plan{options, plan_namespaces(options.spec->linux).owned, opened ? opened.get() : options.init_pidfd,
-                std::nullopt, -1};
-  if (options.spec->linux.seccomp) plan.filter = compile_seccomp(*options.spec->linux.seccomp);
+                options.filter, -1};
+  std::optional<SeccompProgram> compiled;
+  if (!plan.filter && options.spec->linux.seccomp) {
+    plan.filter = &compiled.emplace(compile_seccomp(*options.spec->linux.seccomp));
+  }
 
   // Root in the container may trace what lives in its pid namespace: nothing of ours may be read there.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -135,6 +135,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   created.supervisor = supervisor_of(spec, options.id, options.bundle, created.pid);
   if (gate == Gate::None) wait_for_exec(parent_end.get(), sent_at, spec.process.args, created.supervisor);
   if (gate == Gate::Parent) created.start_gate = std::move(parent_end);
+  created.filter = std::move(plan.filter);
   rollback.commit();
   return created;
 }

@@ -11,6 +11,7 @@
 #include "oci/runtime_spec.h"
 #include "os/fd.h"
 #include "runtime/cgroup.h"
+#include "runtime/seccomp.h"
 
 namespace proa::runtime {
 
@@ -48,6 +49,7 @@ struct Created {
   os::Fd console;     // pty master if process.terminal
   os::Fd start_gate;  // start() opens it
   std::optional<Supervisor> supervisor;
+  std::optional<SeccompProgram> filter;  // for who executes further processes in the container
   CgroupHandle cgroup;
   std::vector<std::string> warnings;
 };
@@ -69,8 +71,9 @@ struct ExecOptions {
   pid_t init_pid = -1;
   int init_pidfd = -1;  // -1: opened from init_pid
   const CgroupHandle* cgroup = nullptr;
-  const oci::Spec* spec = nullptr;  // the container's: namespaces, seccomp, root of defaults
-  std::string id, bundle;           // of the container, for a seccomp supervisor
+  const oci::Spec* spec = nullptr;         // the container's: namespaces, seccomp, root of defaults
+  const SeccompProgram* filter = nullptr;  // what Created has; null: compiled from the specification
+  std::string id, bundle;                  // of the container, for a seccomp supervisor
   bool die_with_parent = false;
 };
 struct Executed {

@@ -280,15 +280,7 @@ void send_packet(int socket, const Json& body, const std::vector<int>& fds) {
 }
 
 std::optional<Packet> receive_packet(int socket, int flags) {
-  // The length first: a buffer for the longest packet would cost more than reading the usual one.
-  ssize_t length;
-  do {
-    length = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC | flags);
-  } while (length < 0 && errno == EINTR);
-  if (length < 0 && errno == ECONNRESET) return std::nullopt;
-  os::check(length, "recv");
-  if (length == 0) return std::nullopt;
-  os::Message message = os::receive_message(socket, static_cast<std::size_t>(length));
+  os::Message message = os::receive_packet(socket, kBodyLimit, flags);
   if (message.bytes.empty()) return std::nullopt;
   Packet packet;
   if (message.bytes == "@") {

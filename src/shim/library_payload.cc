@@ -19,6 +19,7 @@ class LibraryPayload : public Payload {
     auto created = runtime::run(spec_, std::move(options));
     init_pid_ = created.pid;
     cgroup_ = std::move(created.cgroup);
+    filter_ = std::move(created.filter);
     forget_start();
     init_pidfd_ = created.pidfd.duplicate();
     return {created.pid, std::move(created.pidfd), std::move(created.console), join(created.warnings, "\n")};
@@ -32,6 +33,7 @@ class LibraryPayload : public Payload {
     options.init_pidfd = init_pidfd_.get();
     options.cgroup = &cgroup_;
     options.spec = &spec_;
+    options.filter = filter_ ? &*filter_ : nullptr;
     options.die_with_parent = true;
     auto executed = runtime::exec(std::move(options));
     return {executed.pid, std::move(executed.pidfd), std::move(executed.console), join(executed.warnings, "\n")};
@@ -64,10 +66,15 @@ class LibraryPayload : public Payload {
     spec_.linux.readonly_paths = {};
     spec_.linux.resources.reset();
     spec_.linux.devices = {};
+    if (spec_.linux.seccomp) {
+      std::erase_if(spec_.linux.seccomp->syscalls, [](const auto& rule) { return rule.action != "SCMP_ACT_NOTIFY"; });
+      spec_.linux.seccomp->syscalls.shrink_to_fit();
+    }
   }
 
   oci::Spec spec_;
   runtime::CgroupHandle cgroup_;
+  std::optional<runtime::SeccompProgram> filter_;  // compiled once
   pid_t init_pid_ = -1;
   os::Fd init_pidfd_;
 };
