@@ -329,7 +329,7 @@ def main():
 
 
 def compare(arguments, debian_image):
-    work = tempfile.mkdtemp(prefix="proa-bench-")
+    work = tempfile.mkdtemp(prefix="proa-bench-", dir="/var/lib")
     registry_process, registry = images.start_registry(os.path.join(work, "registry"), free_port())
     peers = [Proa(work)]
     if "docker-12" in arguments.peers:

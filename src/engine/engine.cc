@@ -23,6 +23,7 @@
 #include "engine/recover.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
+#include "engine/seccomp_filters.h"
 #include "engine/stats.h"
 #include "engine/system.h"
 #include "engine/volumes.h"
@@ -94,6 +95,7 @@ struct Engine::House {
   ShimLauncher launcher;
   Attach attach;
   AppArmor apparmor;
+  SeccompFilters seccomp_filters;
   Execs execs;
   Logs logs;
   Stats stats;
@@ -161,6 +163,7 @@ struct Engine::House {
     rooms.config = &config;
     rooms.host = read_host_facts();
     rooms.apparmor = &apparmor;
+    rooms.seccomp_filters = &seccomp_filters;
     rooms.containers_dir = os::path_join(config.data_root, "containers");
     rooms.trash_dir = os::path_join(config.data_root, "trash");
     rooms.database = &database;

@@ -47,6 +47,7 @@ class Lifecycle;
 class Monitor;
 class Networks;
 class Roster;
+class SeccompFilters;
 class Workers;
 
 struct Rooms {
@@ -55,6 +56,7 @@ struct Rooms {
   std::string containers_dir;  // D/containers
   std::string trash_dir;       // D/trash
   const AppArmor* apparmor = nullptr;
+  SeccompFilters* seccomp_filters = nullptr;
   store::Database* database = nullptr;
   store::Blobs* blobs = nullptr;
   image::Layers* layers = nullptr;

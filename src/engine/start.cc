@@ -24,6 +24,7 @@
 #include "engine/network_requests.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
+#include "engine/seccomp_filters.h"
 #include "engine/security_options.h"
 #include "engine/spec_builder.h"
 #include "engine/start_error.h"
@@ -34,6 +35,7 @@
 #include "os/file.h"
 #include "os/own_program.h"
 #include "shim/detach_keys.h"
+#include "shim/seccomp_filter.h"
 #include "volume/volumes.h"
 
 namespace proa::engine {
@@ -266,6 +268,17 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
   return request;
 }
 
+// The filter goes along compiled; a foreign runtime gets its rules.
+static std::shared_ptr<const os::Fd> take_filter(Rooms& rooms, const Definition& definition,
+                                                 shim::CreateRequest& request) {
+  auto& profile = request.spec.linux.seccomp;
+  if (!profile || !request.runtime.empty()) return nullptr;
+  auto given = parse_security_options(definition.host_config.security_opt).seccomp;
+  auto filter = rooms.seccomp_filters->get(given, request.spec.process.capabilities->bounding, *profile);
+  shim::drop_compiled_rules(*profile);
+  return filter;
+}
+
 static void launch(Rooms& rooms, Container& container, const Definition& definition) {
   Rollback rollback;
   os::Fd root_mount;
@@ -280,17 +293,19 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
   auto part = connect_network(rooms, definition, rollback);
   FAILPOINT("start.after_network");
   auto request = build_request(rooms, definition, root, std::move(mounts), part);
-  std::vector<int> fds = {root_mount.get()};
-  request.fds = {"rootfs"};
-  if (part.sandbox.netns) {
-    request.fds.push_back("netns");
-    fds.push_back(part.sandbox.netns.get());
-  }
+  auto filter = take_filter(rooms, definition, request);
   auto parked = rooms.attach->take_for_start(definition.id);
+  std::vector<int> fds;
+  auto send_along = [&](std::string name, const os::Fd& fd) {
+    request.fds.push_back(std::move(name));
+    fds.push_back(fd.get());
+  };
+  send_along("rootfs", root_mount);
+  if (part.sandbox.netns) send_along("netns", part.sandbox.netns);
+  if (filter) send_along("seccomp", *filter);
   for (std::size_t i = 0; i < parked.size(); ++i) {
     request.attach.push_back(attach_stream_of(parked[i].options, definition.config.tty, parked[i].stream.early_bytes));
-    request.fds.push_back(cat("attach:", std::to_string(i)));
-    fds.push_back(parked[i].stream.socket.get());
+    send_along(cat("attach:", std::to_string(i)), parked[i].stream.socket);
   }
   FAILPOINT("start.before_launch");
   Launched launched;

@@ -23,11 +23,11 @@
 namespace proa::runtime {
 namespace {
 
-std::optional<SeccompProgram> plan_filter(const oci::Spec& spec) {
+std::optional<SeccompProgram> plan_filter(const oci::Spec& spec, CreateOptions& options) {
   if (!spec.linux.seccomp) return std::nullopt;
   trace::Span span("runtime.seccomp");
-  auto program = compile_seccomp(*spec.linux.seccomp);
-  span.set("rules", static_cast<std::int64_t>(spec.linux.seccomp->syscalls.size()));
+  span.set("compiled", options.filter ? "before" : "now");
+  auto program = options.filter ? std::move(*options.filter) : compile_seccomp(*spec.linux.seccomp);
   span.set("instructions", static_cast<std::int64_t>(program.instructions.size()));
   return program;
 }
@@ -91,7 +91,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 plan_namespaces(spec.linux),
                 plan_mounts(spec, options.bundle),
                 {},
-                plan_filter(spec),
+                plan_filter(spec, options),
                 gate};
   plan.id_mapped = open_id_mapped(plan.mounts, spec.linux);
   const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <optional>
@@ -444,6 +445,24 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
   program.flags = seccomp::parse_flags(profile.flags, notifies(profile));
   program.instructions = join_sections(sections, info_of(archs[0]).audit);
   if (program.instructions.size() > BPF_MAXINSNS) refuse("the profile is too long for the kernel");
+  return program;
+}
+
+std::string to_bytes(const SeccompProgram& program) {
+  std::string bytes(reinterpret_cast<const char*>(&program.flags), sizeof program.flags);
+  return bytes.append(reinterpret_cast<const char*>(program.instructions.data()),
+                      program.instructions.size() * sizeof(sock_filter));
+}
+
+SeccompProgram program_from_bytes(std::string_view bytes) {
+  SeccompProgram program;
+  std::size_t rest = bytes.size() - sizeof program.flags;
+  if (bytes.size() < sizeof program.flags || rest % sizeof(sock_filter) != 0 ||
+      rest / sizeof(sock_filter) > BPF_MAXINSNS)
+    throw Error(ErrorKind::DataLoss, "these bytes are no seccomp filter");
+  std::memcpy(&program.flags, bytes.data(), sizeof program.flags);
+  program.instructions.resize(rest / sizeof(sock_filter));
+  std::memcpy(program.instructions.data(), bytes.data() + sizeof program.flags, rest);
   return program;
 }
 

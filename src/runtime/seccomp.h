@@ -21,6 +21,10 @@ struct SeccompProgram {
 // The native architecture is always there. Names that no table knows are left out, as runc does; system calls newer
 // than all that the profile names answer ENOSYS instead of an errno default action. Throws InvalidArgument. Pure.
 SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view native = "");
+// A program on its way to another process of ours.
+std::string to_bytes(const SeccompProgram& program);
+// Throws DataLoss for what is none.
+SeccompProgram program_from_bytes(std::string_view bytes);
 // CHILD. The descriptor that a supervisor listens on, close-on-exec; -1 where no rule notifies one.
 int load_seccomp(const SeccompProgram& program);
 

@@ -281,4 +281,29 @@ TEST(Seccomp, RefusesWhatItDoesNotUnderstand) {
 }
 
 }  // namespace
+TEST(Seccomp, AProgramIsTheSameAfterItsWay) {
+  oci::Seccomp profile;
+  profile.default_action = "SCMP_ACT_ALLOW";
+  profile.flags = {"SECCOMP_FILTER_FLAG_LOG"};
+  profile.syscalls.push_back({.names = {"getpid"}, .action = "SCMP_ACT_ERRNO", .errno_ret = 38, .args = {}});
+  auto sent = compile_seccomp(profile);
+  auto received = program_from_bytes(to_bytes(sent));
+  EXPECT_EQ(received.flags, sent.flags);
+  EXPECT_NE(sent.flags, 0u);
+  ASSERT_EQ(received.instructions.size(), sent.instructions.size());
+  for (std::size_t i = 0; i < sent.instructions.size(); ++i) {
+    EXPECT_EQ(received.instructions[i].code, sent.instructions[i].code);
+    EXPECT_EQ(received.instructions[i].k, sent.instructions[i].k);
+    EXPECT_EQ(received.instructions[i].jt, sent.instructions[i].jt);
+    EXPECT_EQ(received.instructions[i].jf, sent.instructions[i].jf);
+  }
+}
+
+TEST(Seccomp, BytesThatAreNoProgramAreRefused) {
+  EXPECT_THROW(program_from_bytes(""), Error);
+  EXPECT_THROW(program_from_bytes("abc"), Error);
+  EXPECT_THROW(program_from_bytes(std::string(4 + 7, 'x')), Error);
+  EXPECT_THROW(program_from_bytes(std::string(4 + 8 * 5000, 'x')), Error);
+}
+
 }  // namespace proa::runtime

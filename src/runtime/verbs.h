@@ -33,10 +33,11 @@ struct CreateOptions {
   std::string bundle;            // directory of config.json; a relative root.path is relative to it
   std::optional<os::Fd> rootfs;  // a detached mount to use as the root instead of spec.root.path
   Stdio stdio;
-  std::vector<int> keep_fds;     // stay open in the payload under their numbers
-  std::string gate_path;         // create: start comes from another process, through a socket at this path
-  bool die_with_parent = false;  // SIGKILL for the container's init when this process ends. (The kernel forgets
-                                 // it when init executes a set-user-ID or file-capability program.)
+  std::vector<int> keep_fds;             // stay open in the payload under their numbers
+  std::optional<SeccompProgram> filter;  // compiled before; the specification's rules are not read then
+  std::string gate_path;                 // create: start comes from another process, through a socket at this path
+  bool die_with_parent = false;          // SIGKILL for the container's init when this process ends. (The kernel forgets
+                                         // it when init executes a set-user-ID or file-capability program.)
   bool no_pivot = false, no_new_keyring = false;
   bool systemd_cgroup = false;  // cgroupsPath is "slice:prefix:name"
   std::string cgroup_root = "/sys/fs/cgroup";

@@ -61,7 +61,8 @@ struct CreateRequest {
   std::vector<std::string> runtime;  // {}: the library; else a foreign OCI runtime's program and its options
   std::string trace_id;
   std::vector<AttachStream> attach;  // their descriptors are named "attach:0", "attach:1", ...
-  // Names of the descriptors sent along, in order: "rootfs" (detached mount), "netns", "attach:N"; any other name X
+  // Names of the descriptors sent along, in order: "rootfs" (detached mount), "netns", "seccomp" (seccomp_filter.h),
+  // "attach:N"; any other name X
   // may be used as the source of a mount in the spec, written "fd:X".
   std::vector<std::string> fds;
 };

@@ -2,17 +2,19 @@
 
 #include "base/text.h"
 #include "shim/payload.h"
+#include "shim/seccomp_filter.h"
 
 namespace proa::shim {
 namespace {
 
 class LibraryPayload : public Payload {
  public:
-  Process start(CreateRequest& request, std::optional<os::Fd> rootfs, runtime::Stdio stdio) override {
+  Process start(CreateRequest& request, Given given, runtime::Stdio stdio) override {
     runtime::CreateOptions options;
     options.id = request.id;
     options.bundle = request.bundle;
-    options.rootfs = std::move(rootfs);
+    options.rootfs = std::move(given.rootfs);
+    if (given.filter) options.filter = read_filter(*given.filter);
     options.stdio = stdio;
     options.die_with_parent = true;
     spec_ = std::move(request.spec);
@@ -66,10 +68,7 @@ class LibraryPayload : public Payload {
     spec_.linux.readonly_paths = {};
     spec_.linux.resources.reset();
     spec_.linux.devices = {};
-    if (spec_.linux.seccomp) {
-      std::erase_if(spec_.linux.seccomp->syscalls, [](const auto& rule) { return rule.action != "SCMP_ACT_NOTIFY"; });
-      spec_.linux.seccomp->syscalls.shrink_to_fit();
-    }
+    if (spec_.linux.seccomp) drop_compiled_rules(*spec_.linux.seccomp);
   }
 
   oci::Spec spec_;

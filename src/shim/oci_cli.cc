@@ -26,7 +26,7 @@ class OciCli : public Payload {
   OciCli(std::vector<std::string> command, std::string id, std::string run_dir)
       : command_(std::move(command)), id_(std::move(id)), run_dir_(std::move(run_dir)) {}
 
-  Process start(CreateRequest& request, std::optional<os::Fd> rootfs, runtime::Stdio stdio) override;
+  Process start(CreateRequest& request, Given given, runtime::Stdio stdio) override;
   Process exec(ExecRequest& request, runtime::Stdio stdio) override;
   void pause() override { run({"pause", id_}); }
   void resume() override { run({"resume", id_}); }
@@ -124,15 +124,16 @@ Payload::Process OciCli::collect(const std::string& pid_file, os::Fd* console_li
   return process;
 }
 
-Payload::Process OciCli::start(CreateRequest& request, std::optional<os::Fd> rootfs, runtime::Stdio stdio) {
+Payload::Process OciCli::start(CreateRequest& request, Given given, runtime::Stdio stdio) {
   auto& spec = request.spec;
-  if (rootfs) {
+  if (given.rootfs) {
     // It wants a path: the detached mount is attached where nobody but us and the runtime sees it.
     os::check(::unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)");
     os::check(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
     os::make_dir(path("rootfs"), 0700);
-    os::check(::syscall(SYS_move_mount, rootfs->get(), "", AT_FDCWD, path("rootfs").c_str(), MOVE_MOUNT_F_EMPTY_PATH),
-              "attach the root filesystem");
+    os::check(
+        ::syscall(SYS_move_mount, given.rootfs->get(), "", AT_FDCWD, path("rootfs").c_str(), MOVE_MOUNT_F_EMPTY_PATH),
+        "attach the root filesystem");
     spec.root.path = path("rootfs");
   }
   // The numbers of our descriptors mean nothing in the runtime's processes.

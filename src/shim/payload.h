@@ -20,9 +20,13 @@ class Payload {
     os::Fd console;  // the terminal's master
     std::string warnings;
   };
+  // What came beside the request.
+  struct Given {
+    std::optional<os::Fd> rootfs, filter;
+  };
   virtual ~Payload() = default;
 
-  virtual Process start(CreateRequest& request, std::optional<os::Fd> rootfs, runtime::Stdio stdio) = 0;
+  virtual Process start(CreateRequest& request, Given given, runtime::Stdio stdio) = 0;
   virtual Process exec(ExecRequest& request, runtime::Stdio stdio) = 0;
   virtual void pause() = 0;
   virtual void resume() = 0;

@@ -160,11 +160,12 @@ Started Shim::launch(CreateRequest& request, std::map<std::string, os::Fd>& fds)
   if (!process.oom_score_adj) process.oom_score_adj = 0;
   oom_score_adj_ = process.oom_score_adj;
   place_descriptors(request.spec, fds);
-  std::optional<os::Fd> rootfs;
-  if (auto found = fds.find("rootfs"); found != fds.end()) rootfs = std::move(found->second);
+  Payload::Given given;
+  if (auto found = fds.find("rootfs"); found != fds.end()) given.rootfs = std::move(found->second);
+  if (auto found = fds.find("seccomp"); found != fds.end()) given.filter = std::move(found->second);
   payload_ = request.runtime.empty() ? make_library_payload() : make_cli_payload(request.runtime, id_, run_dir_);
   FAILPOINT("shim.before_start");
-  auto init = payload_->start(request, std::move(rootfs), io_->child_ends());
+  auto init = payload_->start(request, std::move(given), io_->child_ends());
   io_->started(std::move(init.console));
   init_pidfd_ = std::move(init.pidfd);
   Started started;
