@@ -22,8 +22,9 @@ struct Command {
   int (*run)(const GlobalOptions&, Words);
   std::string_view help;
 };
-constexpr std::array<Command, 15> kCommands = {
-    {{"create", command_create, "create a container"},
+constexpr std::array<Command, 17> kCommands = {
+    {{"checkpoint", command_checkpoint, "checkpoint a running container"},
+     {"create", command_create, "create a container"},
      {"delete", command_delete, "delete any resources held by the container"},
      {"events", command_events, "display container statistics (--stats)"},
      {"exec", command_exec, "execute new process inside the container"},
@@ -32,6 +33,7 @@ constexpr std::array<Command, 15> kCommands = {
      {"list", command_list, "list containers"},
      {"pause", command_pause, "suspend all processes inside the container"},
      {"ps", command_ps, "display the processes running inside a container"},
+     {"restore", command_restore, "restore a container from a previous checkpoint"},
      {"resume", command_resume, "resume all processes that have been paused"},
      {"run", command_run, "create and run a container"},
      {"spec", command_spec, "create a new specification file"},
@@ -48,7 +50,7 @@ void print(std::string_view text) { os::write_all(STDOUT_FILENO, text); }
 void print_help() {
   std::string text = "NAME:\n   proa-runtime - OCI runtime with runc's command line\n\nCOMMANDS:\n";
   for (const auto& command : kCommands) {
-    text += cat("   ", command.name, std::string(10 - command.name.size(), ' '), command.help, "\n");
+    text += cat("   ", command.name, std::string(12 - command.name.size(), ' '), command.help, "\n");
   }
   text +=
       "\nGLOBAL OPTIONS:\n   --root value  --log value  --log-format text|json  --debug  --systemd-cgroup  --version\n";
@@ -109,6 +111,7 @@ int runtime_main(const std::vector<std::string>& words) {
     if (global.has("debug")) log::set_level(log::Level::Debug);
     GlobalOptions options;
     options.root = global.value("root", options.root);
+    options.criu = global.value("criu");
     options.systemd_cgroup = global.has("systemd-cgroup");
     return dispatch(global, options, words);
   } catch (const Error& error) {

@@ -12,6 +12,7 @@ namespace proa::runtime {
 struct GlobalOptions {
   std::string root = "/run/proa-runtime";
   bool systemd_cgroup = false;
+  std::string criu;  // the program; "" is criu of $PATH
 };
 
 // One function per command, in commands_*.cc; each returns the exit code.
@@ -29,6 +30,8 @@ int command_pause(const GlobalOptions& global, Words words);
 int command_resume(const GlobalOptions& global, Words words);
 int command_update(const GlobalOptions& global, Words words);
 int command_events(const GlobalOptions& global, Words words);
+int command_checkpoint(const GlobalOptions& global, Words words);
+int command_restore(const GlobalOptions& global, Words words);
 int command_spec(const GlobalOptions& global, Words words);
 int command_features(const GlobalOptions& global, Words words);
 

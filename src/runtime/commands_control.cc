@@ -1,9 +1,7 @@
 // proa-runtime kill, delete, pause, resume.
 #include <signal.h>
-#include <time.h>
 
 #include "base/text.h"
-#include "base/time.h"
 #include "os/process.h"
 #include "runtime/cli.h"
 #include "runtime/state_dir.h"
@@ -14,15 +12,6 @@ namespace {
 
 constexpr FlagSpec kKillFlags[] = {{"all", "a", false}};
 constexpr FlagSpec kDeleteFlags[] = {{"force", "f", false}};
-
-void wait_until_dead(const ContainerState& state) {
-  auto deadline = monotonic_now() + 10 * kSecond;
-  while (is_alive(state)) {
-    if (monotonic_now() > deadline) throw Error(ErrorKind::Deadline, "container init still running");
-    timespec pause{0, 2'000'000};
-    ::nanosleep(&pause, nullptr);
-  }
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "os/user_db.h"
 #include "runtime/capabilities.h"
 #include "runtime/cli.h"
+#include "runtime/command_launch.h"
 #include "runtime/foreground.h"
 #include "runtime/state_dir.h"
 #include "runtime/verbs.h"
@@ -31,21 +32,6 @@ constexpr FlagSpec kExecFlags[] = {
     {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true},
     {"cgroup", "", true},         {"pidfd-socket", "", true}};
 
-oci::Spec read_spec(const std::string& bundle) {
-  std::string path = os::path_join(bundle, "config.json");
-  auto text = os::try_read_file(path, 8 << 20);
-  if (!text) throw Error(ErrorKind::NotFound, "JSON specification file config.json not found");
-  return in_context(path, [&] { return oci::spec_from_json(json::parse(*text)); });
-}
-
-std::string bundle_of(const Arguments& arguments) {
-  std::string bundle = arguments.value("bundle", ".");
-  if (bundle.starts_with('/')) return os::clean_path(bundle);
-  char here[4096];
-  if (!::getcwd(here, sizeof here)) os::fail("getcwd");
-  return os::clean_path(cat(here, "/", bundle));
-}
-
 std::vector<int> preserved(const Arguments& arguments) {
   std::vector<int> fds;
   for (std::int64_t i = 0; i < arguments.number("preserve-fds").value_or(0); ++i)
@@ -53,34 +39,9 @@ std::vector<int> preserved(const Arguments& arguments) {
   return fds;
 }
 
-void warn_all(const std::vector<std::string>& warnings) {
-  for (const auto& warning : warnings) log::warn(warning);
-}
-
-void write_pid_file(const Arguments& arguments, pid_t pid) {
-  if (auto path = arguments.value("pid-file"); !path.empty()) os::replace_file(path, cat(pid), 0644);
-}
-
 template <class F>
 auto starting(F&& f) {
   return in_context("unable to start container process", std::forward<F>(f));
-}
-
-struct Launch {
-  oci::Spec spec;
-  std::string bundle;
-  bool systemd_cgroup;
-  StateDir dir;
-  ContainerState state;
-};
-
-Launch prepare(const GlobalOptions& global, const Arguments& arguments) {
-  std::string bundle = bundle_of(arguments);
-  oci::Spec spec = read_spec(bundle);
-  if (spec.linux.cgroups_path.empty() && !global.systemd_cgroup) {
-    spec.linux.cgroups_path = cat("/", arguments.operand(0));
-  }
-  return {std::move(spec), std::move(bundle), global.systemd_cgroup, StateDir(global.root, arguments.operand(0)), {}};
 }
 
 CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
@@ -92,42 +53,6 @@ CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
   options.no_pivot = arguments.has("no-pivot");
   options.no_new_keyring = arguments.has("no-new-keyring");
   return options;
-}
-
-void remember(Launch& launch, const std::string& id, const Created& created) {
-  ContainerState& state = launch.state;
-  state.id = id;
-  state.bundle = launch.bundle;
-  const std::string& root = launch.spec.root.path;
-  state.rootfs = root.starts_with('/') ? root : os::path_join(launch.bundle, root);
-  state.created = format_rfc3339(now());
-  state.pid = created.pid;
-  state.start_time = os::start_time_ticks(created.pid).value_or(0);
-  state.cgroup = created.cgroup;
-  state.spec = launch.spec;
-  launch.dir.save(state);
-}
-
-void check_console(const oci::Process& process, const Arguments& arguments, bool detached) {
-  bool socket = !arguments.value("console-socket").empty();
-  if (detached && process.terminal && !socket) {
-    throw Error(ErrorKind::InvalidArgument, "cannot allocate tty if runc will detach without setting console socket");
-  }
-  if (socket && (!detached || !process.terminal)) {
-    throw Error(ErrorKind::InvalidArgument, "cannot use console socket if runc will not detach or allocate tty");
-  }
-}
-
-void hand_over_pidfd(const Arguments& arguments, const os::Fd& pidfd) {
-  if (auto path = arguments.value("pidfd-socket"); !path.empty()) {
-    os::send_message(os::connect_unix(path, SOCK_STREAM).get(), "pidfd", {pidfd.get()});
-  }
-}
-
-void hand_over_console(const Arguments& arguments, os::Fd& console) {
-  if (!console || arguments.value("console-socket").empty()) return;
-  send_console(arguments.value("console-socket"), console);
-  console.reset();
 }
 
 void poststart(const ContainerState& state) {

@@ -127,6 +127,13 @@ void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind) {
   make_link(dev.get(), "ptmx", "pts/ptmx");
 }
 
+std::vector<std::string> device_paths(const oci::Spec& spec) {
+  std::vector<std::string> out;
+  for (const auto& device : kDefaultDevices) out.push_back(cat("/dev/", device.name));
+  for (const auto& device : spec.linux.devices) out.push_back(os::clean_path(cat("/", device.path)));
+  return out;
+}
+
 os::TtyPair open_console(const os::RootedDir& root, const std::optional<oci::ConsoleSize>& size) {
   trace::Span span("runtime.console");
   auto pair = os::open_tty_pair(root.open_at("/dev/pts/ptmx", O_RDWR | O_NOCTTY));
@@ -145,6 +152,23 @@ void mount_console(const os::RootedDir& root, int slave) {
   os::Fd place = os::open_at(dev.get(), "console", O_PATH | O_NOFOLLOW);
   os::Fd mount = os::clone_mount(slave, "", os::Recursive::No);
   os::attach_mount(mount.get(), place.get());
+}
+
+void adopt_null(const os::RootedDir& root) {
+  auto is_null = [](int fd) {
+    struct stat info {};
+    return ::fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3);
+  };
+  os::Fd own;
+  for (int fd = 0; fd < 3; ++fd) {
+    if (!is_null(fd)) continue;
+    if (!own) {
+      auto found = root.try_open_at("/dev/null", O_PATH | O_NOFOLLOW);
+      if (!found || !is_null(found->get())) return;
+      own = os::open_file(os::fd_path(found->get()), O_RDWR);
+    }
+    os::check(::dup3(own.get(), fd, 0), "null device as standard stream");
+  }
 }
 
 void adopt_console(int slave, uid_t owner) {

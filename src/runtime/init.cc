@@ -53,6 +53,7 @@ class Init {
     make_working_directory(root);
     ask_for_hooks();
     if (spec_.hooks) run_hooks(spec_.hooks->create_container, state("creating"));
+    adopt_null(root);
     pivot_into(root, plan_.options.no_pivot);
     make_readonly(root, spec_.linux.readonly_paths);
     mask_paths(root, spec_.linux.masked_paths);

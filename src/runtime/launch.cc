@@ -10,14 +10,13 @@
 #include "os/file.h"
 #include "os/socket.h"
 #include "os/syscalls.h"
-#include "runtime/cgroup_unified.h"
 #include "runtime/child.h"
+#include "runtime/container_group.h"
 #include "runtime/handshake.h"
 #include "runtime/id_mapped.h"
 #include "runtime/init.h"
 #include "runtime/net_devices.h"
 #include "runtime/spec_check.h"
-#include "runtime/systemd_scope.h"
 #include "runtime/verbs.h"
 
 namespace proa::runtime {
@@ -30,10 +29,6 @@ std::optional<SeccompProgram> plan_filter(const oci::Spec& spec, CreateOptions& 
   auto program = options.filter ? std::move(*options.filter) : compile_seccomp(*spec.linux.seccomp);
   span.set("instructions", static_cast<std::int64_t>(program.instructions.size()));
   return program;
-}
-
-std::string cgroup_path(const oci::Spec& spec, const std::string& id) {
-  return spec.linux.cgroups_path.empty() ? cat("/", id) : spec.linux.cgroups_path;
 }
 
 std::string namespace_names(const oci::Spec& spec) {
@@ -94,18 +89,8 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 plan_filter(spec, options),
                 gate};
   plan.id_mapped = open_id_mapped(plan.mounts, spec.linux);
-  const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
-  auto layout = os::find_cgroups(options.cgroup_root);
-  std::optional<ScopeStart> scope;
-  if (options.systemd_cgroup) {
-    scope.emplace(layout, plan_scope(spec.linux.cgroups_path, options.id), spec, options.id);
-    rollback.add([&, unit = scope->name().unit] { stop_scope(unit); });
-    created.cgroup = create_cgroup(layout, scope->name().path, resources, created.warnings, scope->name().unit);
-  } else {
-    created.cgroup = create_cgroup(layout, cgroup_path(spec, options.id), resources, created.warnings);
-  }
-  rollback.add([&] { destroy_cgroup(created.cgroup); });
-  delegate_cgroup(created.cgroup, spec);
+  ContainerGroup group(spec, options.id, options.cgroup_root, options.systemd_cgroup, created.cgroup, created.warnings,
+                       rollback);
   FAILPOINT("runtime.create.after_cgroup");
 
   auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);
@@ -120,7 +105,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   created.pidfd = std::move(child.pidfd);
   child_end.reset();
   rollback.add([&] { discard_child(created.pidfd); });
-  if (scope) scope->release();
+  group.release();
   FAILPOINT("runtime.create.after_clone");
 
   std::int64_t sent_at = 0;

@@ -74,10 +74,14 @@ os::Fd make_destination(const os::RootedDir& root, const std::string& path, bool
   return root.open_at(done, O_PATH);
 }
 
+}  // namespace
+
 os::Fd open_destination(const os::RootedDir& root, const std::string& path, bool directory) {
   if (auto there = root.try_open_at(path, O_PATH)) return std::move(*there);
   return make_destination(root, path, directory);
 }
+
+namespace {
 
 // /proc and /sys must be real directories: through a link they would lie elsewhere and be left unmasked
 // (CVE-2023-27561). Other file systems of the kernel's own are held to nothing more than the root.

@@ -21,6 +21,9 @@ os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& de
 // `prepared`: the detached mount to bind instead of the step's source.
 void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup, const os::Fd* prepared);
 
+// The place of a mount: made, as a directory or a file, where there is none, with links followed inside the root.
+os::Fd open_destination(const os::RootedDir& root, const std::string& path, bool directory);
+
 // The old root is gone afterwards; "/" and the working directory are the container's.
 void pivot_into(const os::RootedDir& root, bool no_pivot);
 

@@ -1,11 +1,13 @@
 #include "runtime/state_dir.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cerrno>
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "runtime/spec_check.h"
@@ -65,6 +67,15 @@ bool is_alive(const ContainerState& state) {
   if (after == std::string::npos) return false;
   char code = (*text)[after + 2];
   return code != 'Z' && code != 'X';
+}
+
+void wait_until_dead(const ContainerState& state) {
+  auto deadline = monotonic_now() + 10 * kSecond;
+  while (is_alive(state)) {
+    if (monotonic_now() > deadline) throw Error(ErrorKind::Deadline, "container init still running");
+    timespec pause{0, 2'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
 }
 
 std::string status_of(const ContainerState& state, const StateDir& dir) {

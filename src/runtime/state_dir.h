@@ -39,6 +39,7 @@ class StateDir {
 // "created", "running", "paused" or "stopped", asked of the kernel.
 std::string status_of(const ContainerState& state, const StateDir& dir);
 bool is_alive(const ContainerState& state);
+void wait_until_dead(const ContainerState& state);  // throws Deadline
 // The end of a container without processes: its cgroup goes, poststop hooks run, then the
 // directory. Throws Unavailable for a cgroup that is busy.
 void remove_container(StateDir& dir, const ContainerState& state);

@@ -12,7 +12,8 @@ PACKAGE = "linux-image-cloud-amd64"
 BOOT = ["virtio_pci", "virtio_console", "fuse", "virtiofs", "overlay", "loop"]
 MORE = ["veth", "bridge", "br_netfilter", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_redir", "nft_ct", "nft_limit", "nft_log",
         "nft_reject_inet", "nft_fib_inet", "nf_conntrack_netlink", "nft_compat", "xt_MASQUERADE", "xt_addrtype", "xt_conntrack", "ip_tables",
-        "iptable_nat", "iptable_filter", "dummy", "macvlan", "ipvlan", "tun", "bfq", "erofs", "unix_diag", "inet_diag", "binfmt_misc"]
+        "iptable_nat", "iptable_filter", "dummy", "macvlan", "ipvlan", "tun", "bfq", "erofs", "unix_diag", "inet_diag", "tcp_diag",
+        "udp_diag", "raw_diag", "af_packet_diag", "netlink_diag", "xt_mark", "iptable_mangle", "ip6table_filter", "binfmt_misc"]
 
 
 def run(*argv, **options):

@@ -1,0 +1,27 @@
+// PARENT: the control group of a new container, by the driver that was asked for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/rollback.h"
+#include "oci/runtime_spec.h"
+#include "runtime/cgroup.h"
+#include "runtime/systemd_scope.h"
+
+namespace proa::runtime {
+
+class ContainerGroup {
+ public:
+  // Makes it, with its limits; `rollback` takes it away again. `cgroup` is what it is called.
+  ContainerGroup(const oci::Spec& spec, const std::string& id, const std::string& cgroup_root, bool systemd,
+                 CgroupHandle& cgroup, std::vector<std::string>& warnings, Rollback& rollback);
+  // The container is in: nobody else has to keep the group alive.
+  void release();
+
+ private:
+  std::optional<ScopeStart> scope_;
+};
+
+}  // namespace proa::runtime
