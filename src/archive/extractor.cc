@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "archive/entry_rules.h"
 #include "archive/xattr.h"
 #include "base/text.h"
 #include "os/file.h"
@@ -16,14 +17,17 @@
 namespace proa::archive {
 namespace {
 
-constexpr std::string_view kWhiteout = ".wh.", kWhiteoutMeta = ".wh..wh.", kWhiteoutOpaque = ".wh..wh..opq";
 constexpr std::size_t kMaxDirectoryTimes = 100'000;
 
-// As docker: times before the epoch or beyond 64 bits of nanoseconds become the epoch.
-timespec time_of(const TarEntry& entry) {
-  constexpr std::int64_t kLast = INT64_MAX / 1'000'000'000;
-  if (entry.mtime < 0 || entry.mtime > kLast) return {0, 0};
-  return {static_cast<time_t>(entry.mtime), static_cast<long>(entry.mtime_nanos)};
+timespec timespec_of(const TarEntry& entry) {
+  EntryTime time = time_of(entry);
+  return {static_cast<time_t>(time.seconds), static_cast<long>(time.nanos)};
+}
+
+ino_t inode_of(int fd) {
+  struct stat info {};
+  os::check(::fstat(fd, &info), "stat");
+  return info.st_ino;
 }
 
 bool is_overlay_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == 0; }
@@ -31,35 +35,6 @@ bool is_overlay_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode)
 void set_opaque(const std::string& path) {
   os::check(::setxattr(path.c_str(), std::string(kOpaqueXattr).c_str(), "y", 1, 0), "mark as opaque");
 }
-
-// Names of hostile entries are in messages, and messages end in terminals.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
-// What an archive's own entries make impossible is the archive's fault, whatever the kernel calls it; the rest is the
-// machine's.
-ErrorKind kind_of(const Error& error) {
-  switch (error.errno_code()) {
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case EEXIST:
-    case ENOTEMPTY:
-    case ELOOP:
-    case EMLINK:
-    case E2BIG:
-    case ERANGE:
-      return ErrorKind::InvalidArgument;
-    default:
-      return error.kind();
-  }
-}
-
-[[noreturn]] void refuse(std::string_view what) { throw Error(ErrorKind::InvalidArgument, std::string(what)); }
 
 }  // namespace
 
@@ -84,10 +59,7 @@ ExtractResult Extractor::run() {
     try {
       apply(*entry);
     } catch (const Error& error) {
-      // What the reader throws while content is read names its entry already.
-      std::string where =
-          error.message().starts_with("tar entry ") ? "" : cat("tar entry ", quoted(entry->path.substr(0, 200)), ": ");
-      throw Error(kind_of(error), printable(cat(where, error.message())), error.errno_code());
+      throw about_entry(*entry, error);
     }
     ++result_.entries;
     result_.disk += entry->type == EntryType::File        ? (stored_ + 4095) / 4096 * 4096
@@ -99,17 +71,11 @@ ExtractResult Extractor::run() {
 }
 
 void Extractor::apply(const TarEntry& entry) {
-  if (entry.path.empty()) refuse("empty name");
-  std::string clean = os::clean_path(entry.path);
-  if (clean == ".." || clean.starts_with("../")) refuse("the name leaves the root");
-  if (clean == "." || clean == "/") return apply_root(entry);
-  std::string_view relative = clean;
-  if (relative.starts_with('/')) relative.remove_prefix(1);
-
-  auto parts = split(relative, '/');
-  Marker kind = marker(parts);
+  auto parts = entry_parts(entry.path);
+  if (parts.empty()) return apply_root(entry);
+  Marker kind = options_.whiteouts == Whiteouts::Keep ? Marker::None : marker_of(parts);
   if (kind == Marker::Ignored) return;
-  path_ = os::path_join(base_, relative);
+  path_ = os::path_join(base_, join(parts, "/"));
   Place place{parent(std::string(os::dir_name(path_))), parts.back()};
   if (kind != Marker::None) return apply_marker(kind, place);
   if (options_.whiteouts == Whiteouts::Delete) made_.insert(path_);
@@ -139,26 +105,12 @@ void Extractor::apply_root(const TarEntry& entry) {
   set_directory_attributes(root_.open_at(base_, O_RDONLY | O_DIRECTORY).get(), entry);
 }
 
-Extractor::Marker Extractor::marker(const std::vector<std::string>& parts) const {
-  if (options_.whiteouts == Whiteouts::Keep) return Marker::None;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (!parts[i].starts_with(kWhiteout)) continue;
-    if (i + 1 == parts.size() && parts[i] == kWhiteoutOpaque) return Marker::Opaque;
-    if (parts[i].starts_with(kWhiteoutMeta)) return Marker::Ignored;  // aufs's own files
-    if (i + 1 < parts.size()) refuse("a whiteout that is a directory");
-    std::string_view hidden = std::string_view(parts[i]).substr(kWhiteout.size());
-    if (hidden.empty() || hidden == "." || hidden == "..") refuse("a whiteout of nothing");
-    return Marker::Whiteout;
-  }
-  return Marker::None;
-}
-
 void Extractor::apply_marker(Marker kind, const Place& place) {
   if (kind == Marker::Opaque) {
     if (options_.whiteouts == Whiteouts::Overlay) return set_opaque(os::fd_path(place.parent));
     return delete_children(place.parent);
   }
-  Place hidden{place.parent, place.name.substr(kWhiteout.size())};
+  Place hidden{place.parent, std::string(hidden_name(place.name))};
   if (options_.whiteouts == Whiteouts::Delete) return remove(hidden);
   if (::mknodat(hidden.parent, hidden.name.c_str(), S_IFCHR, 0) == 0) return;
   if (errno != EEXIST) os::fail("make whiteout");
@@ -206,6 +158,7 @@ os::Fd Extractor::make_parent(const std::string& path) {
     if (options_.owner)
       os::check(::fchown(made.get(), options_.owner->uid, options_.owner->gid), cat("chown ", quoted(done)));
     if (hidden) set_opaque(os::fd_path(made.get()));
+    directory_times_.erase(inode_of(made.get()));  // of one that was removed
   }
   return root_.open_at(path, O_PATH | O_DIRECTORY);
 }
@@ -251,16 +204,26 @@ void Extractor::set_directory_attributes(int fd, const TarEntry& entry) {
   os::check(::fchmod(fd, entry.mode), "chmod");  // after chown, which clears setuid
   set_xattrs(fd, entry.xattrs);
   if (directory_times_.size() >= kMaxDirectoryTimes) set_directory_times();
-  directory_times_[path_] = time_of(entry);
+  directory_times_[inode_of(fd)] = {path_, timespec_of(entry)};
+}
+
+std::optional<os::Fd> Extractor::try_open_directory(const std::string& path) const {
+  try {
+    return root_.try_open_at(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  } catch (const Error& error) {
+    if (error.errno_code() == ELOOP) return std::nullopt;
+    throw;
+  }
 }
 
 void Extractor::set_directory_times() {
-  for (const auto& [path, time] : directory_times_) {
-    auto directory = root_.try_open_at(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-    if (!directory) continue;  // replaced by a later entry
-    timespec times[2] = {time, time};
+  for (const auto& [inode, of] : directory_times_) {
+    auto directory = try_open_directory(of.path);
+    if (!directory || inode_of(directory->get()) != inode)
+      continue;  // replaced by a later entry, or what led there was
+    timespec times[2] = {of.time, of.time};
     os::check(::utimensat(AT_FDCWD, os::fd_path(directory->get()).c_str(), times, 0),
-              cat("set times of ", quoted(path)));
+              cat("set times of ", quoted(of.path)));
   }
   directory_times_.clear();
 }
@@ -285,7 +248,7 @@ void Extractor::make_file(const Place& place, const TarEntry& entry) {
   set_owner(fd.get(), entry);
   os::check(::fchmod(fd.get(), entry.mode), "chmod");
   set_xattrs(fd.get(), entry.xattrs);  // after chown, which clears security.capability
-  timespec times[2] = {time_of(entry), time_of(entry)};
+  timespec times[2] = {timespec_of(entry), timespec_of(entry)};
   os::check(::futimens(fd.get(), times), "set times");
 }
 
@@ -334,7 +297,7 @@ void Extractor::make_symlink(const Place& place, const TarEntry& entry) {
   os::Fd fd = os::open_at(place.parent, place.name, O_PATH | O_NOFOLLOW);
   set_owner(fd.get(), entry);
   if (!entry.xattrs.empty()) set_xattrs(cat(os::fd_path(place.parent), "/", place.name), entry.xattrs);
-  timespec times[2] = {time_of(entry), time_of(entry)};
+  timespec times[2] = {timespec_of(entry), timespec_of(entry)};
   os::check(::utimensat(place.parent, place.name.c_str(), times, AT_SYMLINK_NOFOLLOW), "set times");
 }
 
@@ -377,7 +340,7 @@ void Extractor::make_node(const Place& place, const TarEntry& entry) {
   set_owner(fd.get(), entry);
   os::check(::chmod(path.c_str(), entry.mode), "chmod");
   set_xattrs(cat(os::fd_path(place.parent), "/", place.name), entry.xattrs);
-  timespec times[2] = {time_of(entry), time_of(entry)};
+  timespec times[2] = {timespec_of(entry), timespec_of(entry)};
   os::check(::utimensat(AT_FDCWD, path.c_str(), times, 0), "set times");
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "archive/entry_rules.h"
 #include "archive/layer_entries.h"
 
 namespace proa::archive {
@@ -14,7 +15,6 @@ class Extractor {
   ExtractResult run();
 
  private:
-  enum class Marker { None, Ignored, Opaque, Whiteout };
   // Where an entry goes: `name` in the directory `parent` (kept open between entries).
   struct Place {
     int parent;
@@ -23,7 +23,6 @@ class Extractor {
 
   void apply(const TarEntry& entry);
   void apply_root(const TarEntry& entry);
-  Marker marker(const std::vector<std::string>& parts) const;
   void apply_marker(Marker marker, const Place& place);
   void delete_children(int directory);
 
@@ -42,6 +41,7 @@ class Extractor {
 
   void set_owner(int fd, const TarEntry& entry) const;
   void set_directory_attributes(int fd, const TarEntry& entry);
+  std::optional<os::Fd> try_open_directory(const std::string& path) const;
   void set_directory_times();
   void remove(const Place& place);
   bool is_whiteout(const Place& place) const;
@@ -58,8 +58,12 @@ class Extractor {
   bool stale_ = false;        // something was removed: parent_path_ may name another directory now
   std::uint64_t stored_ = 0;  // bytes written to the last file
   std::string path_;          // of the entry being applied, in the root
-  std::unordered_map<std::string, timespec> directory_times_;  // set last: what is made inside changes them
-  std::set<std::string> made_;                                 // Whiteouts::Delete only
+  struct DirectoryTime {
+    std::string path;
+    timespec time;
+  };
+  std::unordered_map<ino_t, DirectoryTime> directory_times_;  // set last: what is made inside changes them
+  std::set<std::string> made_;                                // Whiteouts::Delete only
 };
 
 }  // namespace proa::archive

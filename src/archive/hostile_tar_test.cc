@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "archive/erofs_mount.h"
 #include "archive/layer_entries.h"
 #include "archive/raw_tar.h"
 #include "base/id.h"
@@ -398,6 +399,36 @@ TEST_P(HostileTar, EndsAsSecurityMdSays) {
   for (char ch : error) EXPECT_GE(static_cast<unsigned char>(ch), 0x20) << "a control character in: " << error;
 }
 
+// The same verdicts where nothing is unpacked, and the same tree where the kernel mounts it.
+TEST_P(HostileTar, EndsAlikeAsErofs) {
+  const Case& c = GetParam();
+  Place place;
+  std::string image, file = cat("/tmp/hostile-image-", random_u64());
+  try {
+    image = erofs_of(c.tar);
+  } catch (const Error& error) {
+    bool unfit = error.kind() == ErrorKind::NotImplemented;  // unpacked then, as above
+    EXPECT_TRUE(unfit ? std::string_view(c.name).starts_with("35 ") : c.verdict == Verdict::Refused) << error.message();
+    for (char ch : error.message()) EXPECT_GE(static_cast<unsigned char>(ch), 0x20) << error.message();
+    return;
+  }
+  EXPECT_EQ(c.verdict, Verdict::Applied);
+  os::Fd mount;
+  try {
+    mount = mount_erofs(image, file);
+  } catch (const Error& error) {
+    os::remove_file(file);
+    GTEST_SKIP() << "this kernel mounts no EROFS from a file: " << error.message();
+  }
+  os::remove_file(file);
+  place.root = os::fd_path(mount.get()) + "/.";
+  TreeInWords whole(place.root);  // every name, attribute and byte is read once
+  if (c.check) {
+    EXPECT_TRUE(c.check(place));
+  }
+  EXPECT_TRUE(place.untouched());
+}
+
 TEST_P(HostileTar, StaysInsideWhenCopiedIn) {
   Place place;
   attempt(place, GetParam().tar, Whiteouts::Keep);
@@ -442,6 +473,29 @@ TEST(HostileTarInBulk, NeedsLittleMemory) {
   ::getrusage(RUSAGE_SELF, &after);
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 << 10) << "KiB";
   EXPECT_TRUE(place.untouched());
+}
+
+// A tree in memory stops growing: such a layer is unpacked.
+TEST(HostileTarInBulk, EndsTheTreeInMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps what is freed";
+#endif
+  for (bool links : {false, true}) {
+    rusage before{}, after{};
+    ::getrusage(RUSAGE_SELF, &before);
+    LayerTree tree;
+    TarEntry entry;
+    entry.type = links ? EntryType::Symlink : EntryType::File;
+    if (links) entry.link_target = std::string(4000, 't');
+    for (int i = 0; i < 1'000'000 && tree.unfit().empty(); ++i) {
+      entry.path = cat("d", i % 100, "/f", i);
+      tree.add(entry, 512);
+    }
+    EXPECT_NE(tree.unfit(), "");
+    EXPECT_GT(tree.entries(), links ? 10'000U : 250'000U);
+    ::getrusage(RUSAGE_SELF, &after);
+    EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 64 << 10) << "KiB";
+  }
 }
 
 TEST(HostileTarInBulk, DeepTreesCanBeDeleted) {

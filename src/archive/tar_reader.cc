@@ -86,6 +86,7 @@ bool TarReader::fill(std::size_t wanted) {
     std::size_t got = from_.read(std::span(buffer_).subspan(end_));
     ended_ = got == 0;
     end_ += got;
+    received_ += got;
   }
   return end_ >= wanted;
 }

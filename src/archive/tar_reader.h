@@ -31,6 +31,8 @@ class TarReader {
   std::span<const std::byte> chunk();
   // All stored bytes of the current entry; more than `limit` throws.
   std::string read_content(std::size_t limit);
+  // Where in the input the next of them is; after next(), a multiple of 512.
+  std::uint64_t position() const { return received_ - (end_ - begin_); }
   // Reads the input to its end: what follows the archive still belongs to the stream that is hashed.
   void drain();
 
@@ -55,6 +57,7 @@ class TarReader {
   TarEntry entry_;
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0, end_ = 0;
+  std::uint64_t received_ = 0;
   bool ended_ = false;         // the input
   bool finished_ = false;      // the archive
   char type_ = 0;              // of the last header

@@ -20,10 +20,29 @@ void set_each(const std::vector<std::pair<std::string, std::string>>& xattrs, Se
   }
 }
 
+// The two revisions of struct vfs_cap_data (linux/capability.h) that may be set.
+bool is_capability(std::string_view value) {
+  if (value.size() < 4) return false;
+  auto revision = static_cast<unsigned char>(value[3]);
+  return (value.size() == 20 && revision == 2) || (value.size() == 24 && revision == 3);
+}
+
 }  // namespace
 
 bool xattr_may_be_set(std::string_view name) {
   return !name.starts_with("trusted.overlay.") && !name.starts_with("user.overlay.") && name != "security.selinux";
+}
+
+XattrVerdict judge_xattr(std::string_view name, std::string_view value, EntryType type) {
+  if (!xattr_may_be_set(name)) return XattrVerdict::LeftOut;
+  if (name == "system.posix_acl_access" || name == "system.posix_acl_default") return XattrVerdict::Acl;
+  for (std::string_view prefix : {"user.", "trusted.", "security."}) {
+    if (!name.starts_with(prefix)) continue;
+    if (name == prefix || (name == "security.capability" && !is_capability(value))) return XattrVerdict::Refused;
+    bool for_all = prefix != "user." || type == EntryType::File || type == EntryType::Directory;
+    return for_all ? XattrVerdict::Kept : XattrVerdict::LeftOut;
+  }
+  return XattrVerdict::LeftOut;
 }
 
 void set_xattrs(const std::string& path, const std::vector<std::pair<std::string, std::string>>& xattrs) {

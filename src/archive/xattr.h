@@ -6,11 +6,18 @@
 #include <utility>
 #include <vector>
 
+#include "archive/tar_entry.h"
+
 namespace proa::archive {
 
 // False for those that would speak to this host's overlayfs or LSM: trusted.overlay.*, user.overlay.*,
 // security.selinux.
 bool xattr_may_be_set(std::string_view name);
+
+// What a Linux file system does with an attribute of a file of this type. Refused: the kernel calls it invalid. Acl: it
+// is kept, and changes the mode too.
+enum class XattrVerdict { Kept, LeftOut, Refused, Acl };
+XattrVerdict judge_xattr(std::string_view name, std::string_view value, EntryType type);
 
 // On what `path` (of ours, through /proc/self/fd) names, last component not followed. What the file system does not
 // know or we may not set is left out, as docker does it; other failures throw.
