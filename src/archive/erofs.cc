@@ -241,8 +241,8 @@ class Writer {
   std::uint32_t links(LayerTree::Id id) const {
     if (!S_ISDIR(tree_.file(id).mode)) return tree_.file(id).links;
     auto children = tree_.children(id);
-    return 2 + static_cast<std::uint32_t>(std::count_if(
-                   children.begin(), children.end(), [&](auto& c) { return S_ISDIR(tree_.file(c.file).mode); }));
+    return 2 + static_cast<std::uint32_t>(std::count_if(children.begin(), children.end(),
+                                                        [&](auto& c) { return S_ISDIR(tree_.file(c.file).mode); }));
   }
 
   std::string head(std::string_view uuid) const {

@@ -17,7 +17,7 @@
 
 namespace proa::archive {
 
-inline constexpr std::uint64_t kErofsTar = 4096;       // where the tar begins
+inline constexpr std::uint64_t kErofsTar = 4096;        // where the tar begins
 inline constexpr std::size_t kErofsCallersPart = 1024;  // of the head
 
 // Where the metadata begins: what is between the end of the tar and it are zeros.

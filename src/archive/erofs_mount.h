@@ -60,7 +60,8 @@ class TreeInWords {
     text += cat(relative, "| ", info.st_mode, " ", info.st_uid, ":", info.st_gid, " ",
                 is_directory || is_whiteout ? "" : time, " x", info.st_nlink, " ", is_directory ? 0 : info.st_size, " ",
                 major(info.st_rdev), ":", minor(info.st_rdev));
-    if (!is_directory && info.st_nlink > 1) text += cat(" is ", first_.try_emplace(info.st_ino, relative).first->second);
+    if (!is_directory && info.st_nlink > 1)
+      text += cat(" is ", first_.try_emplace(info.st_ino, relative).first->second);
     if (is_link) {
       std::string target(5000, '\0');
       target.resize(static_cast<std::size_t>(os::check(::readlink(path.c_str(), target.data(), target.size()), path)));

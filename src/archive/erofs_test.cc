@@ -66,9 +66,10 @@ TEST_F(ErofsTest, ShowsWhatTheExtractorMakes) {
                     file("odd", std::string(1234, 'o')) + file(".wh.gone", "") + directory("opaque") +
                     file("opaque/.wh..wh..opq", "") + file("opaque/x") +
                     Entry{.name = "s", .content = "x", .mode = "0006755", .uid = "0001750", .gid = "7777777"};
-  tar = tar + pax_header(pax("SCHILY.xattr.security.capability", capability()) + pax("SCHILY.xattr.user.a", "1") +
-                         pax("SCHILY.xattr.trusted.b", "") + pax("SCHILY.xattr.system.c", "no") +
-                         pax("mtime", "1234567890.123456789")) +
+  tar = tar +
+        pax_header(pax("SCHILY.xattr.security.capability", capability()) + pax("SCHILY.xattr.user.a", "1") +
+                   pax("SCHILY.xattr.trusted.b", "") + pax("SCHILY.xattr.system.c", "no") +
+                   pax("mtime", "1234567890.123456789")) +
         file("capable") + pax_header(pax("linkpath", std::string(4000, 't'))) + symlink("long", "") +
         pax_header(pax("linkpath", std::string(448, 't'))) + symlink("fits", "") +
         pax_header(pax("linkpath", std::string(449, 't'))) + symlink("too", "") +

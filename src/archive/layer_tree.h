@@ -30,7 +30,7 @@ class LayerTree {
   using Id = std::uint32_t;  // of a file, whatever its names
   static constexpr Id kRoot = 0, kNone = UINT32_MAX;
 
-  struct Rare {  // what few files have
+  struct Rare {               // what few files have
     std::string target = {};  // of a symlink
     std::map<std::string, std::string> xattrs = {};
     ChunkMap chunks = {};  // of a sparse file

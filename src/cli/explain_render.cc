@@ -49,6 +49,7 @@ constexpr Label kLabels[] = {
     {"layer.apply", "layer applied"},
     {"layer.inflate", "inflated"},
     {"layer.extract", "extracted"},
+    {"layer.index", "indexed"},
     {"layer.sync", "written to disk"},
     {"snapshot.prepare", "writable layer made"},
     {"snapshot.mount", "overlay mounted"},

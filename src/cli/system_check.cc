@@ -9,9 +9,14 @@ namespace proa::cli {
 
 namespace {
 
+// A damaged blob is mended by taking it away.
+bool is_gone(const Json& finding) {
+  return json::string_at(finding, "Kind") == "damaged" && json::string_at(finding, "Object").starts_with("blob ");
+}
+
 // What is left to the user.
 std::string remedy(const Json& finding, bool repair) {
-  if (json::bool_at(finding, "Repaired") && json::string_at(finding, "Kind") != "damaged") return "repaired";
+  if (json::bool_at(finding, "Repaired") && !is_gone(finding)) return "repaired";
   const JsonArray& images = array_of(json::find(finding, "NeededBy"));
   if (!images.empty()) {
     // A pull leaves alone what is unpacked already.
@@ -31,8 +36,7 @@ int run_system_check(Call& call) {
     out_line(
         cat(json::string_at(finding, "Kind"), " ", json::string_at(finding, "Object"), ": ", remedy(finding, repair)));
     bool needed = !array_of(json::find(finding, "NeededBy")).empty();
-    bool gone_only = json::string_at(finding, "Kind") == "damaged" && needed;
-    wrong |= !json::bool_at(finding, "Repaired") || gone_only;
+    wrong |= !json::bool_at(finding, "Repaired") || (is_gone(finding) && needed);
   }
   out_line(cat("Images: ", json::int_at(reply, "Images"), ", layers: ", json::int_at(reply, "Layers"), ", blobs: ",
                json::int_at(reply, "Blobs"), " (", human_size(static_cast<double>(json::int_at(reply, "BlobBytes"))),

@@ -105,6 +105,13 @@ void set_exec_option(Config&, const std::string& pair) {
     refuse(cat("exec-opt ", pair, ": proad manages cgroups itself (native.cgroupdriver=cgroupfs)"));
 }
 
+void set_storage_option(Config& config, const std::string& pair) {
+  auto [key, value] = cut(pair, '=');
+  if (key != "proa.layers") refuse(cat("unknown storage option ", pair, ": proad has proa.layers=directory|erofs"));
+  if (value != "directory" && value != "erofs") refuse("invalid value for proa.layers: use directory or erofs");
+  config.layers = *value;
+}
+
 void set_bridge(Config& config, const std::string& value) {
   if (value != "none")
     refuse(
@@ -176,7 +183,8 @@ const std::vector<Option>& options() {
       {"shutdown-timeout", 0, "shutdown-timeout", Kind::Value, "seconds",
        number(&Config::shutdown_timeout, "shutdown timeout", 0)},
       {"storage-driver", 's', "storage-driver", Kind::Value, "overlay2", refused("storage-driver", "overlay2")},
-      {"storage-opt", 0, "storage-opts", Kind::List, "", refused("storage-opt", "")},
+      {"storage-opt", 0, "storage-opts", Kind::List, "proa.layers=directory|erofs: how layers lie on the disk",
+       set_storage_option},
       {"tls", 0, "tls", Kind::Switch, "", refused("tls", "false")},
       {"tlsverify", 0, "tlsverify", Kind::Switch, "", refused("tlsverify", "false")},
       {"userland-proxy", 0, "userland-proxy", Kind::Switch, "no effect: ports need no proxy", ignored()},

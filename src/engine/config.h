@@ -30,6 +30,8 @@ struct Config {
   std::vector<std::string> hosts;  // {}: what systemd passed, else unix:///run/proa.sock
   std::string group = "docker";    // who may use the unix sockets, if there is such a group
 
+  std::string layers;  // --storage-opt proa.layers: "directory", "erofs", or "": what this machine can
+
   bool debug = false;
   std::string log_level = "info";  // debug, info, warn, error
   std::string log_format = "text";

@@ -25,6 +25,16 @@ TEST(Config, TakesDockersFlagsInAllTheirForms) {
   EXPECT_FALSE(config.icc);
 }
 
+TEST(Config, TakesTheFormOfLayers) {
+  EXPECT_EQ(read_config(std::vector<std::string>{"--storage-opt", "proa.layers=directory"}).layers, "directory");
+  Config config;
+  apply_config_file(config, json::parse(R"({"storage-opts":["proa.layers=erofs"]})"), "/f", {});
+  EXPECT_EQ(config.layers, "erofs");
+  EXPECT_EQ(refusal({"--storage-opt", "proa.layers=zip"}), "invalid value for proa.layers: use directory or erofs");
+  EXPECT_EQ(refusal({"--storage-opt", "overlay2.size=1G"}),
+            "unknown storage option overlay2.size=1G: proad has proa.layers=directory|erofs");
+}
+
 TEST(Config, RefusesUnknownFlags) {
   EXPECT_EQ(refusal({"--nope"}), "unknown flag: --nope\nSee 'proad --help'.");
   EXPECT_EQ(refusal({"--data-root"}), "flag needs an argument: --data-root");

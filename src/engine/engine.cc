@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "engine/apparmor.h"
 #include "engine/archive.h"
 #include "engine/attach.h"
@@ -29,6 +30,7 @@
 #include "engine/volumes.h"
 #include "engine/workers.h"
 #include "image/images.h"
+#include "image/layer_file.h"
 #include "image/layers.h"
 #include "image/pull.h"
 #include "image/push.h"
@@ -64,6 +66,24 @@ network::NetworkConfig network_config(const Config& config) {
   out.ip_masquerade = config.ip_masquerade;
   out.dns = config.dns;
   return out;
+}
+
+// The form of new layers; by default files where they can be mounted.
+image::LayerForm layer_form(const Config& config) {
+  if (config.layers == "directory") return image::LayerForm::Directory;
+  try {
+    std::string directory = os::path_join(config.data_root, "layers");
+    os::make_dirs(directory, 0710);
+    image::try_layer_file(directory);
+    return image::LayerForm::Erofs;
+  } catch (const Error& error) {
+    if (config.layers == "erofs")
+      throw Error(ErrorKind::Unavailable,
+                  cat("storage option proa.layers=erofs: not possible on this machine: ", error.message()));
+    log::info("layers are unpacked into directories: layer files cannot be mounted here",
+              {{"reason", error.message()}});
+    return image::LayerForm::Directory;
+  }
 }
 
 registry::Options registry_options(const Config& config) {
@@ -115,7 +135,7 @@ struct Engine::House {
       : config(std::move(given)),
         database(os::path_join(prepared(config).data_root, "proa.db")),
         blobs(os::path_join(config.data_root, "content")),
-        layers(config.data_root),
+        layers(config.data_root, layer_form(config)),
         snapshots(config.data_root, layers),
         images(database, blobs, layers),
         registries(registry_options(config)),

@@ -48,7 +48,10 @@ api::SystemInfo System::info() const {
   }
   out.images = static_cast<int>(rooms_.images->count());
   auto host = os::host_info();
-  out.driver_status = {{"Backing Filesystem", "extfs"}, {"Supports d_type", "true"}, {"Native Overlay Diff", "true"}};
+  out.driver_status = {{"Backing Filesystem", "extfs"},
+                       {"Supports d_type", "true"},
+                       {"Native Overlay Diff", "true"},
+                       {"Layers", rooms_.layers->form() == image::LayerForm::Erofs ? "erofs" : "directory"}};
   out.ipv4_forwarding = trim(os::try_read_file("/proc/sys/net/ipv4/ip_forward").value_or("0")) == "1";
   out.debug = rooms_.config->debug;
   out.nfd = static_cast<int>(os::list_dir("/proc/self/fd").size());

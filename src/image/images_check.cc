@@ -9,7 +9,6 @@
 #include "image/file_source.h"
 #include "image/images.h"
 #include "image/images_state.h"
-#include "os/file.h"
 
 namespace proa::image {
 namespace {
@@ -127,9 +126,11 @@ CheckReport Images::check(Repair repair) {
     unowned = true;
   }
   for (const auto& [diff_id, names] : needs.layers) {
-    if (os::exists(state_->layers.lower_dir(diff_id))) continue;
+    LayerState found = state_->layers.check(diff_id);
+    if (found == LayerState::Whole) continue;
     bool mended = mend && unpack_again(*state_, records, diff_id, whole);
-    add({Finding::Kind::Missing, cat("layer ", diff_id.text()), names, mended});
+    auto kind = found == LayerState::Missing ? Finding::Kind::Missing : Finding::Kind::Damaged;
+    add({kind, cat("layer ", diff_id.text()), names, mended});
   }
   for (const auto& digest : state_->blobs.ingests()) {
     if (owned.contains(digest)) continue;

@@ -3,15 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <map>
-#include <mutex>
-#include <set>
-#include <thread>
-
-#include "archive/chunk_pipe.h"
-#include "archive/compress.h"
-#include "archive/hash.h"
 #include "archive/layer_entries.h"
 #include "base/failpoint.h"
 #include "base/id.h"
@@ -20,6 +11,9 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "image/inflater.h"
+#include "image/layer_file.h"
+#include "image/layers_state.h"
 #include "os/file.h"
 #include "os/rooted_dir.h"
 
@@ -27,146 +21,35 @@ namespace proa::image {
 namespace {
 
 constexpr std::string_view kStaging = ".staging-";
-constexpr std::size_t kChunks = 8, kChunkSize = 256 << 10;
-
-Json to_json(const LayerInfo& info) {
-  return JsonObject{{"diff_id", info.diff_id.text()}, {"size", info.size}, {"disk", info.disk}};
-}
-
-LayerInfo info_from_json(const Json& value) {
-  return {oci::Digest::parse(json::string_at(value, "diff_id")),
-          static_cast<std::uint64_t>(json::int_at(value, "size")),
-          static_cast<std::uint64_t>(json::int_at(value, "disk"))};
-}
-
-std::int64_t megabytes_per_second(std::uint64_t bytes, std::int64_t nanos) {
-  return nanos > 0 ? static_cast<std::int64_t>(static_cast<double>(bytes) * 1000.0 / static_cast<double>(nanos)) : 0;
-}
-
-// Counts what is read and says so.
-class CountingSource : public ByteSource {
- public:
-  CountingSource(ByteSource& from, const std::function<void(std::uint64_t)>& progress)
-      : from_(from), progress_(progress) {}
-  std::size_t read(std::span<std::byte> buffer) override {
-    std::size_t got = from_.read(buffer);
-    size_ += got;
-    if (got > 0 && progress_) progress_(size_);
-    return got;
-  }
-  std::uint64_t size() const { return size_; }
-
- private:
-  ByteSource& from_;
-  const std::function<void(std::uint64_t)>& progress_;
-  std::uint64_t size_ = 0;
-};
-
-// Inflates and hashes in a thread of its own; the tar is read from pipe().
-class Inflater {
- public:
-  Inflater(ByteSource& compressed, const std::function<void(std::uint64_t)>& progress, std::stop_token stop)
-      : counted_(compressed, progress),
-        plain_(counted_),
-        pipe_(kChunks, kChunkSize),
-        stop_(std::move(stop)),
-        recorder_(trace::current()),
-        parent_(trace::current_parent()),
-        thread_([this] { run(); }) {}
-  ~Inflater() {
-    pipe_.abandon();
-    if (thread_.joinable()) thread_.join();
-  }
-
-  ByteSource& pipe() { return pipe_; }
-  // After the pipe was read to its end.
-  oci::Digest finish() {
-    thread_.join();
-    return oci::Digest::from_hex(hash_.hex());
-  }
-  std::uint64_t size() const { return size_; }
-  std::uint64_t compressed_size() const { return counted_.size(); }
-  archive::Compression compression() const { return plain_.compression(); }
-
- private:
-  void run() {
-    std::optional<trace::Scope> scope;
-    if (recorder_) scope.emplace(*recorder_, parent_);
-    trace::Span span("layer.inflate");
-    std::int64_t start = monotonic_now();
-    try {
-      while (inflate_chunk()) {
-      }
-      pipe_.close();
-    } catch (...) {
-      pipe_.close(std::current_exception());
-    }
-    span.set("compression", std::string(archive::to_string(plain_.compression())));
-    span.set("in", static_cast<std::int64_t>(counted_.size()));
-    span.set("out", static_cast<std::int64_t>(size_));
-    span.set("MB/s", megabytes_per_second(size_, monotonic_now() - start));
-  }
-
-  bool inflate_chunk() {
-    auto room = pipe_.prepare();
-    if (room.empty()) return false;
-    std::size_t size = 0;
-    while (size < room.size()) {
-      if (stop_.stop_requested()) throw Error(ErrorKind::Cancelled, "unpacking was cancelled");
-      std::size_t got = plain_.read(room.subspan(size));
-      if (got == 0) break;
-      size += got;
-    }
-    if (size == 0) return false;
-    hash_.update(room.first(size));
-    size_ += size;
-    pipe_.commit(size);
-    return true;
-  }
-
-  CountingSource counted_;
-  archive::Decompressor plain_;
-  archive::ChunkPipe pipe_;
-  std::stop_token stop_;
-  archive::Sha256 hash_;
-  std::uint64_t size_ = 0;
-  trace::Recorder* recorder_;
-  int parent_;
-  std::thread thread_;  // last: it uses the others
-};
 
 }  // namespace
 
-struct Layers::State {
-  std::string root, layers, trash;
-  mutable std::mutex mutex;
-  std::condition_variable_any changed;
-  std::map<oci::Digest, LayerInfo> known;
-  std::set<oci::Digest> in_work;
+std::string Layers::State::path(const oci::Digest& diff_id, LayerForm of) const {
+  return cat(layers, "/", diff_id.hex(), of == LayerForm::Erofs ? kLayerFile : "");
+}
+std::string Layers::State::new_staging() const { return cat(layers, "/", kStaging, random_u64()); }
 
-  std::string dir(const oci::Digest& diff_id) const { return cat(layers, "/", diff_id.hex()); }
-  void discard(const std::string& path) const {
-    os::make_dir(trash, 0700);
-    os::rename_path(path, cat(trash, "/layer-", random_u64()));
-  }
-  void load();
-  LayerInfo build(ByteSource& compressed, const oci::Digest& expected,
-                  const std::function<void(std::uint64_t)>& progress, std::stop_token stop);
-  void publish(const std::string& staging, const LayerInfo& info);
-};
+void Layers::State::discard(const std::string& path) const {
+  os::make_dir(trash, 0700);
+  os::rename_path(path, cat(trash, "/layer-", random_u64()));
+}
 
 void Layers::State::load() {
   os::make_dirs(layers, 0710);
   for (const auto& name : os::list_dir(layers)) {
     std::string path = cat(layers, "/", name);
+    bool is_file = name.ends_with(kLayerFile);
+    std::string hex = is_file ? name.substr(0, name.size() - kLayerFile.size()) : name;
     try {
-      if (!is_hex_id(name)) {
+      if (!is_hex_id(hex)) {
         if (name.starts_with(kStaging)) discard(path);
         continue;
       }
-      LayerInfo info = info_from_json(json::parse(os::read_file(cat(path, "/info.json"), 1 << 16)));
-      if (info.diff_id.hex() != name) throw Error(ErrorKind::DataLoss, "its record is another layer's");
-      known.emplace(info.diff_id, info);
+      LayerInfo info = is_file ? read_layer_file(path)
+                               : layer_info_from_json(json::parse(os::read_file(cat(path, "/info.json"), 1 << 16)),
+                                                      LayerForm::Directory);
+      if (info.diff_id.hex() != hex) throw Error(ErrorKind::DataLoss, "its record is another layer's");
+      if (!known.emplace(info.diff_id, info).second) discard(path);  // a layer file that was unpacked
     } catch (const Error& error) {
       log::warn("dropping a damaged layer", {{"layer", name}, {"error", error.message()}});
       discard(path);
@@ -174,19 +57,23 @@ void Layers::State::load() {
   }
 }
 
-Layers::Layers(std::string data_root) : state_(std::make_shared<State>()) {
-  state_->root = std::move(data_root);
-  state_->layers = cat(state_->root, "/layers");
-  state_->trash = cat(state_->root, "/trash");
+Layers::Layers(std::string data_root, LayerForm form) : state_(std::make_shared<State>()) {
+  state_->layers = cat(data_root, "/layers");
+  state_->trash = cat(data_root, "/trash");
+  state_->form = form;
   state_->load();
 }
 Layers::~Layers() = default;
 
-std::optional<LayerInfo> Layers::find(const oci::Digest& diff_id) const {
-  std::lock_guard lock(state_->mutex);
-  auto found = state_->known.find(diff_id);
-  return found == state_->known.end() ? std::nullopt : std::optional(found->second);
+LayerForm Layers::form() const { return state_->form; }
+
+std::optional<LayerInfo> Layers::State::find(const oci::Digest& diff_id) const {
+  std::lock_guard lock(mutex);
+  auto found = known.find(diff_id);
+  return found == known.end() ? std::nullopt : std::optional(found->second);
 }
+
+std::optional<LayerInfo> Layers::find(const oci::Digest& diff_id) const { return state_->find(diff_id); }
 
 bool Layers::has(const oci::Digest& diff_id) const { return find(diff_id).has_value(); }
 
@@ -201,8 +88,6 @@ std::vector<LayerInfo> Layers::list() const {
   for (const auto& [id, info] : state_->known) all.push_back(info);
   return all;
 }
-
-std::string Layers::lower_dir(const oci::Digest& diff_id) const { return cat(state_->dir(diff_id), "/fs"); }
 
 LayerInfo Layers::apply(ByteSource& compressed, const oci::Digest& diff_id,
                         const std::function<void(std::uint64_t)>& progress, std::stop_token stop) {
@@ -246,32 +131,33 @@ LayerInfo Layers::add(ByteSource& compressed, std::stop_token stop) {
 
 LayerInfo Layers::State::build(ByteSource& compressed, const oci::Digest& expected,
                                const std::function<void(std::uint64_t)>& progress, std::stop_token stop) {
-  std::string staging = cat(layers, "/", kStaging, random_u64());
-  os::make_dir(staging, 0700);
+  std::string staging = new_staging(), file = cat(staging, kLayerFile);
   Rollback rollback;
   rollback.add([&] { os::remove_tree(staging); });
-  os::make_dir(cat(staging, "/fs"), 0755);
   LayerInfo info;
+  auto verify = [&](const oci::Digest& actual) {
+    if (!expected.empty() && actual != expected)
+      throw Error(ErrorKind::DataLoss, cat("wrong diff id calculated on extraction ", quoted(actual.text())));
+  };
   try {
-    Inflater inflater(compressed, progress, stop);
-    {
-      trace::Span span("layer.extract");
-      std::int64_t start = monotonic_now();
-      archive::TarReader tar(inflater.pipe());
-      auto unpacked = archive::extract(tar, os::RootedDir::open(cat(staging, "/fs")), {}, stop);
-      tar.drain();
-      info.disk = unpacked.disk;
-      span.set("entries", static_cast<std::int64_t>(unpacked.entries));
-      span.set("bytes", static_cast<std::int64_t>(unpacked.bytes));
-      span.set("MB/s", megabytes_per_second(unpacked.bytes, monotonic_now() - start));
+    if (form == LayerForm::Directory) {
+      Inflater inflater(compressed, progress, Hashing::WhileInflating, stop);
+      os::make_dir(staging, 0700);
+      unpack(inflater.pipe(), staging, info, stop);
+      info.diff_id = inflater.finish();
+      info.size = inflater.size();
+      verify(info.diff_id);
+      FAILPOINT("layer.apply.extracted");
+      publish(staging, info);
+    } else {
+      rollback.add([&] { os::remove_file(file); });
+      Inflater inflater(compressed, progress, Hashing::ByReader, stop);
+      LayerFileWriter writer(file);
+      writer.take(inflater.pipe(), stop);
+      verify(writer.diff_id());
+      FAILPOINT("layer.apply.extracted");
+      info = publish_file(writer, file, staging, stop);
     }
-    info.diff_id = inflater.finish();
-    info.size = inflater.size();
-    if (!expected.empty() && info.diff_id != expected) {
-      throw Error(ErrorKind::DataLoss, cat("wrong diff id calculated on extraction ", quoted(info.diff_id.text())));
-    }
-    FAILPOINT("layer.apply.extracted");
-    publish(staging, info);
   } catch (const Error& error) {
     std::string name = expected.empty() ? "layer" : cat("layer ", expected.text());
     throw rollback.failure(
@@ -281,30 +167,88 @@ LayerInfo Layers::State::build(ByteSource& compressed, const oci::Digest& expect
   return info;
 }
 
+// A tar that makes no layer file is unpacked from it.
+LayerInfo Layers::State::publish_file(LayerFileWriter& writer, const std::string& file, const std::string& staging,
+                                      const std::stop_token& stop) {
+  if (writer.unfit().empty()) {
+    LayerInfo info = writer.finish();
+    writer.sync();
+    publish(file, info);
+    return info;
+  }
+  log::info("a layer is unpacked", {{"layer", writer.diff_id().text()}, {"reason", writer.unfit()}});
+  LayerInfo info{writer.diff_id(), writer.size(), 0, LayerForm::Directory};
+  FileSource tar = writer.tar();
+  os::make_dir(staging, 0700);
+  unpack(tar, staging, info, stop);
+  os::remove_file(file);
+  publish(staging, info);
+  return info;
+}
+
+// Into a staging directory: info.disk is known then.
+void Layers::State::unpack(ByteSource& from, const std::string& staging, LayerInfo& info, const std::stop_token& stop) {
+  trace::Span span("layer.extract");
+  std::int64_t start = monotonic_now();
+  os::make_dir(cat(staging, "/fs"), 0755);
+  archive::TarReader tar(from);
+  auto unpacked = archive::extract(tar, os::RootedDir::open(cat(staging, "/fs")), {}, stop);
+  tar.drain();
+  info.disk = unpacked.disk;
+  span.set("entries", static_cast<std::int64_t>(unpacked.entries));
+  span.set("bytes", static_cast<std::int64_t>(unpacked.bytes));
+  span.set("MB/s", megabytes_per_second(unpacked.bytes, monotonic_now() - start));
+}
+
 // Its content and record are on the disk before its name is.
 void Layers::State::publish(const std::string& staging, const LayerInfo& info) {
-  os::replace_file(cat(staging, "/info.json"), json::text(to_json(info)), 0600);
-  {
+  if (info.form == LayerForm::Directory) {
+    os::replace_file(cat(staging, "/info.json"), json::text(to_json(info)), 0600);
     trace::Span span("layer.sync");
     os::Fd directory = os::open_file(staging, O_RDONLY | O_DIRECTORY);
     os::check(::syncfs(directory.get()), "syncfs");
   }
   FAILPOINT("layer.commit.before_rename");
   std::lock_guard lock(mutex);
-  if (known.contains(info.diff_id)) {  // add() of what came meanwhile
+  auto old = known.find(info.diff_id);
+  bool gives_way = old != known.end() && old->second.form == LayerForm::Erofs && info.form == LayerForm::Directory;
+  if (old != known.end() && !gives_way) {  // add() of what came meanwhile
     os::remove_tree(staging);
     return;
   }
-  os::rename_path(staging, dir(info.diff_id));
+  os::rename_path(staging, path(info));
   FAILPOINT("layer.commit.after_rename");
   os::fsync_dir(layers);
-  known.emplace(info.diff_id, info);
+  if (gives_way) discard(path(old->second));
+  known.insert_or_assign(info.diff_id, info);
+}
+
+LayerState Layers::check(const oci::Digest& diff_id) const {
+  auto info = find(diff_id);
+  if (!info || !os::exists(state_->path(*info))) return LayerState::Missing;
+  if (info->form == LayerForm::Directory)
+    return os::exists(cat(state_->path(*info), "/fs")) ? LayerState::Whole : LayerState::Missing;
+  try {
+    return is_whole(state_->path(*info), *info) ? LayerState::Whole : LayerState::Damaged;
+  } catch (const Error& error) {
+    log::warn("a layer cannot be read", {{"layer", diff_id.text()}, {"error", error.message()}});
+    return LayerState::Damaged;
+  }
 }
 
 void Layers::remove(const oci::Digest& diff_id) {
+  State::Mounted unmounted;  // once nothing is locked: it may take its time
+  std::lock_guard guard(state_->mounting);
+  if (auto known = state_->mounts.find(diff_id); known != state_->mounts.end()) {
+    unmounted = std::move(known->second);
+    state_->mounts.erase(known);
+  }
   std::lock_guard lock(state_->mutex);
-  auto dir = state_->dir(diff_id);
-  if (state_->known.erase(diff_id) > 0 && os::exists(dir)) state_->discard(dir);
+  auto known = state_->known.find(diff_id);
+  if (known == state_->known.end()) return;
+  std::string path = state_->path(known->second);
+  state_->known.erase(known);
+  if (os::exists(path)) state_->discard(path);
 }
 
 }  // namespace proa::image

@@ -1,5 +1,5 @@
-// The layers on disk: D/layers/<diff id hex>/{fs/,info.json}, each unpacked once, verified, durable before it is
-// visible.
+// The layers on disk, each made once, verified, durable before it is visible: in either of the forms of layer_info.h,
+// side by side.
 #pragma once
 
 #include <cstdint>
@@ -11,39 +11,48 @@
 #include <vector>
 
 #include "base/stream.h"
+#include "image/layer_info.h"
 #include "oci/digest.h"
+#include "os/fd.h"
 
 namespace proa::image {
 
-struct LayerInfo {
-  oci::Digest diff_id;
-  std::uint64_t size = 0;  // of the uncompressed tar
-  std::uint64_t disk = 0;  // in use on disk
+// A layer as a directory that becomes an overlay's lower, for as long as this lives.
+struct Lower {
+  std::string path = {};
+  std::shared_ptr<const os::Fd> mount = {};  // what `path` leads into, where the layer is a file
 };
+
+enum class LayerState { Whole, Missing, Damaged };
 
 class Layers {
  public:
-  // Makes D/layers and removes what an earlier death left unfinished there.
-  explicit Layers(std::string data_root);
+  // Makes D/layers and removes what an earlier death left unfinished there. `form`: of layers that are made from now
+  // on (layer_file.h tells whether this machine can have it).
+  explicit Layers(std::string data_root, LayerForm form = LayerForm::Directory);
   ~Layers();
+  LayerForm form() const;
 
   bool has(const oci::Digest& diff_id) const;
   std::optional<LayerInfo> find(const oci::Digest& diff_id) const;
   LayerInfo get(const oci::Digest& diff_id) const;  // throws NotFound
   std::vector<LayerInfo> list() const;
 
-  // Reads a layer (gzip, zstd, plain: recognised) to its end while it is inflated, hashed and unpacked, and publishes
-  // it if the tar's hash is `diff_id`; else DataLoss and nothing is left. Where the layer is there already, or another
-  // thread is just making it (then waits), `compressed` may be left unread. progress: bytes of `compressed` read so
-  // far, from another thread than the caller's but never after the return. read() of `compressed` is called from one
-  // other thread.
+  // Reads a layer (gzip, zstd, plain: recognised) to its end while it is inflated, hashed and made into its form, and
+  // publishes it if the tar's hash is `diff_id`; else DataLoss and nothing is left. Where the layer is there already,
+  // or another thread is just making it (then waits), `compressed` may be left unread. progress: bytes of `compressed`
+  // read so far, from another thread than the caller's but never after the return. read() of `compressed` is called
+  // from one other thread.
   LayerInfo apply(ByteSource& compressed, const oci::Digest& diff_id,
                   const std::function<void(std::uint64_t)>& progress = {}, std::stop_token stop = {});
   // The same for a tar whose diff ID is not known before (import, load, commit).
   LayerInfo add(ByteSource& compressed, std::stop_token stop = {});
 
-  // The directory that becomes an overlay's lower.
-  std::string lower_dir(const oci::Digest& diff_id) const;
+  // Throws NotFound. A layer file stays mounted (detached: in no mount table), so that the next container finds it so;
+  // one that cannot be mounted here any more is unpacked.
+  Lower lower(const oci::Digest& diff_id) const;
+  // A layer file is read and hashed; an unpacked layer is only looked for, there is no hash of it.
+  LayerState check(const oci::Digest& diff_id) const;
   // Off the path at once (renamed to D/trash), deleted by empty_trash(). A missing one is no error.
   void remove(const oci::Digest& diff_id);
 

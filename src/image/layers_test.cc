@@ -17,6 +17,7 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "image/layer_file.h"
 #include "image/snapshots.h"
 #include "os/file.h"
 #include "os/overlay.h"
@@ -85,10 +86,25 @@ class Tar {
   archive::TarWriter writer_{out_};
 };
 
-class LayersTest : public testing::Test {
+std::string reason_against_files() {
+  std::string directory = cat("/tmp/layers-probe-", random_u64()), reason;
+  os::make_dir(directory, 0700);
+  try {
+    try_layer_file(directory);
+  } catch (const Error& error) {
+    reason = error.message();
+  }
+  os::remove_tree(directory);
+  return reason;
+}
+
+// In both forms.
+class LayersTest : public testing::TestWithParam<LayerForm> {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: layers hold other users' files, overlays are mounted";
+    static const std::string reason = reason_against_files();
+    if (GetParam() == LayerForm::Erofs && !reason.empty()) GTEST_SKIP() << "no layer files here: " << reason;
     root = cat("/tmp/layers-test-", random_u64());
     os::make_dir(root, 0700);
   }
@@ -104,27 +120,27 @@ class LayersTest : public testing::Test {
   std::string root;
 };
 
-TEST_F(LayersTest, PublishesAVerifiedLayerThatOutlivesTheObject) {
+TEST_P(LayersTest, PublishesAVerifiedLayerThatOutlivesTheObject) {
   std::string tar = Tar().directory("etc/").file("etc/name", "proa\n").text();
   {
-    Layers layers(root);
+    Layers layers(root, GetParam());
     std::uint64_t seen = 0;
     TextSource source(gzip(tar));
     LayerInfo info = layers.apply(source, digest_of(tar), [&](std::uint64_t bytes) { seen = bytes; });
     EXPECT_EQ(info.size, tar.size());
     EXPECT_EQ(seen, source.text.size());
-    EXPECT_EQ(os::read_file(layers.lower_dir(info.diff_id) + "/etc/name"), "proa\n");
+    EXPECT_EQ(os::read_file(layers.lower(info.diff_id).path + "/etc/name"), "proa\n");
   }
-  Layers again(root);
+  Layers again(root, GetParam());
   ASSERT_TRUE(again.has(digest_of(tar)));
   EXPECT_EQ(again.get(digest_of(tar)).size, tar.size());
   again.remove(digest_of(tar));
   EXPECT_FALSE(again.has(digest_of(tar)));
-  EXPECT_TRUE(Layers(root).list().empty());
+  EXPECT_TRUE(Layers(root, GetParam()).list().empty());
 }
 
-TEST_F(LayersTest, LeavesNothingOfALayerWithAnotherHash) {
-  Layers layers(root);
+TEST_P(LayersTest, LeavesNothingOfALayerWithAnotherHash) {
+  Layers layers(root, GetParam());
   TextSource source(gzip(Tar().file("a", "a").text()));
   try {
     layers.apply(source, digest_of("another"));
@@ -135,8 +151,8 @@ TEST_F(LayersTest, LeavesNothingOfALayerWithAnotherHash) {
   EXPECT_TRUE(os::list_dir(root + "/layers").empty());
 }
 
-TEST_F(LayersTest, LeavesNothingOfATruncatedLayer) {
-  Layers layers(root);
+TEST_P(LayersTest, LeavesNothingOfATruncatedLayer) {
+  Layers layers(root, GetParam());
   std::string tar = Tar().file("a", std::string(1 << 20, 'x')).text();
   std::string compressed = gzip(tar);
   for (std::size_t size : {std::size_t{1}, std::size_t{20}, compressed.size() / 2, compressed.size() - 1}) {
@@ -146,22 +162,22 @@ TEST_F(LayersTest, LeavesNothingOfATruncatedLayer) {
   EXPECT_TRUE(os::list_dir(root + "/layers").empty());
 }
 
-TEST_F(LayersTest, HashesWhatFollowsTheArchiveToo) {
-  Layers layers(root);
+TEST_P(LayersTest, HashesWhatFollowsTheArchiveToo) {
+  Layers layers(root, GetParam());
   std::string tar = Tar().file("a", "a").text() + std::string(100'000, '\0');
   EXPECT_EQ(apply(layers, tar), digest_of(tar));
 }
 
-TEST_F(LayersTest, RemovesUnfinishedLayersAtStart) {
+TEST_P(LayersTest, RemovesUnfinishedLayersAtStart) {
   os::make_dirs(root + "/layers/.staging-1/fs", 0700);
   os::make_dirs(cat(root, "/layers/", std::string(64, 'a'), "/fs"), 0700);  // no record: never complete
-  Layers layers(root);
+  Layers layers(root, GetParam());
   EXPECT_TRUE(layers.list().empty());
   EXPECT_TRUE(os::list_dir(root + "/layers").empty());
 }
 
-TEST_F(LayersTest, UnpacksOnceForManyAtATime) {
-  Layers layers(root);
+TEST_P(LayersTest, UnpacksOnceForManyAtATime) {
+  Layers layers(root, GetParam());
   std::string tar = Tar().file("a", std::string(4 << 20, 'x')).text(), compressed = gzip(tar);
   std::vector<std::size_t> read(4);
   {
@@ -178,8 +194,8 @@ TEST_F(LayersTest, UnpacksOnceForManyAtATime) {
   EXPECT_EQ(std::count(read.begin(), read.end(), 0U), 3);
 }
 
-TEST_F(LayersTest, StopsWhenCancelled) {
-  Layers layers(root);
+TEST_P(LayersTest, StopsWhenCancelled) {
+  Layers layers(root, GetParam());
   struct Endless : ByteSource {
     std::stop_source& stop;
     explicit Endless(std::stop_source& s) : stop(s) {}
@@ -204,8 +220,8 @@ TEST_F(LayersTest, StopsWhenCancelled) {
   EXPECT_TRUE(os::list_dir(root + "/layers").empty());
 }
 
-TEST_F(LayersTest, StacksLayersWithWhiteoutsUnderAContainer) {
-  Layers layers(root);
+TEST_P(LayersTest, StacksLayersWithWhiteoutsUnderAContainer) {
+  Layers layers(root, GetParam());
   Snapshots snapshots(root, layers);
   std::vector<oci::Digest> ids{
       apply(layers,
@@ -229,8 +245,8 @@ TEST_F(LayersTest, StacksLayersWithWhiteoutsUnderAContainer) {
   EXPECT_TRUE(os::list_dir(root + "/trash").empty());
 }
 
-TEST_F(LayersTest, TellsWhatAContainerChanged) {
-  Layers layers(root);
+TEST_P(LayersTest, TellsWhatAContainerChanged) {
+  Layers layers(root, GetParam());
   Snapshots snapshots(root, layers);
   std::vector<oci::Digest> ids{apply(layers, Tar()
                                                  .directory("d/")
@@ -260,8 +276,8 @@ TEST_F(LayersTest, TellsWhatAContainerChanged) {
   EXPECT_GT(snapshots.size("c1"), 0U);
 }
 
-TEST_F(LayersTest, MountsAnImageWithoutLayers) {
-  Layers layers(root);
+TEST_P(LayersTest, MountsAnImageWithoutLayers) {
+  Layers layers(root, GetParam());
   Snapshots snapshots(root, layers);
   snapshots.prepare("c1", {});
   os::Fd mount = snapshots.mount("c1", Volatile::No);
@@ -269,8 +285,8 @@ TEST_F(LayersTest, MountsAnImageWithoutLayers) {
   EXPECT_EQ(in(mount, "x"), "x");
 }
 
-TEST_F(LayersTest, MountsAHundredLayers) {
-  Layers layers(root);
+TEST_P(LayersTest, MountsAHundredLayers) {
+  Layers layers(root, GetParam());
   Snapshots snapshots(root, layers);
   std::vector<oci::Digest> ids;
   for (int i = 0; i < 100; ++i)
@@ -281,8 +297,8 @@ TEST_F(LayersTest, MountsAHundredLayers) {
   EXPECT_EQ(in(mount, "f0"), "0");
 }
 
-TEST_F(LayersTest, MountsByEachGenerationOfTheKernelsInterface) {
-  Layers layers(root);
+TEST_P(LayersTest, MountsByEachGenerationOfTheKernelsInterface) {
+  Layers layers(root, GetParam());
   Snapshots snapshots(root, layers);
   auto a = apply(layers, Tar().file("a", "a").text()), b = apply(layers, Tar().file("b", "b").text());
   for (auto api : {os::OverlayApi::Descriptors, os::OverlayApi::PerLayer, os::OverlayApi::Classic}) {
@@ -290,19 +306,20 @@ TEST_F(LayersTest, MountsByEachGenerationOfTheKernelsInterface) {
     snapshots.prepare(id, std::vector{a, b});
     std::string home = cat(root, "/containers/", id);
     os::Fd mount = os::mount_overlay(
-        {.lowers = {layers.lower_dir(b), layers.lower_dir(a)}, .upper = home + "/upper", .work = home + "/work"}, api);
+        {.lowers = {layers.lower(b).path, layers.lower(a).path}, .upper = home + "/upper", .work = home + "/work"},
+        api);
     EXPECT_EQ(in(mount, "a") + in(mount, "b"), "ab");
   }
 }
 
-TEST_F(LayersTest, MountsAHundredLayersTheClassicWayWithoutATraceInTheMountTable) {
-  Layers layers(root);
+TEST_P(LayersTest, MountsAHundredLayersTheClassicWayWithoutATraceInTheMountTable) {
+  Layers layers(root, GetParam());
   Snapshots snapshots(root, layers);
   os::Overlay overlay;
   std::vector<oci::Digest> ids;
   for (int i = 0; i < 100; ++i) {
     ids.push_back(apply(layers, Tar().file(cat("f", i), cat(i)).file("top", cat(i)).text()));
-    overlay.lowers.insert(overlay.lowers.begin(), layers.lower_dir(ids.back()));
+    overlay.lowers.insert(overlay.lowers.begin(), layers.lower(ids.back()).path);
   }
   snapshots.prepare("c1", ids);
   overlay.upper = cat(root, "/containers/c1/upper");
@@ -316,13 +333,144 @@ TEST_F(LayersTest, MountsAHundredLayersTheClassicWayWithoutATraceInTheMountTable
   EXPECT_EQ(os::read_file("/proc/self/mountinfo"), before);
 }
 
+TEST_P(LayersTest, AFileKeepsItsInodeWhenItIsChanged) {
+  Layers layers(root, GetParam());
+  Snapshots snapshots(root, layers);
+  std::vector<oci::Digest> ids{apply(layers, Tar().directory("d/").file("d/a", "1").text()),
+                               apply(layers, Tar().file("b", "2").text())};
+  snapshots.prepare("c1", ids);
+  os::Fd mount = snapshots.mount("c1", Volatile::No);
+  std::string top = os::fd_path(mount.get()) + "/.";
+  struct stat above {
+  }, before{}, after{}, other{};
+  ASSERT_EQ(::stat(top.c_str(), &above), 0);
+  ASSERT_EQ(::stat((top + "/d/a").c_str(), &before), 0);
+  ASSERT_EQ(::stat((top + "/b").c_str(), &other), 0);
+  os::write_file(top + "/d/a", "changed");
+  ASSERT_EQ(::stat((top + "/d/a").c_str(), &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino);
+  EXPECT_NE(other.st_ino, before.st_ino);
+  for (const auto& info : {before, after, other}) EXPECT_EQ(info.st_dev, above.st_dev) << "find -xdev stays inside";
+}
+
+class LayerFilesTest : public LayersTest {
+ protected:
+  std::string path(const oci::Digest& id) { return cat(root, "/layers/", id.hex(), ".erofs"); }
+  void flip(const oci::Digest& id, std::uint64_t at) {
+    os::Fd file = os::open_file(path(id), O_RDWR);
+    char byte = 0;
+    ASSERT_EQ(::pread(file.get(), &byte, 1, static_cast<off_t>(at)), 1);
+    byte = static_cast<char>(byte ^ 1);
+    ASSERT_EQ(::pwrite(file.get(), &byte, 1, static_cast<off_t>(at)), 1);
+  }
+};
+
+TEST_P(LayerFilesTest, HoldTheTarItself) {
+  Layers layers(root, GetParam());
+  std::string tar = Tar().directory("d/").file("d/a", std::string(5000, 'x')).text() + std::string(700, 'g');
+  auto id = apply(layers, tar);
+  EXPECT_EQ(os::list_dir(root + "/layers"), (std::vector<std::string>{cat(id.hex(), ".erofs")}));
+  EXPECT_EQ(os::read_file(path(id)).substr(4096, tar.size()), tar);
+  struct stat info {};
+  ASSERT_EQ(::stat(path(id).c_str(), &info), 0);
+  EXPECT_LE(static_cast<std::uint64_t>(info.st_size), layers.get(id).disk);
+}
+
+TEST_P(LayerFilesTest, AreMountedOnce) {
+  Layers layers(root, GetParam());
+  auto id = apply(layers, Tar().file("a", "1").text());
+  Lower first = layers.lower(id), second = layers.lower(id);
+  EXPECT_EQ(first.mount, second.mount);
+  layers.remove(id);
+  EXPECT_EQ(os::read_file(first.path + "/a"), "1") << "who has it keeps it";
+  EXPECT_THROW(layers.lower(id), Error);
+}
+
+TEST_P(LayerFilesTest, ThatAreDamagedAreFound) {
+  std::string tar = Tar().file("a", "1").text();
+  Layers layers(root, GetParam());
+  auto id = apply(layers, tar);
+  std::uint64_t metadata = 4096 + (tar.size() + 4095) / 4096 * 4096;
+  EXPECT_EQ(layers.check(id), LayerState::Whole);
+  for (std::uint64_t at : {std::uint64_t{4096 + 512}, metadata + 70, std::uint64_t{1024}}) {
+    flip(id, at);
+    EXPECT_EQ(layers.check(id), LayerState::Damaged) << at;
+    flip(id, at);
+  }
+  EXPECT_EQ(layers.check(id), LayerState::Whole);
+  os::remove_file(path(id));
+  EXPECT_EQ(layers.check(id), LayerState::Missing);
+}
+
+TEST_P(LayerFilesTest, ThatWereCutAreDroppedAtStart) {
+  auto id = [&] {
+    Layers layers(root, GetParam());
+    return apply(layers, Tar().file("a", "1").text());
+  }();
+  ASSERT_EQ(::truncate(path(id).c_str(), 8192), 0);
+  EXPECT_FALSE(Layers(root, GetParam()).has(id));
+  EXPECT_FALSE(os::exists(path(id)));
+}
+
+TEST_P(LayerFilesTest, AreUnpackedWhereTheyCannotBeMounted) {
+  auto id = [&] {
+    Layers layers(root, GetParam());
+    return apply(layers, Tar().directory("d/").file("d/a", "1").text());
+  }();
+  flip(id, 1024);  // the superblock's magic number
+  EXPECT_THROW(Layers(root, GetParam()).lower(id), Error);
+  for (int start = 0; start < 2; ++start) {
+    Layers layers(root, LayerForm::Directory);
+    Lower lower = layers.lower(id);
+    EXPECT_EQ(lower.mount, nullptr);
+    EXPECT_EQ(os::read_file(lower.path + "/d/a"), "1");
+    EXPECT_FALSE(os::exists(path(id)));
+    EXPECT_EQ(layers.list().size(), 1U);
+  }
+}
+
+TEST_P(LayerFilesTest, StayWhenDirectoriesAreAskedFor) {
+  auto id = [&] {
+    Layers layers(root, GetParam());
+    return apply(layers, Tar().file("a", "1").text());
+  }();
+  Layers layers(root, LayerForm::Directory);
+  auto other = apply(layers, Tar().file("b", "2").text());
+  EXPECT_EQ(layers.get(other).form, LayerForm::Directory);
+  Snapshots snapshots(root, layers);
+  snapshots.prepare("c1", std::vector{id, other});
+  os::Fd mount = snapshots.mount("c1", Volatile::No);
+  EXPECT_EQ(in(mount, "a") + in(mount, "b"), "12");
+  EXPECT_TRUE(os::exists(path(id)));
+}
+
+// What EROFS does not hold as an unpacked layer would: access control lists change modes.
+TEST_P(LayerFilesTest, AreNotMadeOfUnfitTars) {
+  Layers layers(root, GetParam());
+  TextSink out;
+  archive::TarWriter writer(out);
+  std::string acl = {2, 0, 0, 0, 1, 0, 6, 0, -1, -1, -1, -1, 4, 0, 4, 0, -1, -1, -1, -1, 32, 0, 4, 0, -1, -1, -1, -1};
+  writer.add({.path = "a", .mode = 0600, .size = 1, .xattrs = {{"system.posix_acl_access", acl}}}, "1");
+  writer.finish();
+  auto id = apply(layers, out.text);
+  EXPECT_EQ(layers.get(id).form, LayerForm::Directory);
+  struct stat info {};
+  ASSERT_EQ(::stat((layers.lower(id).path + "/a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0644U);
+  EXPECT_EQ(os::list_dir(root + "/layers"), (std::vector<std::string>{std::string(id.hex())}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Form, LayerFilesTest, testing::Values(LayerForm::Erofs), [](auto&) { return "Erofs"; });
+INSTANTIATE_TEST_SUITE_P(Forms, LayersTest, testing::Values(LayerForm::Directory, LayerForm::Erofs),
+                         [](auto& of) { return of.param == LayerForm::Erofs ? "Erofs" : "Directory"; });
+
 // PROA_LAYER_BENCH=rootfs.tar.gz image_test --gtest_filter=*TakesNoLonger*
-TEST_F(LayersTest, TakesNoLongerThanItShould) {
+TEST_P(LayersTest, TakesNoLongerThanItShould) {
   const char* path = std::getenv("PROA_LAYER_BENCH");
   if (!path) GTEST_SKIP() << "PROA_LAYER_BENCH names no layer to measure with";
   oci::Digest id;
   for (int i = 0; i < 6; ++i) {
-    Layers layers(root);
+    Layers layers(root, GetParam());
     trace::Recorder recorder("test");
     trace::Scope scope(recorder);
     FileSource source(path);

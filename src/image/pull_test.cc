@@ -194,7 +194,7 @@ TEST_F(Pull, StoresAnImageAndSaysSoAsDockerDoes) {
   ImageRecord image = images_->get(name("app:1"));
   EXPECT_EQ(image.id, result.id);
   EXPECT_EQ(image.repo_digests, std::vector<std::string>{name(cat("app@", digest))});
-  EXPECT_EQ(os::read_file(layers_->lower_dir(image.diff_ids[0]) + "/hello"), "world");
+  EXPECT_EQ(os::read_file(layers_->lower(image.diff_ids[0]).path + "/hello"), "world");
   EXPECT_EQ(lines_.front(), "1: Pulling from app");
   EXPECT_EQ(lines_[lines_.size() - 2], cat("Digest: ", digest));
   EXPECT_EQ(lines_.back(), cat("Status: Downloaded newer image for ", name("app:1")));
@@ -320,7 +320,7 @@ TEST_F(Pull, BeginsAgainWhereTheRegistryHasNoRanges) {
     if (times++ == 0) reply.cut_after = 50'000;
   };
   EXPECT_TRUE(pull().downloaded);
-  EXPECT_EQ(os::read_file(layers_->lower_dir(oci::Digest::parse(sha(tar))) + "/a"), std::string(100'000, 'q'));
+  EXPECT_EQ(os::read_file(layers_->lower(oci::Digest::parse(sha(tar))).path + "/a"), std::string(100'000, 'q'));
 }
 
 TEST_F(Pull, ResumesWhatAnEarlierPullHadReceived) {

@@ -25,6 +25,12 @@ bool is_opaque(const std::string& path) {
          value[0] == 'y';
 }
 
+std::vector<std::string> paths_of(const std::vector<Lower>& layers) {
+  std::vector<std::string> paths;
+  for (const auto& layer : layers) paths.push_back(layer.path);
+  return paths;
+}
+
 void check_id(std::string_view id) {
   if (id.empty() || id.starts_with('.') || id.find('/') != id.npos) {
     throw Error(ErrorKind::InvalidArgument, cat("invalid container ID ", quoted(id)));
@@ -53,8 +59,8 @@ void Snapshots::prepare(std::string_view container_id, std::span<const oci::Dige
   os::make_dir(upper, 0755);
   // The merged root has the upper's attributes: those of the image.
   struct stat top {};
-  std::string lower = diff_ids.empty() ? cat(data_root_, "/layers/empty/fs") : layers_.lower_dir(diff_ids.back());
-  os::check(::stat(lower.c_str(), &top), cat("stat ", lower));
+  Lower lower = diff_ids.empty() ? empty_layer() : layers_.lower(diff_ids.back());
+  os::check(::stat(lower.path.c_str(), &top), cat("stat ", lower.path));
   os::check(::chown(upper.c_str(), top.st_uid, top.st_gid), cat("chown ", upper));
   os::check(::chmod(upper.c_str(), top.st_mode & 07777), cat("chmod ", upper));
   JsonArray list;
@@ -78,25 +84,30 @@ std::vector<oci::Digest> Snapshots::lowers(std::string_view container_id) const 
   return found;
 }
 
-std::vector<std::string> Snapshots::lower_dirs(std::string_view container_id) const {
-  std::vector<std::string> dirs;
+Lower Snapshots::empty_layer() const { return {cat(data_root_, "/layers/empty/fs")}; }
+
+std::vector<Lower> Snapshots::lower_layers(std::string_view container_id) const {
+  std::vector<Lower> layers;
   auto ids = lowers(container_id);
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
-    dirs.push_back(layers_.lower_dir(*id));
+    layers.push_back(layers_.lower(*id));
     // The kernel takes no notice of an opaque root: what lies below it is left out here.
-    if (is_opaque(dirs.back())) break;
+    if (is_opaque(layers.back().path)) break;
   }
-  if (dirs.empty()) dirs.push_back(cat(data_root_, "/layers/empty/fs"));
-  return dirs;
+  if (layers.empty()) layers.push_back(empty_layer());
+  return layers;
 }
 
 os::Fd Snapshots::mount(std::string_view container_id, Volatile durability) const {
   trace::Span span("snapshot.mount");
   std::string home = dir(container_id);
-  os::Overlay overlay{.lowers = lower_dirs(container_id),
-                      .upper = cat(home, "/upper"),
-                      .work = cat(home, "/work"),
-                      .is_volatile = durability == Volatile::Yes};
+  auto layers = lower_layers(container_id);  // mounted for as long as this takes
+  os::Overlay overlay{
+      .lowers = paths_of(layers),
+      .upper = cat(home, "/upper"),
+      .work = cat(home, "/work"),
+      .is_volatile = durability == Volatile::Yes,
+      .several_file_systems = std::any_of(layers.begin(), layers.end(), [](auto& l) { return !!l.mount; })};
   // A volatile mount that was cut by a crash leaves this mark, and the kernel then refuses (overlayfs.rst, "Volatile
   // mount").
   std::string mark = cat(overlay.work, "/work/incompat");
@@ -104,8 +115,8 @@ os::Fd Snapshots::mount(std::string_view container_id, Volatile durability) cons
   span.set("lowerdir", join(overlay.lowers, ":"));
   span.set("upperdir", overlay.upper);
   span.set("workdir", overlay.work);
-  span.set("options", overlay.is_volatile ? "index=off,redirect_dir=off,metacopy=off,volatile"
-                                          : "index=off,redirect_dir=off,metacopy=off");
+  span.set("options", cat("index=off,redirect_dir=off,metacopy=off", overlay.is_volatile ? ",volatile" : "",
+                          overlay.several_file_systems ? ",xino=on" : ""));
   return os::mount_overlay(overlay);
 }
 
@@ -115,7 +126,8 @@ os::RootedDir Snapshots::view(std::string_view container_id) const {
 }
 
 std::vector<Change> Snapshots::changes(std::string_view container_id) const {
-  return find_changes(cat(dir(container_id), "/upper"), lower_dirs(container_id));
+  auto layers = lower_layers(container_id);
+  return find_changes(cat(dir(container_id), "/upper"), paths_of(layers));
 }
 
 void Snapshots::pack_changes(std::string_view container_id, const std::function<bool(std::string_view)>& wanted,

@@ -49,7 +49,8 @@ class Snapshots {
  private:
   std::string dir(std::string_view container_id) const;
   std::vector<oci::Digest> lowers(std::string_view container_id) const;
-  std::vector<std::string> lower_dirs(std::string_view container_id) const;  // topmost first
+  Lower empty_layer() const;                                             // what an image from scratch stands on
+  std::vector<Lower> lower_layers(std::string_view container_id) const;  // topmost first
 
   std::string data_root_;
   Layers& layers_;

@@ -89,7 +89,7 @@ std::string classic_options(const Overlay& overlay, std::vector<Fd>& keep) {
   if (overlay.upper.empty()) return options;
   options += cat(",upperdir=", short_path(overlay.upper, 0, keep), ",workdir=", short_path(overlay.work, 0, keep));
   options += ",index=off,redirect_dir=off,metacopy=off";
-  return overlay.is_volatile ? options + ",volatile" : options;
+  return cat(options, overlay.is_volatile ? ",volatile" : "", overlay.several_file_systems ? ",xino=on" : "");
 }
 
 // Before Linux 6.5 only mount(2), with its page of options, takes more than a dozen layers. It wants a place: one that
@@ -100,8 +100,8 @@ Fd mount_many(const Overlay& overlay) {
     check(::unshare(CLONE_NEWNS), "unshare mount namespace");
     set_propagation("/", MS_REC | MS_PRIVATE);
     std::vector<Fd> keep;
-    const char* place = overlay.lowers.front().c_str();
-    check(::mount("overlay", place, "overlay", 0, classic_options(overlay, keep).c_str()), "mount overlay");
+    const std::string& place = overlay.upper.empty() ? overlay.lowers.front() : overlay.upper;
+    check(::mount("overlay", place.c_str(), "overlay", 0, classic_options(overlay, keep).c_str()), "mount overlay");
     mounted = clone_mount(AT_FDCWD, place, Recursive::No);
   });
   return mounted;
@@ -128,6 +128,7 @@ Fd mount_overlay(const Overlay& overlay, OverlayApi api) {
     context.set("metacopy", "off");
     if (overlay.is_volatile) context.set_flag("volatile");
   }
+  if (overlay.several_file_systems) context.set("xino", "on");
   context.set("source", "overlay");
   return context.mount();
 }

@@ -61,15 +61,35 @@ def test_missing_blob(clean, image):
     assert done.code == 1 and lines(done) == [["missing", "blob"]]
 
 
+def layer_path(engine, image):
+    """A file or, where layers are unpacked, a directory."""
+    diff_id = engine.api("GET", f"/images/{image}/json").json["RootFS"]["Layers"][0].split(":")[1]
+    return glob.glob(f"{engine.data_root}/layers/{diff_id}*")[0]
+
+
 def test_missing_layer_is_unpacked_again(clean, image):
-    diff_id = clean.api("GET", f"/images/{image}/json").json["RootFS"]["Layers"][0].split(":")[1]
-    directory = f"{clean.data_root}/layers/{diff_id}"
-    shutil.rmtree(directory)
+    path = layer_path(clean, image)
+    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
     done = check(clean)
     assert done.code == 1 and ["missing", "layer"] in lines(done)
     done = check(clean, "--repair")
     assert done.code == 0 and "repaired" in done.out, done
     assert clean.run("run", "--rm", image, "echo", "works").out == "works\n"
+
+
+def test_damaged_layer_file_is_made_again(clean, image):
+    path = layer_path(clean, image)
+    if os.path.isdir(path):
+        pytest.skip("an unpacked layer has no digest")
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    done = check(clean)
+    assert done.code == 1 and lines(done) == [["damaged", "layer"]]
+    assert check(clean, "--repair").code == 0
+    assert check(clean).code == 0
 
 
 def test_what_nobody_owns_goes(clean):

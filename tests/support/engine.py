@@ -16,6 +16,7 @@ from machine import lines_of
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("PROA_BIN", os.path.join(ROOT, "build/dev/bin"))
 PEER = os.environ.get("ENGINE", "proad") == "dockerd"
+LAYERS = os.environ.get("PROA_LAYERS", "")  # "directory" or "erofs": of all engines that say nothing themselves
 BRIDGE = "proatest0"
 SUBNET = "10.213.0.1/24"
 
@@ -73,6 +74,8 @@ class Engine:
         flags = ["--data-root", self.data_root, "--exec-root", self.exec_root, "-H", self.host,
                  "--pidfile", os.path.join(self.directory, "daemon.pid"), "--bip", self.subnet]
         flags += ["--live-restore"] if PEER else ["--bridge-name", self.bridge]
+        if LAYERS and not PEER and "--storage-opt" not in self.extra_flags:
+            flags += ["--storage-opt", f"proa.layers={LAYERS}"]
         log = open(self.log, "ab")
         self.process = subprocess.Popen([self.binary] + flags + self.extra_flags, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                         env={**os.environ, **self.environment}, start_new_session=True)
