@@ -150,6 +150,8 @@ const std::vector<Option>& options() {
       {"host", 'H', "hosts", Kind::List, "socket to listen on: unix://, tcp://, fd://", append(&Config::hosts)},
       {"host-gateway-ip", 0, "host-gateway-ip", Kind::Value, "what host-gateway stands for",
        text(&Config::host_gateway_ip)},
+      {"http-proxy", 0, "", Kind::Value, "proxy for http registries", text(&Config::http_proxy)},
+      {"https-proxy", 0, "", Kind::Value, "proxy for https registries", text(&Config::https_proxy)},
       {"icc", 0, "icc", Kind::Switch, "containers of the default bridge reach each other", toggle(&Config::icc)},
       {"init", 0, "init", Kind::Switch, "an init in every container", toggle(&Config::init)},
       {"init-path", 0, "init-path", Kind::Value, "path of that init", text(&Config::init_path)},
@@ -173,9 +175,13 @@ const std::vector<Option>& options() {
       {"max-download-attempts", 0, "max-download-attempts", Kind::Value, "tries for a layer",
        number(&Config::max_download_attempts, "max download attempts", 1)},
       {"mtu", 0, "mtu", Kind::Value, "MTU of the default network", number(&Config::mtu, "mtu", 0U)},
+      {"no-proxy", 0, "", Kind::Value, "hosts that are reached without it", text(&Config::no_proxy)},
       {"no-new-privileges", 0, "no-new-privileges", Kind::Switch, "for all containers",
        toggle(&Config::no_new_privileges)},
       {"pidfile", 'p', "pidfile", Kind::Value, "file of the daemon's pid", text(&Config::pidfile)},
+      {"registry-config-path", 0, "registry-config-path", Kind::Value,
+       "directory with HOST/hosts.toml and certificates (default /etc/docker/certs.d)",
+       text(&Config::registry_config_path)},
       {"registry-mirror", 0, "registry-mirrors", Kind::List, "mirror of docker.io", append(&Config::registry_mirrors)},
       {"seccomp-profile", 0, "seccomp-profile", Kind::Value, "path, builtin or unconfined",
        text(&Config::seccomp_profile)},
@@ -196,6 +202,7 @@ const std::vector<Option>& options() {
        number(&Config::default_stop_timeout, "default stop timeout", 0)},
       {"", 0, "default-ulimits", Kind::Special, "", {}},
       {"", 0, "features", Kind::Special, "", {}},
+      {"", 0, "proxies", Kind::Special, "", {}},
       {"", 0, "runtimes", Kind::Special, "", {}},
   };
   return table;
@@ -269,6 +276,11 @@ void apply_special(Config& config, std::string_view key, const Json& value) {
       config.runtimes[std::string(name)] = runtime;
     } else if (key == "default-ulimits") {
       config.default_ulimits[std::string(name)] = {json::int_at(member, "Soft"), json::int_at(member, "Hard")};
+    } else if (key == "proxies") {
+      const Option* option = find_option(&Option::flag, name);
+      if (!option || !name.ends_with("-proxy"))
+        refuse(cat("the following directives don't match any configuration option: ", std::string_view(name)));
+      option->set(config, scalar(member, key));
     }
   }
 }

@@ -46,6 +46,8 @@ struct Config {
   bool icc = true, iptables = true, ip_forward = true, ip_masquerade = true;
 
   std::vector<std::string> registry_mirrors, insecure_registries;
+  std::string registry_config_path = "/etc/docker/certs.d";  // <host>/hosts.toml and certificates
+  std::string http_proxy, https_proxy, no_proxy;             // "": what the environment says
   int max_concurrent_downloads = 3, max_concurrent_uploads = 5;
   int max_download_attempts = 5;
 

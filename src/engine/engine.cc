@@ -90,6 +90,10 @@ registry::Options registry_options(const Config& config) {
   registry::Options out;
   out.insecure_registries = config.insecure_registries;
   out.registry_mirrors = config.registry_mirrors;
+  out.certs_dir = config.registry_config_path;
+  out.http_proxy = config.http_proxy;
+  out.https_proxy = config.https_proxy;
+  out.no_proxy = config.no_proxy;
   return out;
 }
 

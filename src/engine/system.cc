@@ -88,7 +88,12 @@ api::SystemInfo System::info() const {
   hub.mirrors = rooms_.config->registry_mirrors;
   hub.official = true;
   out.registry_config.index_configs["docker.io"] = hub;
-  out.registry_config.insecure_registry_cidrs = {"127.0.0.0/8"};
+  for (const auto& entry : rooms_.config->insecure_registries)
+    if (entry.find('/') != entry.npos) out.registry_config.insecure_registry_cidrs.push_back(entry);
+  out.registry_config.insecure_registry_cidrs.push_back("127.0.0.0/8");
+  out.http_proxy = rooms_.config->http_proxy;
+  out.https_proxy = rooms_.config->https_proxy;
+  out.no_proxy = rooms_.config->no_proxy;
   out.registry_config.mirrors = rooms_.config->registry_mirrors;
   out.firewall_backend = api::FirewallInfo{.driver = "nftables", .info = {}};
   return out;

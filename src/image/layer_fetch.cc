@@ -83,20 +83,20 @@ struct Download {
   }
 };
 
-// Old bytes may be what the power failed on; new ones get one chance of their own.
+// Old bytes may be what the power failed on, a mirror's anything: others get a chance of their own.
 template <typename Into>
-auto receive(store::Blobs& blobs, const oci::Descriptor& layer, Into into) {
+auto receive(store::Blobs& blobs, registry::Client& client, const oci::Descriptor& layer, Into into) {
   const auto size = static_cast<std::uint64_t>(layer.size);
-  store::Ingest ingest = blobs.ingest(layer.digest, size);
-  bool resumed = ingest.kept() > 0;
-  try {
-    return into(ingest);
-  } catch (const Error& error) {
-    if (!resumed || !is_bad_data(error)) throw;
+  for (bool again = false;; again = true) {
+    store::Ingest ingest = blobs.ingest(layer.digest, size);
+    bool resumed = !again && ingest.kept() > 0;
+    if (again) ingest.restart();
+    try {
+      return into(ingest);
+    } catch (const Error& error) {
+      if (!is_bad_data(error) || (!resumed && !client.leave_mirror())) throw;
+    }
   }
-  store::Ingest fresh = blobs.ingest(layer.digest, size);
-  fresh.restart();
-  return into(fresh);
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ LayerInfo LayerFetch::run(const oci::Descriptor& layer, const oci::Digest& diff_
   } else if (blobs.size(layer.digest) == static_cast<std::uint64_t>(layer.size)) {
     info = from_store(layer, diff_id);
   } else {
-    info = receive(blobs, layer, [&](store::Ingest& ingest) { return from_registry(layer, diff_id, ingest); });
+    info = receive(blobs, client, layer, [&](store::Ingest& ingest) { return from_registry(layer, diff_id, ingest); });
   }
   progress.say("Pull complete", id);
   return info;
@@ -140,7 +140,7 @@ LayerInfo LayerFetch::run(const oci::Descriptor& layer, const oci::Digest& diff_
 void LayerFetch::fetch_blob(const oci::Descriptor& layer) {
   std::atomic<bool> downloaded = false, abandoned = false;
   std::stop_callback cancelled(stop, [&] { abandoned = true; });
-  receive(blobs, layer, [&](store::Ingest& ingest) {
+  receive(blobs, client, layer, [&](store::Ingest& ingest) {
     BytePipe pipe(kUnderWay);
     pipe.close_reader();
     Download{client, progress, layer, ingest, pipe, downloaded, abandoned}.run();

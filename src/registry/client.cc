@@ -12,6 +12,7 @@ namespace proa::registry {
 namespace {
 
 constexpr int kFruitlessAttempts = 5;  // of a blob, in a row, without a byte more
+constexpr int kMirrorAttempts = 2;     // likewise: then the next place is asked for the rest
 constexpr int kBlobAttempts = 100;
 
 std::string hash_of(std::string_view bytes) {
@@ -62,7 +63,7 @@ FetchedManifest Client::State::fetch(const std::string& tag_or_digest, std::size
 }
 
 FetchedManifest Client::manifest(const std::string& tag_or_digest) {
-  return state_->fetch(tag_or_digest, oci::kMaxManifest);
+  return state_->verified([&] { return state_->fetch(tag_or_digest, oci::kMaxManifest); });
 }
 
 FetchedManifest Client::manifest(const oci::Descriptor& descriptor) {
@@ -70,7 +71,7 @@ FetchedManifest Client::manifest(const oci::Descriptor& descriptor) {
     throw Error(ErrorKind::InvalidArgument,
                 cat("manifest ", descriptor.digest.text(), " is larger than ", oci::kMaxManifest, " bytes"));
   }
-  FetchedManifest out = state_->fetch(descriptor.digest.text(), oci::kMaxManifest);
+  FetchedManifest out = manifest(descriptor.digest.text());
   if (static_cast<std::int64_t>(out.bytes.size()) != descriptor.size) {
     throw Error(ErrorKind::DataLoss, cat("size mismatch for ", descriptor.digest.text(), ": got ", out.bytes.size(),
                                          " bytes, expected ", descriptor.size));
@@ -119,12 +120,15 @@ std::string Client::blob(const oci::Descriptor& descriptor, std::size_t limit) {
             }
             bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
           }};
-  stream_blob(descriptor, 0, receiver);
-  if (std::string hex = hash_of(bytes); hex != descriptor.digest.hex()) {
-    throw Error(ErrorKind::DataLoss,
-                cat("content verification failed for digest ", name, ": digest mismatch, content is sha256:", hex));
-  }
-  return bytes;
+  return state_->verified([&] {
+    bytes.clear();
+    stream_blob(descriptor, 0, receiver);
+    if (std::string hex = hash_of(bytes); hex != descriptor.digest.hex()) {
+      throw Error(ErrorKind::DataLoss,
+                  cat("content verification failed for digest ", name, ": digest mismatch, content is sha256:", hex));
+    }
+    return std::move(bytes);
+  });
 }
 
 void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset, const BlobReceiver& receiver) {
@@ -167,6 +171,7 @@ void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset
     }
     if (offset >= size) return;
     fruitless = offset > before ? 0 : fruitless + 1;
+    if (fruitless >= kMirrorAttempts && s.leave_mirror()) fruitless = 0;
     if (fruitless >= kFruitlessAttempts || attempt >= kBlobAttempts) {
       throw Error(ErrorKind::Unavailable, cat("download of ", descriptor.digest.text(), " was cut after ", offset,
                                               " of ", size, " bytes: ", problem, " (", attempt, " attempts)"));
@@ -187,33 +192,6 @@ bool Client::has_blob(const oci::Digest& digest) {
   }
 }
 
-std::vector<std::string> Client::tags() {
-  constexpr int kMaxPages = 1000;
-  constexpr std::size_t kMaxTags = 100'000;
-  std::vector<std::string> out;
-  std::string path = cat("/v2/", state_->reference.path, "/tags/list");
-  for (int page = 0; page < kMaxPages && out.size() < kMaxTags; ++page) {
-    Request request;
-    request.max_body = 4 << 20;
-    request.total_timeout_ms = kDocumentTimeoutMs;
-    Response response = state_->send("tags", request, path);
-    Json body = json::parse(response.body);
-    if (const Json* list = json::find(body, "tags"); list && list->is_array()) {
-      for (const Json& tag : list->get_array()) {
-        if (tag.is_string()) out.emplace_back(std::string_view(tag.get_string()));
-      }
-    }
-    // Link: </v2/x/tags/list?n=100&last=y>; rel="next"
-    std::string link = response.header("link");
-    std::size_t end = link.find('>');
-    if (!link.starts_with('<') || end == link.npos || link.find("next", end) == link.npos) break;
-    Url here = state_->places[state_->current].host.base;
-    here.target = path;
-    Url next = here.resolve(std::string_view(link).substr(1, end - 1));
-    if (!next.same_origin(here) || next.target == path) break;
-    path = next.target;
-  }
-  return out;
-}
+bool Client::leave_mirror() { return state_->leave_mirror(); }
 
 }  // namespace proa::registry

@@ -24,8 +24,9 @@ struct Options {
   std::vector<std::string> registry_mirrors;     // for docker.io: "https://mirror.example"
   std::string user_agent = "proa/" PROA_VERSION;
   std::int64_t connect_timeout_ms = 10'000;
-  std::int64_t stall_timeout_ms = 60'000;  // without a byte
-  std::string certs_dir = "/etc/docker/certs.d";
+  std::int64_t stall_timeout_ms = 60'000;         // without a byte
+  std::string certs_dir = "/etc/docker/certs.d";  // <host>/*.crt, <host>/hosts.toml
+  std::string http_proxy, https_proxy, no_proxy;  // "": what the environment says
 };
 
 struct FetchedManifest {
@@ -73,6 +74,12 @@ class Client {
   void stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset, const BlobReceiver& receiver);
   bool has_blob(const oci::Digest& digest);
   std::vector<std::string> tags();
+  // Manifests that name `subject` as theirs, of one artifact type or ("") all; by the referrers endpoint, or by the tag
+  // that stands for it where the registry is older than distribution 1.1.
+  std::vector<oci::Descriptor> referrers(const oci::Digest& subject, const std::string& artifact_type);
+  void remove_manifest(const std::string& tag_or_digest);
+  // What came last is no good: true where it came from a mirror, which is not asked any more.
+  bool leave_mirror();
 
   // With Access::Push. Uploads, unless the registry can take the blob from one of its repositories `from`: which one
   // is returned then, else "". One request with the whole where the registry takes it, else in chunks; goes on where it

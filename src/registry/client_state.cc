@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "registry/client_state.h"
 
 namespace proa::registry {
@@ -50,17 +51,16 @@ void wait(std::int64_t milliseconds, const std::stop_token& stop) {
 
 Client::State::State(const Options& options, const oci::Reference& repository, const Credentials& credentials,
                      std::stop_token token, Access what_for, const std::vector<std::string>& mount_from)
-    : transport({options.user_agent, options.connect_timeout_ms, options.stall_timeout_ms}, token),
-      reference(repository),
-      stop(std::move(token)),
-      access(what_for) {
+    : transport(transport_options(options), token), reference(repository), stop(std::move(token)), access(what_for) {
   auto scopes = scopes_of(repository, access, mount_from);
   for (Host& host : hosts_for(options, repository.domain)) {
-    if (host.mirror && access == Access::Push) continue;
+    if (access == Access::Push && !host.pushes) continue;
     auto auth =
         std::make_unique<Authorizer>(transport, host.base, host.tls, host.mirror ? Credentials{} : credentials, scopes);
-    places.push_back({std::move(host), std::move(auth)});
+    places.emplace_back(std::move(host), std::move(auth));
   }
+  if (places.empty())
+    throw Error(ErrorKind::Forbidden, cat("no host of ", repository.domain, " may be pushed to (hosts.toml)"));
 }
 
 FailedRequest Client::State::failed(std::string_view what, const Request& request) const {
@@ -76,6 +76,7 @@ Response Client::State::exchange(Place& place, Request request) {
     Request attempt = request;
     attempt.tls = request.url.host == place.host.base.host ? place.host.tls : TlsOptions{};
     if (!authorization.empty()) attempt.headers.push_back(cat("Authorization: ", authorization));
+    if (ours) attempt.headers.insert(attempt.headers.end(), place.host.headers.begin(), place.host.headers.end());
     Response response = transport.send(attempt);
     if (response.status == 401 && ours && attempts < kMaxAuthAttempts) {
       std::string context = cat(method_word(request.method), " ", quoted(request.url.without_query()));
@@ -102,46 +103,69 @@ Response Client::State::patiently(Place& place, const Request& request) {
     Response response = exchange(place, request);
     if (!is_busy(response.status) || attempt == kBusyAttempts) return response;
     std::int64_t pause = 250LL << (attempt - 1);
-    if (auto asked = parse_int<std::int64_t>(response.header("retry-after")); asked && *asked >= 0) {
+    if (auto asked = retry_after(response.header("retry-after"), now() / kSecond)) {
       pause = std::min<std::int64_t>(*asked, kLongestWaitMs / 1000) * 1000;
     }
     wait(std::clamp<std::int64_t>(pause, 50, kLongestWaitMs), stop);
   }
 }
 
-// The first place that answers at all is the one for the rest of this client's life; a mirror has to answer well.
+void Client::State::leave(std::size_t index) {
+  if (index + 1 < places.size()) current.compare_exchange_strong(index, index + 1);
+}
+
+bool Client::State::leave_mirror() {
+  std::size_t index = current;
+  if (!places[index].host.mirror || index + 1 == places.size()) return false;
+  leave(index);
+  return true;
+}
+
+bool Client::State::may_ask(const Place& place, bool by_name) const {
+  return access == Access::Push || (by_name ? place.host.resolves : place.host.pulls);
+}
+
+// A mirror that has not got something is passed over for this once, one that cannot be reached for good. A registry
+// that was reached by https is not asked by http.
 Response Client::State::send(std::string_view what, Request request, const std::string& path) {
-  for (std::size_t i = current;; ++i) {
+  bool by_name = path.find("sha256:") == path.npos && (what == "manifest" || what == "tags");
+  auto has_next = [&](std::size_t i) {
+    while (++i < places.size())
+      if (may_ask(places[i], by_name)) return true;
+    return false;
+  };
+  auto told = request.on_head;
+  for (std::size_t i = current; i < places.size(); ++i) {
     Place& place = places[i];
-    bool last = i + 1 == places.size();
+    if (!may_ask(place, by_name)) continue;
+    bool last = !has_next(i);
     request.url = place.host.base;
-    request.url.target = path;
+    request.url.target = place.host.target(path);
+    request.on_head = [&](const Response& head) {
+      place.answered = true;
+      if (told) told(head);
+    };
     FailedRequest failure = failed(what, request);
     try {
       Response response = patiently(place, request);
+      place.answered = true;
       bool good = response.status >= 200 && response.status < 300;
-      if (!good && place.host.mirror && !last && !settled) continue;
-      if (!good && response.status != 416) {
-        if (place.host.mirror) throw_status(response, failure);
-        settled = true;
-        current = i;
-        throw_status(response, failure);
-      }
-      settled = true;
-      current = i;
-      return response;
+      if (good || response.status == 416) return response;
+      if (!place.host.mirror || last) throw_status(response, failure);
+      if (access == Access::Push) leave(i);
     } catch (const TransportError& error) {
-      if (settled && i != current) {  // another thread has found where to ask meanwhile
-        i = current - 1;
-        continue;
-      }
-      // Once a place has answered, later failures are failures; http is no answer to a broken https connection.
-      if (last || settled || error.failure() == Failure::Limit) {
-        if (request.on_data && settled) throw;  // stream_blob goes on from where it was
-        throw_transport(error, failure);
-      }
+      if (request.on_data && place.answered) throw;  // stream_blob goes on from where it was
+      bool elsewhere = place.host.mirror || !place.answered;
+      if (last || !elsewhere || error.failure() == Failure::Limit) throw_transport(error, failure);
+      leave(i);
+    } catch (const Error& error) {
+      // It wants credentials, which it does not get, or leads where nobody should go.
+      bool denied = error.kind() == ErrorKind::Unauthorized || error.kind() == ErrorKind::Forbidden;
+      if (last || !denied || !place.host.mirror) throw;
+      leave(i);
     }
   }
+  throw Error(ErrorKind::Unavailable, cat("no host of ", reference.domain, " may be asked for this (hosts.toml)"));
 }
 
 }  // namespace proa::registry

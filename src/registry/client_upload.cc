@@ -49,7 +49,7 @@ class Upload {
     if (response.status == 201) return false;
     sent_ = 0;
     Url asked = state_.place().host.base;
-    asked.target = path;
+    asked.target = state_.place().host.target(path);
     follow(asked, response);
     chunk_ = kChunk;
     if (auto least = parse_int<std::uint64_t>(response.header("oci-chunk-min-length")))

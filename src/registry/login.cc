@@ -14,7 +14,7 @@ namespace {
 std::string try_login(Transport& transport, const Host& host, const Credentials& credentials) {
   Request request;
   request.url = host.base;
-  request.url.target = "/v2/";
+  request.url.target = host.target("/v2/");
   request.tls = host.tls;
   request.total_timeout_ms = 60'000;
   Response response = transport.send(request);
@@ -37,7 +37,7 @@ std::string try_login(Transport& transport, const Host& host, const Credentials&
 
 std::string login(const Options& options, const std::string& domain, const Credentials& credentials,
                   std::stop_token stop) {
-  Transport transport({options.user_agent, options.connect_timeout_ms, options.stall_timeout_ms}, std::move(stop));
+  Transport transport(transport_options(options), std::move(stop));
   auto hosts = hosts_for(options, domain);
   std::erase_if(hosts, [](const Host& host) { return host.mirror; });
   for (std::size_t i = 0;; ++i) {

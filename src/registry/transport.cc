@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
@@ -149,10 +150,14 @@ Failure classify(CURLcode code, long os_error) {
   throw TransportError(failure, std::move(message));
 }
 
-// Go also honours the upper-case name for http, and never sends loopback requests to a proxy.
-void set_proxy(CURL* easy, const Url& url) {
+// Configured, or as Go reads the environment: the upper-case name also for http. Never for loopback.
+void set_proxy(CURL* easy, const TransportOptions& options, const Url& url) {
+  const std::string& configured = url.scheme == "https" ? options.https_proxy : options.http_proxy;
+  if (!options.no_proxy.empty()) curl_easy_setopt(easy, CURLOPT_NOPROXY, options.no_proxy.c_str());
   if (is_loopback(url.host)) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  } else if (!configured.empty()) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, configured.c_str());
   } else if (const char* proxy = std::getenv("HTTP_PROXY");
              url.scheme == "http" && proxy && !std::getenv("http_proxy")) {
     curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
@@ -163,9 +168,10 @@ void set_tls(CURL* easy, const TlsOptions& tls) {
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
-  if (!tls.ca_file.empty()) {
+  if (!tls.authorities.empty()) {
     // In addition to the system's: those stay reachable by their hashed names.
-    curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
+    curl_blob pem{const_cast<char*>(tls.authorities.data()), tls.authorities.size(), CURL_BLOB_COPY};
+    curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem);
     curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
   }
   if (!tls.certificate.empty()) {
@@ -215,7 +221,7 @@ curl_slist* prepare(Exchange& exchange, const TransportOptions& options, const s
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
-  set_proxy(easy, request.url);
+  set_proxy(easy, options, request.url);
   set_tls(easy, request.tls);
   set_body(exchange);
   curl_slist* list = nullptr;
@@ -227,6 +233,13 @@ curl_slist* prepare(Exchange& exchange, const TransportOptions& options, const s
 }
 
 }  // namespace
+
+std::optional<std::int64_t> retry_after(const std::string& header, std::int64_t now_seconds) {
+  if (auto seconds = parse_int<std::int64_t>(header)) return *seconds >= 0 ? seconds : std::nullopt;
+  time_t date = header.empty() ? -1 : curl_getdate(header.c_str(), nullptr);
+  if (date < 0) return std::nullopt;
+  return std::max<std::int64_t>(0, date - now_seconds);
+}
 
 std::string Response::header(const std::string& name) const {
   auto found = headers.find(name);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -26,7 +27,8 @@ struct Response {
 
 struct TlsOptions {
   bool verify = true;
-  std::string ca_file, certificate, key;  // "" where there is none
+  std::string authorities;       // PEM, besides the system's
+  std::string certificate, key;  // files; "" where there is none
 };
 
 struct Request {
@@ -49,7 +51,11 @@ struct TransportOptions {
   std::string user_agent;
   std::int64_t connect_timeout_ms = 10'000;
   std::int64_t stall_timeout_ms = 60'000;
+  std::string http_proxy, https_proxy, no_proxy;  // "": what the environment says
 };
+
+// The seconds that a Retry-After header asks for, a number or a date; nullopt where it asks for nothing readable.
+std::optional<std::int64_t> retry_after(const std::string& header, std::int64_t now_seconds);
 
 // A failure below HTTP, for decisions (scheme fallback, retry) and for the words people see.
 enum class Failure { None, Resolve, Refused, Timeout, Tls, NotTls, Certificate, Cut, Protocol, Limit };
