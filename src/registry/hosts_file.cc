@@ -120,8 +120,9 @@ HostsFile parse_hosts_file(std::string_view text, const std::string& directory, 
   if (!hosts) return out;
   if (!hosts->is_object()) bad("host", "a table");
   for (const auto& [address, table] : hosts->get_object()) {
-    Host host = in_context(cat("host ", quoted(address)),
-                           [&, &where = address, &what = table] { return parse_host(std::string(where), what, directory); });
+    Host host = in_context(cat("host ", quoted(address)), [&, &where = address, &what = table] {
+      return parse_host(std::string(where), what, directory);
+    });
     host.mirror = true;
     host.name_space = domain;
     out.mirrors.push_back(std::move(host));

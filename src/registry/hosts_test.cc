@@ -188,7 +188,8 @@ class Mirrored : public ::testing::Test {
     std::string range = request.header("range");
     if (range.empty()) return reply(200, blob_);
     auto from = *parse_int<std::size_t>(cut(std::string_view(range).substr(6), '-').first);
-    return reply(206, blob_.substr(from), {cat("Content-Range: bytes ", from, "-", blob_.size() - 1, "/", blob_.size())});
+    return reply(206, blob_.substr(from),
+                 {cat("Content-Range: bytes ", from, "-", blob_.size() - 1, "/", blob_.size())});
   }
   oci::Descriptor layer() const {
     archive::Sha256 hash;
@@ -272,9 +273,10 @@ TEST_F(Mirrored, ThatBreaksOffIsFollowedByTheRegistryFromThatByteOn) {
   std::string got;
   asker.stream_blob(layer(), 0,
                     {.restart = [&] { got.clear(); },
-                     .data = [&](std::span<const std::byte> piece) {
-                       got.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-                     }});
+                     .data =
+                         [&](std::span<const std::byte> piece) {
+                           got.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+                         }});
   EXPECT_EQ(got, blob_);
   ASSERT_EQ(registry.requests().size(), 1U);
   EXPECT_EQ(registry.requests()[0].header("range"), "bytes=40000-");

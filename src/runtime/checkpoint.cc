@@ -120,8 +120,7 @@ namespace {
 
 class Restoration {
  public:
-  Restoration(const oci::Spec& spec, RestoreOptions& options)
-      : spec_(spec), options_(options), criu_(options.criu) {}
+  Restoration(const oci::Spec& spec, RestoreOptions& options) : spec_(spec), options_(options), criu_(options.criu) {}
 
   Created run() {
     prepare_root();

@@ -30,8 +30,8 @@ std::string_view kind_name(Kind kind) {
   return "?";
 }
 
-// CRIU's lines of errors: "(00.032069) Error (criu/sockets.c:209): sockets: Diag module missing (-2)". The last one says
-// that it failed, those before it why.
+// CRIU's lines of errors: "(00.032069) Error (criu/sockets.c:209): sockets: Diag module missing (-2)". The last one
+// says that it failed, those before it why.
 std::string errors_of(std::string_view log) {
   std::vector<std::string> found;
   for (const auto& line : split(log, '\n')) {

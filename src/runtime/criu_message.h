@@ -1,4 +1,5 @@
-// CRIU's messages (rpc.proto of CRIU 3), in the wire format of protocol buffers: what we ask, and what it answers. Pure.
+// CRIU's messages (rpc.proto of CRIU 3), in the wire format of protocol buffers: what we ask, and what it answers.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,12 @@ struct Options {
   bool track_mem = false, evasive_devices = false, rst_sibling = false;
   std::string log_file, root, parent_img, freeze_cgroup, lsm_profile, lsm_mount_context;
   Cgroups cgroups = Cgroups::Soft;
-  std::vector<Pair> cg_root;   // controllers, path
-  std::vector<Pair> ext_mnt;   // dump: place, name; restore: name, source
-  std::vector<Pair> join_ns;   // "ipc", file
+  std::vector<Pair> cg_root;  // controllers, path
+  std::vector<Pair> ext_mnt;  // dump: place, name; restore: name, source
+  std::vector<Pair> join_ns;  // "ipc", file
   std::vector<std::string> external;
   std::vector<std::pair<std::string, int>> inherit_fd;
-  std::uint32_t empty_ns = 0;                                  // CLONE_NEW*
+  std::uint32_t empty_ns = 0;                                        // CLONE_NEW*
   std::optional<std::pair<std::string, std::uint16_t>> page_server;  // address, port
 };
 std::string encode_request(Kind kind, const Options* options);
@@ -38,11 +39,11 @@ std::string encode_notified(bool success);  // our word on a notification
 struct Answer {
   Kind kind = Kind::Notify;
   bool success = false;
-  std::string script;       // of a notification: "post-restore"
-  int pid = -1;             // of the process that was restored, or is being restored
-  int error = 0;            // an errno of CRIU's
+  std::string script;  // of a notification: "post-restore"
+  int pid = -1;        // of the process that was restored, or is being restored
+  int error = 0;       // an errno of CRIU's
   std::string message;
-  int version = 0;          // 31701: 3.17.1
+  int version = 0;  // 31701: 3.17.1
   bool mem_track = false, lazy_pages = false;
 };
 // Throws DataLoss for what is no message.

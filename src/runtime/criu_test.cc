@@ -21,16 +21,17 @@ TEST(CriuMessage, RequestIsWhatTheProtocolSays) {
   options.inherit_fd = {{"pipe:[7]", 10}};
   options.lsm_mount_context = "c";
   std::string expected =
-      "\x08\x05"                                    // images_dir_fd
-      "\x10\xac\x02"                                // pid
-      "\x48\x04"                                    // log_level
-      "\x60\x01"                                    // notify_scripts
-      "\xba\x01\x0c\x0a\x04/mnt\x12\x04name"        // ext_mnt
-      "\xc0\x01\x01"                                // manage_cgroups
-      "\xda\x01\x0c\x0a\x08pipe:[7]\x10\x0a"        // inherit_fd
-      "\x90\x02\x03"                                // manage_cgroups_mode: soft
-      "\x90\x03\x01"                                // orphan_pts_master
-      "\xfa\x03\x01" "c";                           // lsm_mount_context
+      "\x08\x05"                              // images_dir_fd
+      "\x10\xac\x02"                          // pid
+      "\x48\x04"                              // log_level
+      "\x60\x01"                              // notify_scripts
+      "\xba\x01\x0c\x0a\x04/mnt\x12\x04name"  // ext_mnt
+      "\xc0\x01\x01"                          // manage_cgroups
+      "\xda\x01\x0c\x0a\x08pipe:[7]\x10\x0a"  // inherit_fd
+      "\x90\x02\x03"                          // manage_cgroups_mode: soft
+      "\x90\x03\x01"                          // orphan_pts_master
+      "\xfa\x03\x01"
+      "c";  // lsm_mount_context
   EXPECT_EQ(encode_request(Kind::Dump, &options), "\x08\x01\x12"s + static_cast<char>(expected.size()) + expected);
 }
 

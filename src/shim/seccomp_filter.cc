@@ -13,7 +13,8 @@ namespace proa::shim {
 os::Fd compile_filter(const oci::Seccomp& profile) {
   os::Fd memory(os::check(::memfd_create("proa-seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create"));
   os::write_all(memory.get(), runtime::to_bytes(runtime::compile_seccomp(profile)));
-  os::check(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), "F_ADD_SEALS");
+  os::check(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
+            "F_ADD_SEALS");
   return memory;
 }
 
