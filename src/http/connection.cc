@@ -120,6 +120,7 @@ void Connection::begin_request() {
 
 void Connection::run() {
   try {
+    if (state_.options.protect) wire_.protect(state_.options.protect);
     while (keep_ && serve_one()) mark(false);
   } catch (const std::exception& error) {
     log::debug("connection ended", {{"error", error.what()}});
@@ -133,7 +134,7 @@ bool Connection::serve_one() {
     if (!block) return false;
     begin_request();
     RequestHead head = parse_request_head(*block);
-    if (tcp_ && !host_is_local(head.headers.get("Host")))
+    if (tcp_ && !state_.options.any_host && !host_is_local(head.headers.get("Host")))
       throw Error(ErrorKind::Forbidden, "the Host header must name this host by address");
     keep_ = keep_ && keeps_alive(head.minor, head.headers);
     answer(head);
@@ -144,17 +145,17 @@ bool Connection::serve_one() {
     if (hijacked_ || started_ || error.kind() == ErrorKind::Cancelled) return false;
     bool idle = !block && error.kind() == ErrorKind::Deadline && !wire_.has_buffered();
     if (idle) return false;
-    int status = error.kind() == ErrorKind::Deadline ? 408 : error.kind() == ErrorKind::Forbidden ? 403 : 400;
-    if (error.message() == "request header fields too large") status = 431;
-    refuse(status, error.message());
+    int code = error.kind() == ErrorKind::Deadline ? 408 : error.kind() == ErrorKind::Forbidden ? 403 : 400;
+    if (error.message() == "request header fields too large") code = 431;
+    refuse(code, error.message());
     return false;
   }
 }
 
-void Connection::refuse(int status, std::string_view message) {
+void Connection::refuse(int code, std::string_view message) {
   headers = Headers();
   headers.set("Content-Type", "text/plain; charset=utf-8");
-  whole(status, cat(status, " ", reason_of(status), ": ", message, "\n"));
+  whole(code, cat(code, " ", reason_of(code), ": ", message, "\n"));
   // Bytes that were sent and not read would turn the close into a reset that may overtake the answer.
   ::shutdown(wire_.fd(), SHUT_WR);
   wire_.set_patience(1);
@@ -196,35 +197,43 @@ bool Connection::finish(Body& body) {
   return body.at_end() || body.drain(kDrain);
 }
 
-std::string Connection::head_of(int status, std::string_view framing_header) const {
-  std::string head = cat("HTTP/1.1 ", status, " ", reason_of(status), "\r\n");
+std::string Connection::head_of(int code, std::string_view framing_header) {
+  status = code;
+  std::string head = cat("HTTP/1.1 ", code, " ", reason_of(code), "\r\n");
   for (const auto& [name, value] : headers.list()) head += cat(name, ": ", value, "\r\n");
   head += cat("Date: ", http_date(), "\r\n", framing_header);
   if (!keep_) head += "Connection: close\r\n";
   return head += "\r\n";
 }
 
-void Connection::whole(int status, std::string_view body) {
+void Connection::whole(int code, std::string_view body) {
   if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
-  bool bodiless = status == 204 || status == 304;
-  if (body_ && !body_->at_end() && status >= 400) keep_ = false;  // its sender may never get to the end
+  bool bodiless = code == 204 || code == 304;
+  if (body_ && !body_->at_end() && code >= 400) keep_ = false;  // its sender may never get to the end
   started_ = true;
-  wire_.write(head_of(status, bodiless ? std::string() : cat("Content-Length: ", body.size(), "\r\n")),
+  wire_.write(head_of(code, bodiless ? std::string() : cat("Content-Length: ", body.size(), "\r\n")),
               bodiless || head_only_ ? std::string_view() : body);
 }
 
-void Connection::file(int status, int fd, std::uint64_t offset, std::uint64_t length) {
+void Connection::file(int code, int fd, std::uint64_t offset, std::uint64_t length) {
   if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
   started_ = true;
-  wire_.write(head_of(status, cat("Content-Length: ", length, "\r\n")));
+  wire_.write(head_of(code, cat("Content-Length: ", length, "\r\n")));
   if (!head_only_) wire_.write_file(fd, offset, length);
 }
 
-void Connection::stream(int status) {
+void Connection::stream(int code) {
   if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
   started_ = streaming_ = true;
   if (!chunked_) keep_ = false;
-  wire_.write(head_of(status, chunked_ ? "Transfer-Encoding: chunked\r\n" : ""));
+  wire_.write(head_of(code, chunked_ ? "Transfer-Encoding: chunked\r\n" : ""));
+}
+
+void Connection::stream(int code, std::uint64_t length) {
+  if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
+  started_ = true;
+  chunked_ = false;
+  wire_.write(head_of(code, cat("Content-Length: ", length, "\r\n")));
 }
 
 void Connection::write(std::string_view bytes) {
@@ -237,6 +246,8 @@ void Connection::write(std::string_view bytes) {
 
 Hijack Connection::hijack(bool upgrade) {
   if (started_) throw Error(ErrorKind::Internal, "the response was begun already");
+  if (wire_.is_protected())
+    throw Error(ErrorKind::NotImplemented, "streams that are taken over need a socket without TLS");
   if (body_ && !body_->drain(kDrain)) throw Error(ErrorKind::InvalidArgument, "request body too large");
   unwatch();
   started_ = true;

@@ -57,9 +57,10 @@ class Connection : public Response {
 
   void run();
 
-  void whole(int status, std::string_view body) override;
-  void file(int status, int fd, std::uint64_t offset, std::uint64_t length) override;
-  void stream(int status) override;
+  void whole(int code, std::string_view body) override;
+  void file(int code, int fd, std::uint64_t offset, std::uint64_t length) override;
+  void stream(int code) override;
+  void stream(int code, std::uint64_t length) override;
   void write(std::string_view bytes) override;
   Hijack hijack(bool upgrade) override;
   void watch_client() override;
@@ -68,10 +69,10 @@ class Connection : public Response {
  private:
   bool serve_one();
   void answer(const RequestHead& head);
-  void refuse(int status, std::string_view message);
+  void refuse(int code, std::string_view message);
   bool finish(Body& body);
   void begin_request();
-  std::string head_of(int status, std::string_view framing_header) const;
+  std::string head_of(int code, std::string_view framing_header);
   void mark(bool busy);
   void unwatch();
 

@@ -32,7 +32,7 @@ os::Fd listen_path(std::string_view path, std::string_view group) {
   bad(cat("unix://", path), "another process listens there");
 }
 
-os::Fd listen_tcp(std::string_view address, std::string_view host_port) {
+os::Fd listen_tcp(std::string_view address, std::string_view host_port, Reach reach) {
   std::size_t colon = host_port.rfind(':');
   if (colon == host_port.npos) bad(address, "there is no port");
   std::string host(host_port.substr(0, colon));
@@ -48,7 +48,8 @@ os::Fd listen_tcp(std::string_view address, std::string_view host_port) {
   bool is_v4 = ::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1;
   if (!is_v4 && ::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) bad(address, "the host must be an IP address");
   bool loopback = is_v4 ? (ntohl(v4.sin_addr.s_addr) >> 24) == 127 : IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
-  if (!loopback) bad(address, "TCP without mutual TLS is served on loopback addresses only: who can connect is root");
+  if (!loopback && reach == Reach::Loopback)
+    bad(address, "TCP without mutual TLS is served on loopback addresses only: who can connect is root");
   os::Fd socket(os::check(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
   int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -81,13 +82,13 @@ bool sockets_were_passed() {
   return pid && count && parse_int<pid_t>(pid) == ::getpid();
 }
 
-std::vector<os::Fd> open_listeners(std::string_view address, std::string_view group) {
+std::vector<os::Fd> open_listeners(std::string_view address, std::string_view group, Reach reach) {
   std::vector<os::Fd> listeners;
   if (address.starts_with("unix://")) {
     if (address.size() == 7) bad(address, "there is no path");
     listeners.push_back(listen_path(address.substr(7), group));
   } else if (address.starts_with("tcp://")) {
-    listeners.push_back(listen_tcp(address, address.substr(6)));
+    listeners.push_back(listen_tcp(address, address.substr(6), reach));
   } else if (address.starts_with("fd://")) {
     listeners = take_passed(address, address == "fd://*" ? "" : address.substr(5));
   } else {

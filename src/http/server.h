@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/stream.h"
+#include "http/channel.h"
 #include "http/message.h"
 #include "os/fd.h"
 
@@ -43,12 +44,15 @@ class Response {
  public:
   virtual ~Response() = default;
   Headers headers;
+  int status = 0;  // once it was sent
 
   virtual void whole(int status, std::string_view body) = 0;
   // Sends `length` bytes of a file from `offset` on, by sendfile(2).
   virtual void file(int status, int fd, std::uint64_t offset, std::uint64_t length) = 0;
   // Sends status and headers; then write() until the handler returns. An HTTP/1.0 client gets no chunks.
   virtual void stream(int status) = 0;
+  // The same for a body whose length is known: exactly that much must be written.
+  virtual void stream(int status, std::uint64_t length) = 0;
   virtual void write(std::string_view bytes) = 0;  // flushed; throws Cancelled when the client is gone
   // Sends "HTTP/1.1 101 UPGRADED" or 200 with `headers` and gives the connection away.
   virtual Hijack hijack(bool upgrade) = 0;
@@ -66,11 +70,14 @@ struct ServerOptions {
   int body_seconds = 60;    // without one byte of an awaited body
   int write_seconds = 0;    // 0: a slow reader may take its time
   int max_connections = 4096;
+  bool any_host = false;  // the Host header of a TCP connection may name this host by any name
+  Protect protect = {};   // TLS, for every connection
 };
 
-// A socket to listen on, from "unix:///path", "tcp://ip:port" (loopback only) or "fd://[name]" (systemd). `group` owns
-// a unix socket's file, if there is such a group; its mode is 0660.
-std::vector<os::Fd> open_listeners(std::string_view address, std::string_view group);
+// A socket to listen on, from "unix:///path", "tcp://ip:port" or "fd://[name]" (systemd). `group` owns a unix socket's
+// file, if there is such a group; its mode is 0660.
+enum class Reach { Loopback, Anywhere };
+std::vector<os::Fd> open_listeners(std::string_view address, std::string_view group, Reach reach = Reach::Loopback);
 bool sockets_were_passed();  // by systemd, to this process
 
 class Server {

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace proa::http {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kReadSize = 16 << 10;
 constexpr std::size_t kChunkLine = 4096;
 constexpr int kMaxTrailers = 64;
+constexpr std::size_t kOneRecord = 16 << 10;  // of TLS
 
 std::int64_t deadline_after(int seconds) { return seconds > 0 ? monotonic_now() + seconds * kSecond : 0; }
 
@@ -54,6 +56,10 @@ std::size_t receive(int fd, char* into, std::size_t size, std::int64_t deadline)
 
 }  // namespace
 
+std::size_t Wire::take(char* into, std::size_t size, std::int64_t deadline) {
+  return channel_ ? channel_->read(into, size, deadline) : receive(fd(), into, size, deadline);
+}
+
 bool Wire::fill(std::int64_t deadline) {
   if (begin_ == buffer_.size()) {
     buffer_.clear();
@@ -63,7 +69,7 @@ bool Wire::fill(std::int64_t deadline) {
   buffer_.resize(old + kReadSize);
   std::size_t got = 0;
   try {
-    got = receive(fd(), buffer_.data() + old, kReadSize, deadline);
+    got = take(buffer_.data() + old, kReadSize, deadline);
   } catch (...) {
     buffer_.resize(old);
     throw;
@@ -118,10 +124,11 @@ std::size_t Wire::read_some(std::span<std::byte> into) {
     begin_ += size;
     return size;
   }
-  return receive(fd(), reinterpret_cast<char*>(into.data()), into.size(), deadline_after(patience_));
+  return take(reinterpret_cast<char*>(into.data()), into.size(), deadline_after(patience_));
 }
 
 void Wire::write_file(int file, std::uint64_t offset, std::uint64_t length) {
+  if (channel_) return channel_->write_file(file, offset, length);
   auto at = static_cast<off_t>(offset);
   while (length > 0) {
     ssize_t sent = ::sendfile(fd(), file, &at, std::min<std::uint64_t>(length, 1 << 30));
@@ -139,6 +146,11 @@ void Wire::write_file(int file, std::uint64_t offset, std::uint64_t length) {
 
 void Wire::write(std::string_view first, std::string_view second, std::string_view third) {
   std::string_view pieces[3] = {first, second, third};
+  if (channel_) {
+    if (first.size() + second.size() + third.size() <= kOneRecord) return channel_->write(cat(first, second, third));
+    for (std::string_view piece : pieces) channel_->write(piece);
+    return;
+  }
   std::size_t at = 0;
   while (at < 3) {
     iovec parts[3];

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/stream.h"
+#include "http/channel.h"
 #include "http/head.h"
 #include "os/fd.h"
 
@@ -16,6 +17,8 @@ class Wire {
   explicit Wire(os::Fd socket) : socket_(std::move(socket)) {}
 
   int fd() const { return socket_.get(); }
+  void protect(const Protect& protect) { channel_ = protect(fd()); }
+  bool is_protected() const { return channel_ != nullptr; }
   bool has_buffered() const { return begin_ < buffer_.size(); }
 
   // Seconds to wait for the next byte, 0: for ever.
@@ -38,8 +41,10 @@ class Wire {
 
  private:
   bool fill(std::int64_t deadline);  // false: closed
+  std::size_t take(char* into, std::size_t size, std::int64_t deadline);
 
   os::Fd socket_;
+  std::unique_ptr<Channel> channel_;
   std::string buffer_;
   std::size_t begin_ = 0;
   int patience_ = 0;

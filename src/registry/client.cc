@@ -167,7 +167,9 @@ void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset
       problem = "the response ended early";
     } catch (const TransportError& error) {
       problem = error.what();
-      if (error.failure() == Failure::Limit || error.failure() == Failure::Certificate) fruitless = kFruitlessAttempts;
+      bool hopeless = error.failure() == Failure::Limit || error.failure() == Failure::Certificate ||
+                      error.failure() == Failure::Alert;
+      if (hopeless) fruitless = kFruitlessAttempts;
     }
     if (offset >= size) return;
     fruitless = offset > before ? 0 : fruitless + 1;
@@ -180,14 +182,14 @@ void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset
   }
 }
 
-bool Client::has_blob(const oci::Digest& digest) {
+std::optional<std::uint64_t> Client::blob_size(const oci::Digest& digest) {
   Request request;
   request.method = "HEAD";
   try {
-    state_->send("blob", request, cat("/v2/", state_->reference.path, "/blobs/", digest.text()));
-    return true;
+    Response response = state_->send("blob", request, cat("/v2/", state_->reference.path, "/blobs/", digest.text()));
+    return parse_int<std::uint64_t>(response.header("content-length")).value_or(0);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::NotFound) return false;
+    if (error.kind() == ErrorKind::NotFound) return std::nullopt;
     throw;
   }
 }

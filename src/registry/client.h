@@ -72,7 +72,8 @@ class Client {
   // A large one, from `offset` on, in order, each byte once, over cut connections (Range). Size and digest are the
   // receiver's to check. Thread-safe: several at a time.
   void stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset, const BlobReceiver& receiver);
-  bool has_blob(const oci::Digest& digest);
+  bool has_blob(const oci::Digest& digest) { return blob_size(digest).has_value(); }
+  std::optional<std::uint64_t> blob_size(const oci::Digest& digest);  // nullopt: it is not there
   std::vector<std::string> tags();
   // Manifests that name `subject` as theirs, of one artifact type or ("") all; by the referrers endpoint, or by the tag
   // that stands for it where the registry is older than distribution 1.1.

@@ -155,7 +155,7 @@ Response Client::State::send(std::string_view what, Request request, const std::
       if (access == Access::Push) leave(i);
     } catch (const TransportError& error) {
       if (request.on_data && place.answered) throw;  // stream_blob goes on from where it was
-      bool elsewhere = place.host.mirror || !place.answered;
+      bool elsewhere = place.host.mirror || (!place.answered && error.failure() != Failure::Alert);
       if (last || !elsewhere || error.failure() == Failure::Limit) throw_transport(error, failure);
       leave(i);
     } catch (const Error& error) {

@@ -152,6 +152,8 @@ void throw_transport(const TransportError& error, const FailedRequest& failed) {
       throw Error(ErrorKind::Unavailable, cat(where, "http: server gave HTTP response to HTTPS client"));
     case Failure::Certificate:
       throw Error(ErrorKind::Unavailable, cat(where, "tls: failed to verify certificate: ", error.what()));
+    case Failure::Alert:
+      throw Error(ErrorKind::Unavailable, cat(where, "remote error: tls: ", error.what()));
     case Failure::Cut:
       throw Error(ErrorKind::Unavailable, cat(method_word(failed.method), " ", quoted(url.without_query()),
                                               ": unexpected EOF (", error.what(), ")"));

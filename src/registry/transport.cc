@@ -147,6 +147,7 @@ Failure classify(CURLcode code, long os_error) {
                                   message.find("packet length too long") != message.npos)) {
     failure = Failure::NotTls;
   }
+  if (message.find(" alert ") != message.npos) failure = Failure::Alert;
   throw TransportError(failure, std::move(message));
 }
 

@@ -1,18 +1,28 @@
 #include "registry_server/blob_routes.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "base/text.h"
+#include "os/fd.h"
 #include "registry_server/refusal.h"
 
 namespace proa::registry_server {
 
 namespace {
 
+constexpr std::size_t kPiece = 256 << 10;
+
 struct Range {
   std::uint64_t first = 0, length = 0;
 };
 
 // One range of "bytes=..." (RFC 9110); nullopt: the whole is to be sent. Throws Refusal 416.
-std::optional<Range> range_of(std::string_view header, std::uint64_t size) {
+std::optional<Range> range_of(const http::Request& request, std::uint64_t size, const oci::Digest& digest) {
+  std::string_view header = request.headers.get("Range");
+  if (auto condition = request.headers.find("If-Range"); condition && *condition != cat("\"", digest.text(), "\""))
+    return std::nullopt;
   if (!header.starts_with("bytes=") || header.find(',') != header.npos) return std::nullopt;
   auto [first_text, last_text] = cut(header.substr(6), '-');
   if (!last_text) return std::nullopt;
@@ -28,25 +38,46 @@ std::optional<Range> range_of(std::string_view header, std::uint64_t size) {
   return Range{*first, end - *first};
 }
 
+// A blob that is still coming from upstream, as far as it has come.
+void relay(Exchange& exchange, Fetch& fetch, int status, Range part) {
+  if (exchange.request.method == "HEAD") return exchange.response.file(status, fetch.file(), part.first, part.length);
+  exchange.response.stream(status, part.length);
+  std::string piece(kPiece, '\0');
+  for (std::uint64_t at = part.first, end = part.first + part.length; at < end;) {
+    std::uint64_t there = std::min(fetch.wait_beyond(at), end);
+    ssize_t got =
+        ::pread(fetch.file(), piece.data(), std::min<std::uint64_t>(piece.size(), there - at), static_cast<off_t>(at));
+    if (os::check(got, "read of a blob") == 0) throw Error(ErrorKind::DataLoss, "a blob became shorter");
+    exchange.response.write(std::string_view(piece).substr(0, static_cast<std::size_t>(got)));
+    at += static_cast<std::uint64_t>(got);
+  }
+}
+
 void get_blob(Exchange& exchange, const oci::Digest& digest) {
   Registry& registry = exchange.registry;
-  auto size = registry.blobs.size(digest);
-  if (!size || !registry.repositories.has_blob(exchange.name, digest))
-    throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry"};
+  std::shared_ptr<Fetch> fetch;
+  if (registry.upstream) fetch = registry.upstream->want_blob(exchange.name, digest);
+  bool will_refer = exchange.request.method == "HEAD" && !registry.read_only && !registry.upstream;
+  bool known = fetch || (will_refer ? registry.repositories.promise_blob(exchange.name, digest)
+                                    : registry.repositories.has_blob(exchange.name, digest));
+  if (!known) throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry"};
   auto& headers = exchange.response.headers;
   headers.set("Docker-Content-Digest", digest.text());
   headers.set("Etag", cat("\"", digest.text(), "\""));
   headers.set("Accept-Ranges", "bytes");
   headers.set("Cache-Control", "max-age=31536000");
-  std::string_view known = exchange.request.headers.get("If-None-Match");
-  if (known.find(digest.text()) != known.npos) return exchange.response.whole(304, "");
+  std::string_view theirs = exchange.request.headers.get("If-None-Match");
+  if (theirs.find(digest.text()) != theirs.npos) return exchange.response.whole(304, "");
+  os::Fd file = fetch ? os::Fd() : registry.blobs.open(digest);
+  std::uint64_t size = fetch ? fetch->size() : registry.blobs.size(digest).value_or(0);
   headers.set("Content-Type", "application/octet-stream");
-  auto range = range_of(exchange.request.headers.get("Range"), *size);
+  auto range = range_of(exchange.request, size, digest);
   if (range)
-    headers.set("Content-Range", cat("bytes ", range->first, "-", range->first + range->length - 1, "/", *size));
-  Range part = range.value_or(Range{0, *size});
-  if (exchange.request.method == "GET") registry.bytes_out += part.length;
-  exchange.response.file(range ? 206 : 200, registry.blobs.open(digest).get(), part.first, part.length);
+    headers.set("Content-Range", cat("bytes ", range->first, "-", range->first + range->length - 1, "/", size));
+  Range part = range.value_or(Range{0, size});
+  if (exchange.request.method == "GET") registry.metrics.bytes_out += part.length;
+  if (fetch) return relay(exchange, *fetch, range ? 206 : 200, part);
+  exchange.response.file(range ? 206 : 200, file.get(), part.first, part.length);
 }
 
 void point_to(Exchange& exchange, const std::string& id, std::uint64_t size) {
@@ -57,18 +88,24 @@ void point_to(Exchange& exchange, const std::string& id, std::uint64_t size) {
 }
 
 void created(Exchange& exchange, const oci::Digest& digest) {
-  exchange.registry.repositories.link_blob(exchange.name, digest);
   exchange.response.headers.set("Location", cat("/v2/", exchange.name, "/blobs/", digest.text()));
   exchange.response.headers.set("Docker-Content-Digest", digest.text());
   exchange.reply(201);
 }
 
-// "100-199" of Content-Range; nullopt where there is none.
-std::optional<std::uint64_t> offset_of(std::string_view header) {
+// "100-199" of Content-Range; nullopt where there is none. Throws Refusal 416 where that is another length than the
+// body's.
+std::optional<std::uint64_t> offset_of(const http::Headers& headers) {
+  std::string_view header = headers.get("Content-Range");
   if (header.starts_with("bytes ")) header.remove_prefix(6);
   if (header.empty()) return std::nullopt;
-  auto first = parse_int<std::uint64_t>(trim(cut(header, '-').first));
-  if (!first) throw Refusal{416, "BLOB_UPLOAD_INVALID", "invalid Content-Range"};
+  auto [first_text, last_text] = cut(header, '-');
+  auto first = parse_int<std::uint64_t>(trim(first_text));
+  auto last = parse_int<std::uint64_t>(trim(cut(last_text.value_or(""), '/').first));
+  if (!first || !last || *last < *first) throw Refusal{416, "RANGE_INVALID", "invalid Content-Range"};
+  auto length = parse_int<std::uint64_t>(headers.get("Content-Length"));
+  if (length && *length != *last - *first + 1)
+    throw Refusal{416, "RANGE_INVALID", "Content-Range and Content-Length contradict each other"};
   return first;
 }
 
@@ -76,23 +113,41 @@ void append(Exchange& exchange, const std::string& id) {
   if (!exchange.request.has_body) return;
   Registry& registry = exchange.registry;
   std::uint64_t before = registry.uploads.size(exchange.name, id);
-  auto offset = offset_of(exchange.request.headers.get("Content-Range"));
-  registry.bytes_in += registry.uploads.append(exchange.name, id, offset, *exchange.request.body) - before;
+  try {
+    auto offset = offset_of(exchange.request.headers);
+    registry.metrics.bytes_in += registry.uploads.append(exchange.name, id, offset, *exchange.request.body) - before;
+  } catch (const Refusal& refusal) {
+    if (refusal.status == 416) point_to(exchange, id, before);  // where to go on
+    throw;
+  }
+}
+
+void finish(Exchange& exchange, const std::string& id, const oci::Digest& digest) {
+  Registry& registry = exchange.registry;
+  registry.uploads.finish(exchange.name, id, digest, [&] { registry.repositories.link_blob(exchange.name, digest); });
+  created(exchange, digest);
+}
+
+// Is the blob in `from`, may it be read there, and has it become this repository's?
+bool mounts(Exchange& exchange, const std::string& from, const oci::Digest& digest) {
+  Registry& registry = exchange.registry;
+  if (!is_repository_name(from) || !registry.repositories.has_blob(from, digest)) return false;
+  if (!registry.access.permits(exchange.request, {"repository", from, "pull"})) return false;
+  registry.repositories.link_blob(exchange.name, digest);
+  return registry.blobs.has(digest);
 }
 
 void begin_upload(Exchange& exchange) {
   Registry& registry = exchange.registry;
   if (std::string mount = exchange.query("mount"); !mount.empty()) {
     oci::Digest digest = Exchange::digest(mount);
-    std::string from = exchange.query("from");
-    if (is_repository_name(from) && registry.repositories.has_blob(from, digest)) return created(exchange, digest);
+    if (mounts(exchange, exchange.query("from"), digest)) return created(exchange, digest);
   }
   std::string id = registry.uploads.begin(exchange.name);
   if (std::string whole = exchange.query("digest"); !whole.empty()) {
     oci::Digest digest = Exchange::digest(whole);
     append(exchange, id);
-    registry.uploads.finish(exchange.name, id, digest);
-    return created(exchange, digest);
+    return finish(exchange, id, digest);
   }
   point_to(exchange, id, 0);
   exchange.reply(202);
@@ -122,8 +177,7 @@ void serve_upload(Exchange& exchange, const std::string& id) {
   if (method == "PUT") {
     oci::Digest digest = Exchange::digest(exchange.query("digest"));
     append(exchange, id);
-    registry.uploads.finish(exchange.name, id, digest);
-    return created(exchange, digest);
+    return finish(exchange, id, digest);
   }
   if (method == "GET" || method == "HEAD") {
     point_to(exchange, id, registry.uploads.size(exchange.name, id));

@@ -15,6 +15,7 @@ class Htpasswd {
   explicit Htpasswd(std::string_view text);
   // Of an Authorization header: "Basic ...".
   bool admits(std::string_view authorization) const;
+  bool knows(const std::string& user) const { return users_.contains(user); }
 
  private:
   std::map<std::string, std::string> users_;

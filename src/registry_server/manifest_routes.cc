@@ -1,5 +1,7 @@
 #include "registry_server/manifest_routes.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "registry_server/refusal.h"
 
@@ -8,6 +10,7 @@ namespace proa::registry_server {
 namespace {
 
 void get_manifest(Exchange& exchange, const std::string& reference) {
+  if (exchange.registry.upstream) exchange.registry.upstream->want_manifest(exchange.name, reference);
   auto found = exchange.registry.repositories.find(exchange.name, reference);
   if (!found) throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
   std::string tag = cat("\"", found->digest.text(), "\"");
@@ -50,15 +53,32 @@ void serve_manifest(Exchange& exchange, const std::string& reference) {
 }
 
 void serve_tags(Exchange& exchange) {
-  auto tags = exchange.registry.repositories.tags(exchange.name, exchange.query("last"));
-  if (tags.empty() && !exchange.registry.repositories.exists(exchange.name))
+  Registry& registry = exchange.registry;
+  std::string last = exchange.query("last");
+  std::optional<std::vector<std::string>> theirs;
+  if (registry.upstream) theirs = registry.upstream->tags(exchange.name);
+  if (theirs) {
+    std::sort(theirs->begin(), theirs->end());
+    theirs->erase(theirs->begin(), std::upper_bound(theirs->begin(), theirs->end(), last));
+  }
+  auto tags = theirs ? std::move(*theirs) : registry.repositories.tags(exchange.name, last);
+  if (tags.empty() && !theirs && !registry.repositories.exists(exchange.name))
     throw Refusal{404, "NAME_UNKNOWN", "repository name not known to registry"};
   exchange.page("tags", cat("/v2/", exchange.name, "/tags/list"), std::move(tags), JsonObject{{"name", exchange.name}});
 }
 
 void serve_referrers(Exchange& exchange, const std::string& text) {
   std::string type = exchange.query("artifactType");
-  JsonArray list = exchange.registry.repositories.referrers(exchange.name, Exchange::digest(text), type);
+  oci::Digest subject = Exchange::digest(text);
+  Registry& registry = exchange.registry;
+  JsonArray list;
+  std::optional<std::vector<oci::Descriptor>> theirs;
+  if (registry.upstream) theirs = registry.upstream->referrers(exchange.name, subject, type);
+  if (theirs) {
+    for (const oci::Descriptor& one : *theirs) list.push_back(oci::to_json(one));
+  } else {
+    list = registry.repositories.referrers(exchange.name, subject, type);
+  }
   if (!type.empty()) exchange.response.headers.set("OCI-Filters-Applied", "artifactType");
   exchange.response.headers.set("Content-Type", oci::media_type::kIndex);
   exchange.reply(200,

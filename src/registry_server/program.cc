@@ -10,85 +10,58 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "os/file.h"
 #include "registry_server/serve.h"
+#include "registry_server/settings.h"
+#include "tls/server_tls.h"
 
 namespace proa::registry_server {
 
 namespace {
 
-constexpr std::string_view kUsage = R"(Usage:  proa-registry [OPTIONS]
-        proa-registry --root DIR gc
-
-An OCI distribution registry. It listens on loopback addresses and unix sockets; put a TLS proxy before it for others.
-
-Options:
-      --root DIR           where everything is kept (default /var/lib/proa-registry)
-      --listen ADDRESS     tcp://127.0.0.1:5000 (default), unix:///path; may be given several times
-      --htpasswd FILE      who may use it (made with: htpasswd -B); without it everybody may
-      --read-only          pull only
-      --gc-interval HOURS  how often content that nothing refers to is deleted (default 24, 0: never)
-
-gc deletes it once, now; no registry may be running on that directory.
-)";
-
-constexpr std::chrono::seconds kGrace = std::chrono::hours(1);  // from a blob to the manifest that names it
-
-struct Settings {
-  std::string root = "/var/lib/proa-registry", htpasswd;
-  std::vector<std::string> listen;
-  bool read_only = false, help = false, collect = false;
-  int gc_hours = 24;
-};
-
-Settings parse(const std::vector<std::string>& arguments) {
-  Settings out;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    auto [name, inline_value] = cut(arguments[i], '=');
-    auto value = [&, given = inline_value] {
-      if (given) return std::string(*given);
-      if (++i == arguments.size()) throw Error(ErrorKind::InvalidArgument, cat(arguments[i - 1], " needs a value"));
-      return arguments[i];
-    };
-    if (name == "--root") {
-      out.root = value();
-    } else if (name == "--listen") {
-      out.listen.push_back(value());
-    } else if (name == "--htpasswd") {
-      out.htpasswd = value();
-    } else if (name == "--read-only") {
-      out.read_only = true;
-    } else if (name == "--gc-interval") {
-      auto hours = parse_int<int>(value());
-      if (!hours || *hours < 0) throw Error(ErrorKind::InvalidArgument, "--gc-interval is a number of hours");
-      out.gc_hours = *hours;
-    } else if (name == "--help" || name == "-h") {
-      out.help = true;
-    } else if (name == "gc") {
-      out.collect = true;
-    } else {
-      throw Error(ErrorKind::InvalidArgument, cat("unknown option ", quoted(arguments[i]), "; see --help"));
-    }
-  }
-  if (out.listen.empty()) out.listen.emplace_back("tcp://127.0.0.1:5000");
-  return out;
+Repositories::Collection collection_of(const Settings& settings, std::chrono::seconds grace) {
+  Repositories::Collection how{.grace = grace, .untagged = settings.delete_untagged};
+  if (!settings.upstream.empty()) how.unused_after = std::chrono::hours(24) * settings.cache_days;
+  return how;
 }
 
-void collect_now(Registry& registry, std::chrono::seconds grace) {
+void collect_now(Registry& registry, const Settings& settings) {
   try {
-    std::uint64_t bytes = registry.repositories.collect(grace);
+    std::uint64_t bytes =
+        registry.repositories.collect(collection_of(settings, std::chrono::seconds(settings.gc_grace_seconds)));
+    ++registry.metrics.collections;
+    registry.metrics.collected_bytes += bytes;
     if (bytes > 0) log::info("content was deleted that nothing referred to", {{"bytes", cat(bytes)}});
   } catch (const Error& error) {
     log::error("garbage collection failed", {{"error", error.what()}});
   }
 }
 
-void collect_regularly(Registry& registry, int hours, const std::stop_token& stop) {
+void collect_regularly(Registry& registry, const Settings& settings, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any condition;
   std::unique_lock lock(mutex);
-  while (!condition.wait_for(lock, stop, std::chrono::hours(hours), [&] { return stop.stop_requested(); }))
-    collect_now(registry, kGrace);
+  while (!condition.wait_for(lock, stop, std::chrono::hours(settings.gc_hours), [&] { return stop.stop_requested(); }))
+    collect_now(registry, settings);
+}
+
+http::ServerOptions server_options(const Settings& settings) {
+  http::ServerOptions out;
+  // On loopback a page in a browser may ask under a name of its own.
+  out.any_host = settings.plain_http || !settings.tls_certificate.empty();
+  if (!settings.tls_certificate.empty()) {
+    out.protect = tls::protect({settings.tls_certificate, settings.tls_key, settings.tls_client_authorities});
+  }
+  return out;
+}
+
+// SIGUSR1 collects now.
+void wait_for_the_end(Registry& registry, const Settings& settings, const sigset_t& signals) {
+  for (;;) {
+    int signal = 0;
+    if (::sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGUSR1) return;
+    collect_now(registry, settings);
+  }
 }
 
 void serve(const Settings& settings) {
@@ -96,23 +69,22 @@ void serve(const Settings& settings) {
   ::mallopt(M_ARENA_MAX, 2);
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals, signal);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) ::sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  Registry registry(settings.root);
-  registry.read_only = settings.read_only;
-  if (!settings.htpasswd.empty()) registry.users.emplace(os::read_file(settings.htpasswd, 4 << 20));
+  Registry registry(settings);
+  bool anywhere = settings.plain_http || registry.secure;
   std::vector<os::Fd> listeners;
-  for (const std::string& address : settings.listen)
-    for (os::Fd& one : http::open_listeners(address, "")) listeners.push_back(std::move(one));
-  http::Server server(make_handler(registry));
+  for (const std::string& address : settings.listen) {
+    for (os::Fd& one : http::open_listeners(address, "", anywhere ? http::Reach::Anywhere : http::Reach::Loopback))
+      listeners.push_back(std::move(one));
+  }
+  http::Server server(make_handler(registry), server_options(settings));
   server.start(std::move(listeners));
   std::jthread collector;
   if (settings.gc_hours > 0)
-    collector = std::jthread([&](std::stop_token stop) { collect_regularly(registry, settings.gc_hours, stop); });
+    collector = std::jthread([&](std::stop_token stop) { collect_regularly(registry, settings, stop); });
   log::info("the registry serves", {{"root", settings.root}, {"listen", join(settings.listen, " ")}});
-  int signal = 0;
-  while (::sigwait(&signals, &signal) != 0) {
-  }
+  wait_for_the_end(registry, settings, signals);
   server.stop(5);
 }
 
@@ -120,12 +92,13 @@ void serve(const Settings& settings) {
 
 int run_program(const std::vector<std::string>& arguments) {
   try {
-    Settings settings = parse(arguments);
-    if (settings.help) return std::fputs(std::string(kUsage).c_str(), stdout), 0;
+    Settings settings = read_settings(arguments);
+    if (settings.help) return std::fputs(settings_usage().c_str(), stdout), 0;
+    if (settings.check_only) return std::puts("configuration OK"), 0;
     if (settings.collect) {
-      Registry registry(settings.root);
-      std::printf("%llu bytes deleted\n",
-                  static_cast<unsigned long long>(registry.repositories.collect(std::chrono::seconds(0))));
+      Registry registry(settings);
+      auto bytes = registry.repositories.collect(collection_of(settings, std::chrono::seconds(0)));
+      std::printf("%llu bytes deleted\n", static_cast<unsigned long long>(bytes));
       return 0;
     }
     serve(settings);

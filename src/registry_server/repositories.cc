@@ -1,20 +1,16 @@
 #include "registry_server/repositories.h"
 
-#include <sys/stat.h>
-
 #include <ctime>
-#include <set>
 
 #include "archive/hash.h"
 #include "base/text.h"
 #include "oci/reference.h"
 #include "registry_server/refusal.h"
+#include "registry_server/tables.h"
 
 namespace proa::registry_server {
 
 namespace {
-
-constexpr std::string_view kLinks = "links", kManifests = "manifests", kTags = "tags", kReferrers = "referrers";
 
 bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -34,10 +30,6 @@ bool is_component(std::string_view text) {
     i = end;
   }
   return true;
-}
-
-std::string at_digest(const std::string& repository, const oci::Digest& digest) {
-  return cat(repository, "@", digest.text());
 }
 
 oci::Digest digest_of(std::string_view bytes) {
@@ -69,6 +61,18 @@ Json referrer_of(const Json& document, const std::string& type, const oci::Diges
 
 }  // namespace
 
+std::vector<oci::Digest> references_of(const std::string& type, const std::string& bytes) {
+  std::vector<oci::Digest> out;
+  if (oci::media_type::is_index(type)) {
+    for (const oci::Descriptor& entry : oci::parse_index(bytes, type).manifests) out.push_back(entry.digest);
+    return out;
+  }
+  oci::Manifest manifest = oci::parse_manifest(bytes, type);
+  out.push_back(manifest.config.digest);
+  for (const oci::Descriptor& layer : manifest.layers) out.push_back(layer.digest);
+  return out;
+}
+
 bool is_repository_name(std::string_view name) {
   if (name.size() > 255) return false;
   for (const std::string& part : split(name, '/'))
@@ -80,9 +84,31 @@ bool Repositories::has_blob(const std::string& repository, const oci::Digest& di
   return blobs_.has(digest) && database_.get(kLinks, at_digest(repository, digest));
 }
 
+bool Repositories::promise_blob(const std::string& repository, const oci::Digest& digest) {
+  auto link = database_.get(kLinks, at_digest(repository, digest));
+  if (!link || !blobs_.has(digest)) return false;
+  if (::time(nullptr) - json::int_at(*link, "since") < renewed_after_) return true;
+  link_blob(repository, digest);
+  return blobs_.has(digest);
+}
+
 void Repositories::link_blob(const std::string& repository, const oci::Digest& digest) {
+  std::lock_guard guard(changing_);
+  arrived(digest);
   database_.put(kLinks, at_digest(repository, digest),
                 JsonObject{{"since", static_cast<std::int64_t>(::time(nullptr))}});
+}
+
+void Repositories::arrived(const oci::Digest& digest) {
+  if (arrived_) arrived_->insert(digest);
+}
+
+void Repositories::touch(const std::string& repository, const oci::Digest& digest) {
+  std::lock_guard guard(changing_);
+  auto row = database_.get(kManifests, at_digest(repository, digest));
+  if (!row || ::time(nullptr) - json::int_at(*row, "since") < kRenewSeconds) return;
+  row->get_object()["since"] = static_cast<std::int64_t>(::time(nullptr));
+  database_.put(kManifests, at_digest(repository, digest), *row);
 }
 
 bool Repositories::unlink_blob(const std::string& repository, const oci::Digest& digest) {
@@ -119,7 +145,7 @@ void Repositories::check_references(const std::string& repository, const std::st
 }
 
 Repositories::Put Repositories::put(const std::string& repository, const std::string& reference,
-                                    const std::string& claimed, const std::string& bytes) {
+                                    const std::string& claimed, const std::string& bytes, References references) {
   Put out{digest_of(bytes), {}};
   auto asked = oci::Digest::try_parse(reference);
   if (asked && *asked != out.digest)
@@ -131,15 +157,18 @@ Repositories::Put Repositories::put(const std::string& repository, const std::st
     if (!asked) oci::check_tag(reference);
     type = oci::manifest_type(bytes, claimed);
     document = json::parse(bytes);
-    check_references(repository, type, bytes);
+    if (references == References::Here) check_references(repository, type, bytes);
+    for (const oci::Digest& digest : references_of(type, bytes)) arrived(digest);
   } catch (const Error& error) {
     throw Refusal{400, "MANIFEST_INVALID", error.message()};
   }
   out.subject = subject_of(document);
+  arrived(out.digest);
   blobs_.put(out.digest, bytes);
   database_.transaction(
       [&] {
-        database_.put(kManifests, at_digest(repository, out.digest), JsonObject{{"type", type}});
+        database_.put(kManifests, at_digest(repository, out.digest),
+                      JsonObject{{"type", type}, {"since", static_cast<std::int64_t>(::time(nullptr))}});
         if (!asked) {
           database_.put(kTags, cat(repository, ":", reference), JsonObject{{"digest", out.digest.text()}});
         }
@@ -194,38 +223,6 @@ JsonArray Repositories::referrers(const std::string& repository, const oci::Dige
   for (const auto& [key, row] : database_.list(kReferrers, cat(at_digest(repository, subject), "@")))
     if (type.empty() || json::string_at(row, "artifactType") == type) out.push_back(row);
   return out;
-}
-
-std::uint64_t Repositories::collect(std::chrono::seconds grace) {
-  std::lock_guard guard(changing_);
-  std::set<oci::Digest> kept;
-  for (const auto& [key, row] : database_.list(kManifests)) {
-    oci::Digest digest = oci::Digest::parse(key.substr(key.find('@') + 1));
-    std::string type = json::string_at(row, "type");
-    kept.insert(digest);
-    if (oci::media_type::is_index(type) || !blobs_.has(digest)) continue;
-    oci::Manifest manifest = oci::parse_manifest(blobs_.read(digest, oci::kMaxManifest), type);
-    kept.insert(manifest.config.digest);
-    for (const oci::Descriptor& layer : manifest.layers) kept.insert(layer.digest);
-  }
-  std::int64_t youngest = ::time(nullptr) - grace.count();
-  std::set<oci::Digest> gone;
-  std::uint64_t bytes = 0;
-  for (const auto& [key, row] : database_.list(kLinks)) {  // of uploads whose manifest may still come
-    oci::Digest digest = oci::Digest::parse(key.substr(key.find('@') + 1));
-    if (json::int_at(row, "since") > youngest) kept.insert(digest);
-  }
-  for (const oci::Digest& digest : blobs_.list()) {
-    if (kept.contains(digest)) continue;
-    struct stat info {};
-    if (::stat(blobs_.path(digest).c_str(), &info) != 0 || info.st_ctime > youngest) continue;
-    bytes += static_cast<std::uint64_t>(info.st_size);
-    gone.insert(digest);
-  }
-  for (const auto& [key, row] : database_.list(kLinks))
-    if (gone.contains(oci::Digest::parse(key.substr(key.find('@') + 1)))) database_.erase(kLinks, key);
-  for (const oci::Digest& digest : gone) blobs_.remove(digest);
-  return bytes;
 }
 
 }  // namespace proa::registry_server

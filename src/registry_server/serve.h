@@ -1,15 +1,16 @@
 // The distribution specification 1.1 over HTTP.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "http/server.h"
-#include "registry_server/htpasswd.h"
+#include "registry_server/access.h"
+#include "registry_server/metrics.h"
 #include "registry_server/repositories.h"
+#include "registry_server/settings.h"
 #include "registry_server/uploads.h"
+#include "registry_server/upstream.h"
 
 namespace proa::registry_server {
 
@@ -18,11 +19,12 @@ struct Registry {
   store::Database database;
   Repositories repositories;
   Uploads uploads;
-  std::optional<Htpasswd> users;  // none: everybody may do everything
-  bool read_only = false;
-  std::atomic<std::uint64_t> requests = 0, refused = 0, bytes_in = 0, bytes_out = 0;
+  Access access;
+  Metrics metrics;
+  std::unique_ptr<Upstream> upstream;  // of a cache
+  bool read_only, secure;
 
-  explicit Registry(const std::string& root);
+  explicit Registry(const Settings& settings);
 };
 
 http::Handler make_handler(Registry& registry);

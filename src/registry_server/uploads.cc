@@ -87,7 +87,7 @@ std::uint64_t Uploads::append(const std::string& repository, const std::string& 
   std::lock_guard guard(upload->mutex);
   if (upload->done) unknown();
   if (offset && *offset != upload->size)
-    throw Refusal{416, "BLOB_UPLOAD_INVALID", cat("the upload has ", upload->size, " bytes")};
+    throw Refusal{416, "RANGE_INVALID", cat("the upload has ", upload->size, " bytes")};
   std::vector<std::byte> piece(kPiece);
   while (std::size_t got = body.read(piece)) {
     std::size_t done = 0;
@@ -103,7 +103,13 @@ std::uint64_t Uploads::append(const std::string& repository, const std::string& 
   return upload->size;
 }
 
-void Uploads::finish(const std::string& repository, const std::string& id, const oci::Digest& digest) {
+std::size_t Uploads::count() {
+  std::lock_guard guard(mutex_);
+  return all_.size();
+}
+
+void Uploads::finish(const std::string& repository, const std::string& id, const oci::Digest& digest,
+                     const std::function<void()>& proved) {
   auto upload = find(repository, id);
   std::lock_guard guard(upload->mutex);
   if (upload->done) unknown();
@@ -119,6 +125,7 @@ void Uploads::finish(const std::string& repository, const std::string& id, const
     }
   }
   bool right = upload->hash->hex() == digest.hex();
+  if (right) proved();
   if (right && !blobs_.has(digest)) {
     blobs_.adopt(upload->path, digest);
   } else {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,8 +28,10 @@ class Uploads {
   // throws Refusal 416 where that is wrong.
   std::uint64_t append(const std::string& repository, const std::string& id, std::optional<std::uint64_t> offset,
                        ByteSource& body);
-  // Throws Refusal DIGEST_INVALID; the upload is gone then.
-  void finish(const std::string& repository, const std::string& id, const oci::Digest& digest);
+  // Throws Refusal DIGEST_INVALID; the upload is gone then. `proved` is called before the blob is published.
+  void finish(const std::string& repository, const std::string& id, const oci::Digest& digest,
+              const std::function<void()>& proved);
+  std::size_t count();
   void cancel(const std::string& repository, const std::string& id);
 
  private:

@@ -141,6 +141,8 @@ Ingest Blobs::ingest(const oci::Digest& digest, std::uint64_t size) {
 std::uint64_t Ingest::kept() const { return state_->kept; }
 std::uint64_t Ingest::received() const { return state_->received; }
 
+os::Fd Ingest::reader() const { return os::open_file(state_->path, O_RDONLY); }
+
 std::size_t Ingest::replay(std::span<std::byte> buffer) {
   State& s = *state_;
   std::size_t want = std::min<std::uint64_t>(buffer.size(), s.kept - s.received);

@@ -63,6 +63,7 @@ class Ingest {
   // Appends to the file and to the hash. Throws DataLoss past the expected size, Unavailable where the disk is full.
   void append(std::span<const std::byte> bytes);
   std::uint64_t received() const;  // replayed and appended
+  os::Fd reader() const;           // the file, to read what has come while the rest comes
   // Throws away what is there and starts again from nothing.
   void restart();
   // Throws DataLoss unless size and digest are as expected (the file is dropped then).

@@ -34,7 +34,8 @@ def failpoints():
 
 # Reached by other tests.
 ELSEWHERE = {
-    "registry.upload.piece": "proa-registry's own: tests/e2e/test_registry.py",
+    "registry.upload.piece": "proa-registry's own: tests/e2e/test_registry_cache.py",
+    "registry.collect.before_remove": "proa-registry's own: tests/e2e/test_registry_cache.py",
     "blob.adopt.before_rename": "proa-registry's own, when an upload is complete",
 }
 # An error after the deed is done has no way back, or nothing can fail there; a death may come all the same.

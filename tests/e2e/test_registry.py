@@ -3,7 +3,6 @@ import base64
 import crypt
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -11,41 +10,10 @@ import urllib.error
 
 import images
 import pytest
-from engine import BIN, PEER, free_port
+from engine import BIN, PEER
+from registries import Server
 
 ours = pytest.mark.ours
-
-
-class Server:
-    """A proa-registry on a port and a directory of its own."""
-
-    def __init__(self, *flags):
-        self.directory = tempfile.mkdtemp(prefix="proa-own-registry-")
-        self.root = os.path.join(self.directory, "root")
-        self.port, self.flags = free_port(), flags
-        self.registry = images.Registry(f"127.0.0.1:{self.port}")
-        self.process = None
-
-    def start(self):
-        if PEER:
-            self.process = images.spawn_registry(self.directory, self.port)
-        else:
-            with open(os.path.join(self.directory, "log"), "ab") as log:
-                self.process = subprocess.Popen([os.path.join(BIN, "proa-registry"), "--root", self.root, "--listen", f"tcp://127.0.0.1:{self.port}", *self.flags],
-                                                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        try:
-            self.registry.wait()
-        except urllib.error.HTTPError as error:
-            assert error.code == 401
-        return self
-
-    def stop(self, signum=signal.SIGTERM):
-        self.process.send_signal(signum)
-        self.process.wait(timeout=20)
-
-    def close(self):
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +245,8 @@ def test_passwords_and_read_only():
 @ours
 def test_metrics(ask):
     text = ask("GET", "/metrics").body.decode()
-    assert "# TYPE proa_registry_requests_total counter" in text and int(text.split("proa_registry_sent_bytes_total ")[-1]) > 0
+    assert "# TYPE proa_registry_requests_total counter" in text and int(text.split("\nproa_registry_sent_bytes_total ")[1].split()[0]) > 0
+    assert 'proa_registry_responses_total{code="4xx"}' in text
 
 
 def test_docker_proa_and_skopeo_use_it(engine, image, server, program):
