@@ -91,8 +91,8 @@ Access::Access(const Settings& settings, const std::string& root)
   if (!settings.htpasswd.empty()) users_.emplace(os::read_file(settings.htpasswd, 4 << 20));
   if (own_tokens_) key_ = JwtKey::secret(load_secret(root));
   if (!realm_.empty()) {
-    key_ = in_context(settings.token_key,
-                      [&] { return JwtKey::public_key(os::read_file(settings.token_key, 1 << 20)); });
+    key_ =
+        in_context(settings.token_key, [&] { return JwtKey::public_key(os::read_file(settings.token_key, 1 << 20)); });
   }
 }
 
@@ -101,8 +101,8 @@ void Access::challenge(Exchange& exchange, const Wanted& wanted, std::string_vie
   if (key_) {
     std::string host(exchange.request.headers.get("Host"));
     bool sound = host.find_first_of("\"\\") == host.npos;
-    std::string realm = own_tokens_ ? cat(exchange.registry.secure ? "https" : "http", "://", sound ? host : "", "/token")
-                                    : realm_;
+    std::string realm =
+        own_tokens_ ? cat(exchange.registry.secure ? "https" : "http", "://", sound ? host : "", "/token") : realm_;
     value = cat("Bearer realm=\"", realm, "\",service=\"", own_tokens_ ? kOwnIssuer : std::string_view(service_), "\"");
     if (!wanted.type.empty()) {
       std::string_view actions = wanted.action == "push" ? std::string_view("pull,push") : wanted.action;
@@ -144,7 +144,7 @@ void Access::check(Exchange& exchange, const Wanted& wanted) const {
 std::string Access::issue(const std::string& user, const JsonArray& access, std::int64_t seconds,
                           const std::string& type) const {
   std::int64_t time = ::time(nullptr);
-  JsonObject claims{{"iss", kOwnIssuer}, {"sub", user},     {"aud", kOwnIssuer}, {"iat", time},
+  JsonObject claims{{"iss", kOwnIssuer}, {"sub", user},           {"aud", kOwnIssuer}, {"iat", time},
                     {"nbf", time},       {"exp", time + seconds}, {"access", access}};
   if (!type.empty()) claims["typ"] = type;
   return key_->sign(claims);
@@ -159,7 +159,8 @@ void Access::serve_token(Exchange& exchange) const {
   bool refreshing = false;
   if (post && form.get("grant_type") == "refresh_token") {
     auto claims = key_->verify(form.get("refresh_token"));
-    bool good = claims && json::string_at(*claims, "typ") == "refresh" && json::int_at(*claims, "exp") > ::time(nullptr);
+    bool good =
+        claims && json::string_at(*claims, "typ") == "refresh" && json::int_at(*claims, "exp") > ::time(nullptr);
     if (good) user = json::string_at(*claims, "sub");
     refreshing = good && users_->knows(user);
     if (!refreshing) throw Refusal{401, "UNAUTHORIZED", "the refresh token is not valid any more"};
@@ -179,10 +180,8 @@ void Access::serve_token(Exchange& exchange) const {
     keep_pulls(access);
   }
   std::string token = issue(user, access, token_seconds_, "");
-  JsonObject reply{{"token", token},
-                   {"access_token", token},
-                   {"expires_in", token_seconds_},
-                   {"issued_at", format_rfc3339(now())}};
+  JsonObject reply{
+      {"token", token}, {"access_token", token}, {"expires_in", token_seconds_}, {"issued_at", format_rfc3339(now())}};
   bool wants_refresh = form.get("offline_token") == "true" || form.get("access_type") == "offline";
   if (!user.empty() && (wants_refresh || refreshing))
     reply["refresh_token"] = refreshing ? form.get("refresh_token") : issue(user, {}, kRefreshSeconds, "refresh");

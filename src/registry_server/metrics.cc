@@ -33,8 +33,8 @@ std::string metrics_text(Registry& registry) {
   if (!registry.upstream) return out;
   out += line("cache_hits_total", "counter", "Requests answered from the cache.", m.cache_hits);
   out += line("cache_misses_total", "counter", "Requests that went upstream.", m.cache_misses);
-  out += line("cache_stale_total", "counter", "Requests answered from the cache because upstream did not.",
-              m.cache_stale);
+  out +=
+      line("cache_stale_total", "counter", "Requests answered from the cache because upstream did not.", m.cache_stale);
   return out;
 }
 

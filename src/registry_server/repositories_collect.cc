@@ -34,7 +34,8 @@ void Repositories::drop_manifests(const Collection& how) {
     if (!row || !reached.insert(key).second || !blobs_.has(digest)) return;
     std::string type = json::string_at(*row, "type");
     if (oci::media_type::is_index(type))
-      for (const oci::Digest& one : references_of(type, blobs_.read(digest, oci::kMaxManifest))) self(self, repository, one);
+      for (const oci::Digest& one : references_of(type, blobs_.read(digest, oci::kMaxManifest)))
+        self(self, repository, one);
     for (const auto& [referrer, entry] : database_.list(kReferrers, cat(key, "@")))
       self(self, repository, oci::Digest::parse(json::string_at(entry, "digest")));
   };

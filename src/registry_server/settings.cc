@@ -54,7 +54,8 @@ const std::vector<Option>& options() {
        [](S& settings, const std::string& value) { settings.listen.push_back(value); }},
       {"tls-cert", "FILE", "certificate (PEM), with what is between it and its authority", text(&S::tls_certificate)},
       {"tls-key", "FILE", "its key (PEM)", text(&S::tls_key)},
-      {"tls-client-ca", "FILE", "clients must show a certificate of these authorities", text(&S::tls_client_authorities)},
+      {"tls-client-ca", "FILE", "clients must show a certificate of these authorities",
+       text(&S::tls_client_authorities)},
       {"plain-http", "", "listen on any address without TLS", toggle(&S::plain_http)},
       {"htpasswd", "FILE", "who may use it (made with: htpasswd -B); without it everybody may", text(&S::htpasswd)},
       {"anonymous-pull", "", "everybody may pull", toggle(&S::anonymous_pull)},
@@ -114,8 +115,7 @@ void apply_file(Settings& settings, const std::string& path, const std::set<std:
 }
 
 void check(const Settings& settings) {
-  if (settings.tls_certificate.empty() != settings.tls_key.empty())
-    refuse("--tls-cert and --tls-key go together");
+  if (settings.tls_certificate.empty() != settings.tls_key.empty()) refuse("--tls-cert and --tls-key go together");
   if (settings.tls_certificate.empty() && !settings.tls_client_authorities.empty())
     refuse("--tls-client-ca needs --tls-cert");
   if (settings.tokens && settings.htpasswd.empty()) refuse("--tokens needs --htpasswd: whose password would it be?");

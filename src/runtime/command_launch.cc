@@ -59,6 +59,10 @@ void remember(Launch& launch, const std::string& id, const Created& created) {
   state.start_time = os::start_time_ticks(created.pid).value_or(0);
   state.cgroup = created.cgroup;
   state.spec = launch.spec;
+  if (created.filter) {
+    launch.dir.save_filter(*created.filter);
+    drop_compiled_rules(*state.spec.linux.seccomp);
+  }
   launch.dir.save(state);
 }
 

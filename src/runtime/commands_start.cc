@@ -206,6 +206,8 @@ int command_exec(const GlobalOptions& global, Words words) {
   options.init_pid = state.pid;
   options.cgroup = &group;
   options.spec = &state.spec;
+  auto filter = dir.load_filter();
+  options.filter = filter ? &*filter : nullptr;
   options.id = state.id;
   options.bundle = state.bundle;
   options.keep_fds = preserved(arguments);

@@ -466,6 +466,11 @@ SeccompProgram program_from_bytes(std::string_view bytes) {
   return program;
 }
 
+void drop_compiled_rules(oci::Seccomp& profile) {
+  std::erase_if(profile.syscalls, [](const auto& rule) { return rule.action != "SCMP_ACT_NOTIFY"; });
+  profile.syscalls.shrink_to_fit();
+}
+
 int load_seccomp(const SeccompProgram& program) {
   sock_fprog filter{static_cast<unsigned short>(program.instructions.size()),
                     const_cast<sock_filter*>(program.instructions.data())};

@@ -25,6 +25,8 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
 std::string to_bytes(const SeccompProgram& program);
 // Throws DataLoss for what is none.
 SeccompProgram program_from_bytes(std::string_view bytes);
+// What a profile still has to say beside its compiled filter: flags, and who supervises.
+void drop_compiled_rules(oci::Seccomp& profile);
 // CHILD. The descriptor that a supervisor listens on, close-on-exec; -1 where no rule notifies one.
 int load_seccomp(const SeccompProgram& program);
 

@@ -57,6 +57,15 @@ ContainerState StateDir::load() const {
   return state;
 }
 
+void StateDir::save_filter(const SeccompProgram& filter) {
+  os::replace_file(os::path_join(path_, "seccomp.bpf"), to_bytes(filter), 0600);
+}
+
+std::optional<SeccompProgram> StateDir::load_filter() const {
+  auto bytes = os::try_read_file(os::path_join(path_, "seccomp.bpf"));
+  return bytes ? std::optional(program_from_bytes(*bytes)) : std::nullopt;
+}
+
 void StateDir::remove() { os::remove_tree(path_); }
 
 bool is_alive(const ContainerState& state) {

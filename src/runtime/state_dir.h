@@ -9,6 +9,7 @@
 
 #include "oci/runtime_spec.h"
 #include "runtime/cgroup.h"
+#include "runtime/seccomp.h"
 
 namespace proa::runtime {
 
@@ -30,6 +31,9 @@ class StateDir {
   void reserve();
   void save(const ContainerState& state);
   ContainerState load() const;  // NotFound "container does not exist"
+  // Beside the state, whose specification need not keep the rules then: exec neither reads nor compiles them.
+  void save_filter(const SeccompProgram& filter);
+  std::optional<SeccompProgram> load_filter() const;
   void remove();
 
  private:

@@ -28,9 +28,4 @@ runtime::SeccompProgram read_filter(const os::Fd& filter) {
   return runtime::program_from_bytes(bytes);
 }
 
-void drop_compiled_rules(oci::Seccomp& profile) {
-  std::erase_if(profile.syscalls, [](const auto& rule) { return rule.action != "SCMP_ACT_NOTIFY"; });
-  profile.syscalls.shrink_to_fit();
-}
-
 }  // namespace proa::shim

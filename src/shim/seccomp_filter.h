@@ -11,7 +11,6 @@ namespace proa::shim {
 // In memory that nobody can change any more; it travels beside a CreateRequest as "seccomp". Throws InvalidArgument.
 os::Fd compile_filter(const oci::Seccomp& profile);
 runtime::SeccompProgram read_filter(const os::Fd& filter);
-// What a profile still has to say beside its compiled filter: flags, and who supervises.
-void drop_compiled_rules(oci::Seccomp& profile);
+using runtime::drop_compiled_rules;
 
 }  // namespace proa::shim

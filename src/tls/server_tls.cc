@@ -64,7 +64,8 @@ Context make_context(const ServerFiles& files) {
   ::SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   ::SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_ENABLE_KTLS |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  ::SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_set_mode(raw,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   ::SSL_CTX_set_alpn_select_cb(raw, choose_protocol, nullptr);
   check(::SSL_CTX_use_certificate_chain_file(raw, files.certificate.c_str()), cat("certificate ", files.certificate));
   check(::SSL_CTX_use_PrivateKey_file(raw, files.key.c_str(), SSL_FILETYPE_PEM), cat("key ", files.key));
@@ -121,7 +122,8 @@ class Session : public http::Channel {
         offset += static_cast<std::uint64_t>(sent), length -= static_cast<std::uint64_t>(sent);
         continue;
       }
-      ssize_t got = ::pread(file, piece.data(), std::min<std::uint64_t>(length, piece.size()), static_cast<off_t>(offset));
+      ssize_t got =
+          ::pread(file, piece.data(), std::min<std::uint64_t>(length, piece.size()), static_cast<off_t>(offset));
       if (os::check(got, "read") == 0) throw Error(ErrorKind::DataLoss, "a file became shorter while it was sent");
       write({piece.data(), static_cast<std::size_t>(got)});
       offset += static_cast<std::uint64_t>(got), length -= static_cast<std::uint64_t>(got);

@@ -10,7 +10,7 @@
 namespace proa::tls {
 
 struct ServerFiles {
-  std::string certificate, key;  // PEM; the certificate with what is between it and its authority
+  std::string certificate, key;         // PEM; the certificate with what is between it and its authority
   std::string client_authorities = {};  // PEM; where it is set, clients must show a certificate of theirs
 };
 
