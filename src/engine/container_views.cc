@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "engine/apparmor.h"
+#include "engine/companions.h"
 #include "engine/containers.h"
 #include "engine/execs.h"
 #include "engine/health.h"
@@ -149,7 +150,7 @@ api::NetworkSettings network_settings_view(const Rooms& rooms, const Snapshot& s
   api::NetworkSettings net;
   net.networks = network_views(rooms, snapshot, live);
   net.ports = port_map(d, s.running() ? rooms.networks->ports(d.id) : std::vector<network::PortBinding>{}, s.running());
-  if (s.running()) {
+  if (s.running() && !joins_container(d.host_config.network_mode)) {
     net.sandbox_id = d.id;
     net.sandbox_key = cat("/proc/", std::to_string(s.pid), "/ns/net");
   }

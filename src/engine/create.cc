@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/checks.h"
+#include "engine/companions.h"
 #include "engine/containers.h"
 #include "engine/event_attributes.h"
 #include "engine/explain.h"
@@ -66,23 +67,14 @@ void fill_host_defaults(api::HostConfig& host, const Config& config, const HostF
   if (host.runtime.empty()) host.runtime = config.default_runtime;
 }
 
-// The containers whose namespaces are to be joined are there; that they run is the start's question.
-void check_companions(const Roster& roster, const api::HostConfig& host) {
-  for (const auto* mode : {&host.pid_mode, &host.ipc_mode}) {
-    if (!mode->starts_with("container:")) continue;
-    std::string_view name = std::string_view(*mode).substr(10);
-    if (!roster.find(name)) throw Error(ErrorKind::InvalidArgument, cat("No such container: ", name));
-  }
-}
-
 std::string default_hostname(const Rooms& rooms, const api::HostConfig& host, const std::string& id) {
   if (host.network_mode == "host" || host.uts_mode == "host") {
     auto text = os::read_file("/proc/sys/kernel/hostname");
     return std::string(trim(text));
   }
-  if (host.network_mode.starts_with("container:")) {
-    auto other = rooms.roster->get(std::string_view(host.network_mode).substr(10));
-    return other->definition()->config.hostname;
+  if (joins_container(host.network_mode)) {
+    if (auto other = rooms.roster->find(std::string_view(host.network_mode).substr(10)))
+      return other->definition()->config.hostname;
   }
   return std::string(short_id(id));
 }
@@ -111,12 +103,12 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   definition.config = std::move(merged.config);
   definition.host_config = std::move(merged.host_config);
   definition.trace_id = RequestTrace::id();
-  check_companions(*rooms_.roster, definition.host_config);
   auto command = command_of(definition.config);
   definition.path = std::move(command.path);
   definition.args = std::move(command.args);
   fill_host_defaults(definition.host_config, *rooms_.config, rooms_.host);
   definition.networks = plan_networks(definition, request.networking);
+  settle_companions(*rooms_.roster, definition.host_config);
   port_mappings(definition);  // throws for what is no port
   if (definition.config.hostname.empty()) {
     definition.config.hostname = default_hostname(rooms_, definition.host_config, definition.id);

@@ -116,9 +116,11 @@ void Lifecycle::restart(std::string_view reference, const StopOptions& options) 
   // The exit must not remove it or start it again by itself: the operation mutex keeps the worker that would out.
   std::lock_guard guard(container->operation);
   if (container->epoch().removed) throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
-  if (container->state().active()) stop_locked(*container, options);
-  container->run.restart_delay = 0;
-  start_locked(*container);
+  in_context(cat("Cannot restart container ", reference), [&] {
+    if (container->state().active()) stop_locked(*container, options);
+    container->run.restart_delay = 0;
+    start_locked(*container);
+  });
   emit_container(*rooms_.events, *container->definition(), "restart");
 }
 

@@ -34,18 +34,15 @@ std::vector<oci::Mount> default_mounts(const SpecInput& input, bool writable_sys
       mount("/sys", "sysfs", "sysfs", readonly),
       mount("/sys/fs/cgroup", "cgroup", "cgroup", cgroup),
   };
-  if (input.ipc_namespace != "host") {
-    out.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
-    if (input.shm_source.empty()) {
-      out.push_back(mount("/dev/shm", "tmpfs", "shm",
-                          {"nosuid", "noexec", "nodev", "mode=1777", cat("size=", std::to_string(size))}));
-    } else {
-      out.push_back(mount("/dev/shm", "bind", input.shm_source, {"rbind", "rprivate"}));
-    }
-  } else {
-    // In the host's IPC namespace a new mqueue mount shows the host's queues, also where the host has none mounted.
-    out.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
-    out.push_back(mount("/dev/shm", "bind", "/dev/shm", {"rbind", "rprivate", "nosuid", "noexec", "nodev"}));
+  // In the host's IPC namespace a new mqueue mount shows the host's queues, also where the host has none mounted.
+  out.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
+  if (input.ipc_namespace == "host") {
+    out.push_back(mount("/dev/shm", "bind", "/dev/shm", {"rbind", "rprivate"}));
+  } else if (!input.shm_source.empty()) {
+    out.push_back(mount("/dev/shm", "bind", input.shm_source, {"rbind", "rprivate"}));
+  } else if (host_config.ipc_mode != "none") {
+    out.push_back(mount("/dev/shm", "tmpfs", "shm",
+                        {"nosuid", "noexec", "nodev", "mode=1777", cat("size=", std::to_string(size))}));
   }
   return out;
 }

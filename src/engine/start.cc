@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "engine/apparmor.h"
 #include "engine/attach.h"
+#include "engine/companions.h"
 #include "engine/containers.h"
 #include "engine/devices.h"
 #include "engine/event_attributes.h"
@@ -85,12 +86,9 @@ NetworkPart connect_network(Rooms& rooms, const Definition& definition, Rollback
   const auto& mode = definition.host_config.network_mode;
   span.set("mode", mode);
   NetworkPart part;
-  if (mode.starts_with("container:")) {
-    part.shared_with = rooms.roster->get(std::string_view(mode).substr(10));
-    auto state = part.shared_with->state();
-    if (!state.running())
-      throw Error(ErrorKind::Conflict, cat("cannot join network of a non running container: ", part.shared_with->id()));
-    part.path = cat("/proc/", std::to_string(state.pid), "/ns/net");
+  if (joins_container(mode)) {
+    part.shared_with = network_companion(*rooms.roster, definition);
+    part.path = cat("/proc/", part.shared_with->state().pid, "/ns/net");
     return part;
   }
   if (mode == "host") {
@@ -154,24 +152,6 @@ EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const
   return files;
 }
 
-std::string join_path(const Rooms& rooms, const std::string& mode, std::string_view kind) {
-  if (mode == "host") return "host";
-  if (!mode.starts_with("container:")) return "";
-  auto other = rooms.roster->get(std::string_view(mode).substr(10));
-  auto state = other->state();
-  if (!state.running()) {
-    throw Error(ErrorKind::Conflict,
-                cat("cannot join ", kind == "pid" ? "PID" : "IPC", " namespace of a non running container: container ",
-                    other->id(), " is not running"));
-  }
-  if (kind == "ipc" && other->definition()->host_config.ipc_mode == "private") {
-    throw Error(ErrorKind::InvalidArgument,
-                cat("can't join IPC of container ", other->id(),
-                    ": non-shareable IPC (hint: use IpcMode:shareable for the donor container)"));
-  }
-  return cat("/proc/", std::to_string(state.pid), "/ns/", kind);
-}
-
 void fill_log_options(const Rooms& rooms, const Definition& definition, shim::LogOptions& log) {
   const auto& given = definition.host_config.log_config;
   log.driver = given.type == "none" ? "none" : "json-file";
@@ -208,7 +188,8 @@ std::vector<std::string> runtime_command(const Config& config, const std::string
 
 // The spec of this start and the message that carries it.
 static shim::CreateRequest build_request(Rooms& rooms, const Definition& definition, const os::RootedDir& root,
-                                         std::vector<volume::MountPoint> mounts, const NetworkPart& part) {
+                                         std::vector<volume::MountPoint> mounts, const NetworkPart& part,
+                                         const IpcPart& ipc) {
   const auto& host = definition.host_config;
   SpecInput input;
   input.definition = &definition;
@@ -221,19 +202,17 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
   input.resolv_conf_path = files.resolv_conf;
   if (host.uts_mode != "host") input.hostname = definition.config.hostname;
   input.network_namespace = part.path;
-  input.pid_namespace = join_path(rooms, host.pid_mode, "pid");
-  input.ipc_namespace = join_path(rooms, host.ipc_mode, "ipc");
-  if (host.ipc_mode.starts_with("container:")) {
-    auto donor = rooms.roster->get(std::string_view(host.ipc_mode).substr(10));
-    input.shm_source = cat("/proc/", std::to_string(donor->state().pid), "/root/dev/shm");
-  }
+  input.pid_namespace = pid_namespace(*rooms.roster, host);
+  input.ipc_namespace = ipc.path;
+  if (ipc.shared) input.shm_source = "fd:shm";
   if (host.privileged)
     input.devices = host_devices();
   else
     add_devices(host.devices, input.devices, input.device_rules);
   add_device_rules(host.device_cgroup_rules, input.device_rules);
   add_block_limits(host, input.block_io);
-  if (host.init.value_or(rooms.config->init)) {
+  // In another's process namespace it would be no process 1.
+  if (host.init.value_or(rooms.config->init) && input.pid_namespace.empty()) {
     const auto& given = rooms.config->init_path;
     input.init_path = given.empty() ? os::program_beside("proa-init") : given;
   }
@@ -292,7 +271,8 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
   auto mounts = prepare_mounts(rooms, definition, root, rollback);
   auto part = connect_network(rooms, definition, rollback);
   FAILPOINT("start.after_network");
-  auto request = build_request(rooms, definition, root, std::move(mounts), part);
+  auto ipc = ipc_part(*rooms.roster, definition.host_config);
+  auto request = build_request(rooms, definition, root, std::move(mounts), part, ipc);
   auto filter = take_filter(rooms, definition, request);
   auto parked = rooms.attach->take_for_start(definition.id);
   std::vector<int> fds;
@@ -302,6 +282,7 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
   };
   send_along("rootfs", root_mount);
   if (part.sandbox.netns) send_along("netns", part.sandbox.netns);
+  if (ipc.shared) send_along("shm", *ipc.shared);
   if (filter) send_along("seccomp", *filter);
   for (std::size_t i = 0; i < parked.size(); ++i) {
     request.attach.push_back(attach_stream_of(parked[i].options, definition.config.tty, parked[i].stream.early_bytes));

@@ -23,6 +23,24 @@
 #include "volume/volumes.h"
 
 namespace proa::engine {
+namespace {
+
+void add_registries(api::SystemInfo& out, const Config& config) {
+  api::IndexInfo hub;
+  hub.name = "docker.io";
+  hub.mirrors = config.registry_mirrors;
+  hub.official = true;
+  out.registry_config.index_configs["docker.io"] = hub;
+  for (const auto& entry : config.insecure_registries)
+    if (entry.find('/') != entry.npos) out.registry_config.insecure_registry_cidrs.push_back(entry);
+  out.registry_config.insecure_registry_cidrs.push_back("127.0.0.0/8");
+  out.registry_config.mirrors = config.registry_mirrors;
+  out.http_proxy = config.http_proxy;
+  out.https_proxy = config.https_proxy;
+  out.no_proxy = config.no_proxy;
+}
+
+}  // namespace
 
 System::System(Rooms& rooms) : rooms_(rooms) {
   if (auto kept = rooms_.database->get("meta", "id"); kept && kept->is_string()) {
@@ -83,18 +101,7 @@ api::SystemInfo System::info() const {
   if (rooms_.apparmor->enabled()) out.security_options.push_back("name=apparmor");
   out.security_options.push_back("name=seccomp,profile=builtin");
   if (host.cgroup_unified) out.security_options.push_back("name=cgroupns");
-  api::IndexInfo hub;
-  hub.name = "docker.io";
-  hub.mirrors = rooms_.config->registry_mirrors;
-  hub.official = true;
-  out.registry_config.index_configs["docker.io"] = hub;
-  for (const auto& entry : rooms_.config->insecure_registries)
-    if (entry.find('/') != entry.npos) out.registry_config.insecure_registry_cidrs.push_back(entry);
-  out.registry_config.insecure_registry_cidrs.push_back("127.0.0.0/8");
-  out.http_proxy = rooms_.config->http_proxy;
-  out.https_proxy = rooms_.config->https_proxy;
-  out.no_proxy = rooms_.config->no_proxy;
-  out.registry_config.mirrors = rooms_.config->registry_mirrors;
+  add_registries(out, *rooms_.config);
   out.firewall_backend = api::FirewallInfo{.driver = "nftables", .info = {}};
   return out;
 }

@@ -2,12 +2,17 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "base/text.h"
+#include "os/file.h"
+#include "os/own_thread.h"
+#include "os/rooted_dir.h"
+#include "os/syscalls.h"
 
 namespace proa::os {
 namespace {
@@ -71,6 +76,18 @@ Fd clone_mount(int dirfd, std::string_view path, Recursive recursive) {
   int fd = static_cast<int>(::syscall(SYS_open_tree, dirfd, std::string(path).c_str(), flags));
   if (fd < 0) fail(cat("open_tree", path.empty() ? "" : " ", path));
   return Fd(fd);
+}
+
+std::optional<Fd> clone_mount_inside(pid_t pid, std::string_view path) {
+  Fd space = open_file(cat("/proc/", pid, "/ns/mnt"), O_RDONLY);
+  std::optional<Fd> mount;
+  on_own_thread([&] {
+    check(::unshare(CLONE_FS), "unshare the working directory");
+    set_namespace(space.get(), CLONE_NEWNS);
+    auto place = RootedDir::open("/").try_open_at(path, O_PATH | O_DIRECTORY);
+    if (place) mount = clone_mount(place->get(), "", Recursive::No);
+  });
+  return mount;
 }
 
 void attach_mount(int mount, int target) {

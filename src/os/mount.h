@@ -3,8 +3,10 @@
 #pragma once
 
 #include <sys/mount.h>
+#include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +25,9 @@ Fd make_filesystem(std::string_view type, std::string_view source, const MountPa
 enum class Recursive { No, Yes };
 // A detached copy of what is mounted at `path` (relative to dirfd; "" is dirfd itself).
 Fd clone_mount(int dirfd, std::string_view path, Recursive recursive);
+// The same of what the process `pid` has mounted at the directory `path`, no link followed on the way: asked on a
+// throw-away thread in its mount namespace. nullopt: there is no such directory.
+std::optional<Fd> clone_mount_inside(pid_t pid, std::string_view path);
 // Attaches a detached mount (or moves an attached one) onto the file or directory `target`.
 void attach_mount(int mount, int target);
 

@@ -45,8 +45,8 @@ class Init {
     set_sysctls(spec_.linux.sysctl, plan_.namespaces);
     auto root = attach_root(spec_, plan_.options.rootfs, root_path());
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
-      auto prepared = plan_.id_mapped.find(i);
-      apply_mount(root, plan_.mounts[i], plan_.cgroup, prepared == plan_.id_mapped.end() ? nullptr : &prepared->second);
+      auto prepared = plan_.prepared.find(i);
+      apply_mount(root, plan_.mounts[i], plan_.cgroup, prepared == plan_.prepared.end() ? nullptr : &prepared->second);
     }
     make_devices(root, spec_, plan_.namespaces.own(CLONE_NEWUSER));
     os::TtyPair console = make_console(root);

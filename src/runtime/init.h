@@ -24,7 +24,7 @@ struct InitPlan {
   const CgroupHandle& cgroup;
   NamespacePlan namespaces;
   std::vector<MountStep> mounts;
-  std::map<std::size_t, os::Fd> id_mapped;  // detached mounts, by their place in `mounts`
+  std::map<std::size_t, os::Fd> prepared;  // detached mounts, by their place in `mounts`
   std::optional<SeccompProgram> filter;
   Gate gate = Gate::None;
   int socket = -1;    // to PARENT

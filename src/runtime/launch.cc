@@ -74,6 +74,17 @@ void take_ready(Created& created, Note&& note, std::int64_t& sent_at) {
   sent_at = body.sent_at;
 }
 
+// Mounts that came as descriptors: no path leads to them.
+void take_given_mounts(const oci::Spec& spec, CreateOptions& options, InitPlan& plan) {
+  for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+    auto given = options.mounts.find(spec.mounts[i].source);
+    if (given == options.mounts.end()) continue;
+    plan.mounts[i].source = given->first;
+    plan.prepared.insert_or_assign(i, std::move(given->second));
+    options.mounts.erase(given);
+  }
+}
+
 Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   trace::Span span("runtime.create");
   check_spec(spec, options.rootfs.has_value());
@@ -88,7 +99,8 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 {},
                 plan_filter(spec, options),
                 gate};
-  plan.id_mapped = open_id_mapped(plan.mounts, spec.linux);
+  plan.prepared = open_id_mapped(plan.mounts, spec.linux);
+  take_given_mounts(spec, options, plan);
   ContainerGroup group(spec, options.id, options.cgroup_root, options.systemd_cgroup, created.cgroup, created.warnings,
                        rollback);
   FAILPOINT("runtime.create.after_cgroup");

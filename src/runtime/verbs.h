@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,8 +31,9 @@ struct Stdio {  // inherited where -1; with a terminal all three are the termina
 
 struct CreateOptions {
   std::string id;
-  std::string bundle;            // directory of config.json; a relative root.path is relative to it
-  std::optional<os::Fd> rootfs;  // a detached mount to use as the root instead of spec.root.path
+  std::string bundle;                    // directory of config.json; a relative root.path is relative to it
+  std::optional<os::Fd> rootfs;          // a detached mount to use as the root instead of spec.root.path
+  std::map<std::string, os::Fd> mounts;  // detached mounts, by what bind mounts of the spec name as their source
   Stdio stdio;
   std::vector<int> keep_fds;             // stay open in the payload under their numbers
   std::optional<SeccompProgram> filter;  // compiled before; the specification's rules are not read then

@@ -62,8 +62,7 @@ struct CreateRequest {
   std::string trace_id;
   std::vector<AttachStream> attach;  // their descriptors are named "attach:0", "attach:1", ...
   // Names of the descriptors sent along, in order: "rootfs" (detached mount), "netns", "seccomp" (seccomp_filter.h),
-  // "attach:N"; any other name X
-  // may be used as the source of a mount in the spec, written "fd:X".
+  // "attach:N"; any other name X is a detached mount that one mount of the spec names as its source, written "fd:X".
   std::vector<std::string> fds;
 };
 

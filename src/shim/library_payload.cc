@@ -14,6 +14,7 @@ class LibraryPayload : public Payload {
     options.id = request.id;
     options.bundle = request.bundle;
     options.rootfs = std::move(given.rootfs);
+    options.mounts = std::move(given.mounts);
     if (given.filter) options.filter = read_filter(*given.filter);
     options.stdio = stdio;
     options.die_with_parent = true;

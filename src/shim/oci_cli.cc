@@ -11,9 +11,9 @@
 #include "base/text.h"
 #include "os/cgroup_dir.h"
 #include "os/file.h"
+#include "os/mount.h"
 #include "os/process.h"
 #include "os/socket.h"
-#include "os/syscalls.h"
 #include "shim/payload.h"
 
 namespace proa::shim {
@@ -41,6 +41,7 @@ class OciCli : public Payload {
  private:
   std::string run(std::vector<std::string> arguments, runtime::Stdio stdio = {});
   std::string path(std::string_view name) const { return os::path_join(run_dir_, name); }
+  void attach(const Given& given, oci::Spec& spec) const;
   Process collect(const std::string& pid_file, os::Fd* console_listener);
   std::vector<std::string> with_console(std::vector<std::string> arguments, bool terminal, os::Fd& listener) const;
 
@@ -124,24 +125,31 @@ Payload::Process OciCli::collect(const std::string& pid_file, os::Fd* console_li
   return process;
 }
 
+// It wants paths: detached mounts are attached where nobody but us and the runtime sees them.
+void OciCli::attach(const Given& given, oci::Spec& spec) const {
+  if (!given.rootfs && given.mounts.empty()) return;
+  os::check(::unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)");
+  os::set_propagation("/", MS_REC | MS_SLAVE);
+  auto attach_one = [&](int mount, std::string_view name) {
+    os::make_dir(path(name), 0700);
+    os::Fd place = os::open_file(path(name), O_PATH | O_DIRECTORY);
+    in_context(cat("attach ", name), [&] { os::attach_mount(mount, place.get()); });
+    return path(name);
+  };
+  if (given.rootfs) spec.root.path = attach_one(given.rootfs->get(), "rootfs");
+  int count = 0;
+  for (auto& mount : spec.mounts) {
+    auto source = given.mounts.find(mount.source);
+    if (source != given.mounts.end()) mount.source = attach_one(source->second.get(), cat("mount-", ++count));
+  }
+}
+
 Payload::Process OciCli::start(CreateRequest& request, Given given, runtime::Stdio stdio) {
   auto& spec = request.spec;
-  if (given.rootfs) {
-    // It wants a path: the detached mount is attached where nobody but us and the runtime sees it.
-    os::check(::unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)");
-    os::check(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
-    os::make_dir(path("rootfs"), 0700);
-    os::check(
-        ::syscall(SYS_move_mount, given.rootfs->get(), "", AT_FDCWD, path("rootfs").c_str(), MOVE_MOUNT_F_EMPTY_PATH),
-        "attach the root filesystem");
-    spec.root.path = path("rootfs");
-  }
+  attach(given, spec);
   // The numbers of our descriptors mean nothing in the runtime's processes.
   for (auto& name : spec.linux.namespaces) {
     if (name.path.starts_with("/proc/self/fd/")) name.path = cat("/proc/", ::getpid(), name.path.substr(10));
-  }
-  for (auto& mount : spec.mounts) {
-    if (mount.source.starts_with("/proc/self/fd/")) mount.source = cat("/proc/", ::getpid(), mount.source.substr(10));
   }
   os::make_dir(path("bundle"), 0700);
   os::write_file(path("bundle/config.json"), json::text(oci::to_json(spec)), 0600);

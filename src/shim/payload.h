@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,9 +21,11 @@ class Payload {
     os::Fd console;  // the terminal's master
     std::string warnings;
   };
-  // What came beside the request.
+  // What came beside the request: the root, the compiled filter, and detached mounts that mounts of the spec name as
+  // their source.
   struct Given {
     std::optional<os::Fd> rootfs, filter;
+    std::map<std::string, os::Fd> mounts;
   };
   virtual ~Payload() = default;
 

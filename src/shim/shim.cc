@@ -21,21 +21,29 @@ namespace {
 
 constexpr std::int64_t kTrimDelay = 200 * kMillisecond;  // of silence, before memory is given back
 
-// The descriptors that the spec names by "fd:NAME", and the network namespace, under the numbers they have here.
-// (The container's init is a clone of this process: /proc/self/fd/N is the same file there.)
-void place_descriptors(oci::Spec& spec, const std::map<std::string, os::Fd>& fds) {
-  if (auto netns = fds.find("netns"); netns != fds.end()) {
-    auto& list = spec.linux.namespaces;
-    std::erase_if(list, [](const auto& name) { return name.type == "network"; });
-    list.push_back({"network", os::fd_path(netns->second.get())});
-  }
-  for (auto& mount : spec.mounts) {
+// The network namespace under the number it has here. (The container's init is a clone of this process:
+// /proc/self/fd/N is the same file there.)
+void place_netns(oci::Spec& spec, const std::map<std::string, os::Fd>& fds) {
+  auto netns = fds.find("netns");
+  if (netns == fds.end()) return;
+  auto& list = spec.linux.namespaces;
+  std::erase_if(list, [](const auto& name) { return name.type == "network"; });
+  list.push_back({"network", os::fd_path(netns->second.get())});
+}
+
+// The root, the filter, and what the spec's mounts name by "fd:NAME".
+Payload::Given take_given(const oci::Spec& spec, std::map<std::string, os::Fd>& fds) {
+  Payload::Given given;
+  if (auto found = fds.find("rootfs"); found != fds.end()) given.rootfs = std::move(found->second);
+  if (auto found = fds.find("seccomp"); found != fds.end()) given.filter = std::move(found->second);
+  for (const auto& mount : spec.mounts) {
     if (!mount.source.starts_with("fd:")) continue;
     auto found = fds.find(mount.source.substr(3));
     if (found == fds.end())
       throw Error(ErrorKind::Internal, cat("mount of ", mount.source, ": no such descriptor came"));
-    mount.source = os::fd_path(found->second.get());
+    given.mounts.emplace(mount.source, std::move(found->second));
   }
+  return given;
 }
 
 void become_keeper() {
@@ -159,10 +167,8 @@ Started Shim::launch(CreateRequest& request, std::map<std::string, os::Fd>& fds)
   // Ours is not for the container to inherit.
   if (!process.oom_score_adj) process.oom_score_adj = 0;
   oom_score_adj_ = process.oom_score_adj;
-  place_descriptors(request.spec, fds);
-  Payload::Given given;
-  if (auto found = fds.find("rootfs"); found != fds.end()) given.rootfs = std::move(found->second);
-  if (auto found = fds.find("seccomp"); found != fds.end()) given.filter = std::move(found->second);
+  place_netns(request.spec, fds);
+  Payload::Given given = take_given(request.spec, fds);
   payload_ = request.runtime.empty() ? make_library_payload() : make_cli_payload(request.runtime, id_, run_dir_);
   FAILPOINT("shim.before_start");
   auto init = payload_->start(request, std::move(given), io_->child_ends());

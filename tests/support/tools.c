@@ -1,9 +1,10 @@
-// A static program for test images: tools stamp | udp-echo PORT | syscall NUMBER...
+// A static program for test images: tools stamp | udp-echo PORT | syscall NUMBER | shm-put KEY TEXT | shm-get KEY
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,9 +39,23 @@ static int call(long number) {
   return 0;
 }
 
+// A System V segment of one page; without a text, what is in it.
+static int shared_memory(int key, const char* text) {
+  int id = shmget(key, 4096, text ? IPC_CREAT | 0600 : 0);
+  char* memory = id < 0 ? (char*)-1 : shmat(id, NULL, 0);
+  if (memory == (char*)-1) return perror("shared memory"), 1;
+  if (text)
+    strncpy(memory, text, 4095);
+  else
+    puts(memory);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   if (argc > 1 && !strcmp(argv[1], "stamp")) return stamp();
   if (argc > 2 && !strcmp(argv[1], "udp-echo")) return udp_echo(atoi(argv[2]));
   if (argc > 2 && !strcmp(argv[1], "syscall")) return call(atol(argv[2]));
+  if (argc > 3 && !strcmp(argv[1], "shm-put")) return shared_memory(atoi(argv[2]), argv[3]);
+  if (argc > 2 && !strcmp(argv[1], "shm-get")) return shared_memory(atoi(argv[2]), NULL);
   return 2;
 }
