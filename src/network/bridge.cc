@@ -47,6 +47,10 @@ bool forwarding_is_on(os::Family family) {
   return !value || trim(*value) != "0";
 }
 
+bool bridges_translate_ipv6() {
+  return trim(os::try_read_file("/proc/sys/net/bridge/bridge-nf-call-ip6tables").value_or("0")) == "1";
+}
+
 void enable_forwarding(os::Family family) {
   if (!forwarding_is_on(family)) os::write_file(forwarding_path(family), "1");
 }
@@ -81,6 +85,8 @@ int ensure_bridge(os::NetlinkSocket& socket, const BridgePlan& plan) {
     if (!has) add_address(batch, link->index, *address);
   }
   if (!link->up) set_link_up(batch, link->index);
+  // What route_localnet is for 127.0.0.1: an answer that comes in here for [::1] is taken.
+  if (plan.address6) add_local_route(batch, os::IpAddress::parse("::1").value(), link->index);
   socket.execute(batch);
   return link->index;
 }

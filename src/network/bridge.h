@@ -26,6 +26,8 @@ bool is_device_name(std::string_view name);
 
 // net.ipv4.ip_forward, and IPv6's.
 bool forwarding_is_on(os::Family family);
+// br_netfilter is loaded and takes translation for IPv6 into the bridges: an answer to [::1] then ends there.
+bool bridges_translate_ipv6();
 void enable_forwarding(os::Family family);
 
 // Writes /proc/sys/net/..., of the calling thread's namespace; a kernel without that setting is no error.

@@ -13,11 +13,13 @@
 namespace proa::network {
 namespace {
 
+const std::vector<std::string> kEverywhere = {"0.0.0.0"};
+
 TEST(PortTable, GivesAPortToOneOfEachProtocolAndAddress) {
   PortTable table(40000, 40003);
   auto reserve = [&](PortMapping mapping) {
     try {
-      auto got = table.reserve({&mapping, 1}, "", "web (id)");
+      auto got = table.reserve({&mapping, 1}, kEverywhere, "web (id)");
       return cat(got[0].host_ip, ":", got[0].host_port, "/", got[0].protocol);
     } catch (const Error& error) {
       return error.message();
@@ -44,9 +46,23 @@ TEST(PortTable, ReservesAllOrNone) {
   std::vector<PortMapping> wanted{{.host_port = 18090, .container_port = 1},
                                   {.host_port = 18091, .container_port = 2},
                                   {.host_port = 18090, .container_port = 3}};
-  EXPECT_THROW(table.reserve(wanted, "", "x"), Error);
+  EXPECT_THROW(table.reserve(wanted, kEverywhere, "x"), Error);
   wanted.pop_back();
-  EXPECT_EQ(table.reserve(wanted, "", "x").size(), 2u);
+  EXPECT_EQ(table.reserve(wanted, kEverywhere, "x").size(), 2u);
+}
+
+TEST(PortTable, TakesOneNumberOnBothFamilies) {
+  PortTable table(40010, 40012);
+  std::vector<std::string> both = {"0.0.0.0", "::"};
+  std::vector<PortMapping> taken{{.host_ip = "::", .host_port = 40010, .container_port = 1}},
+      any{{.container_port = 2}};
+  table.reserve(taken, both, "x");
+  auto got = table.reserve(any, both, "x");
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[0].host_ip, "0.0.0.0");
+  EXPECT_EQ(got[1].host_ip, "::");
+  EXPECT_EQ(got[0].host_port, 40011) << "40010 is free on one of them only";
+  EXPECT_EQ(got[1].host_port, 40011);
 }
 
 class Catalogue : public ::testing::Test {

@@ -79,36 +79,45 @@ bool PortTable::is_free(const PortBinding& binding) const {
   return std::none_of(begin, end, [&](const auto& entry) { return clash(entry.second, binding.host_ip); });
 }
 
-// Finds a port for one mapping and marks it. False, with the reason, where there is none.
-bool PortTable::claim(PortBinding& binding, const PortMapping& mapping, std::string& reason) {
-  const bool chosen = mapping.host_port == 0;
-  const std::uint32_t first = chosen ? first_ : mapping.host_port;
-  const std::uint32_t last = chosen ? last_ : std::max(mapping.host_port, mapping.host_port_end);
-  const std::uint32_t count = last - first + 1;
-  const std::uint32_t offset = chosen ? next_ - first_ : 0u;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    binding.host_port = static_cast<std::uint16_t>(first + (offset + i) % count);
+// Marks the port on all of the addresses. False, with the reason, where one of them has it in use.
+bool PortTable::try_port(std::span<PortBinding> bindings, std::uint16_t port, std::string& reason) {
+  for (PortBinding& binding : bindings) {
+    binding.host_port = port;
     if (!is_free(binding)) {
       reason = cat("Bind for ", host_and_port(binding), " failed: port is already allocated");
-      continue;
+      return false;
     }
     try {
       check_host_port(binding);
     } catch (const Error& error) {
       if (error.errno_code() != EADDRINUSE) throw;
       reason = error.message();
-      continue;
+      return false;
     }
-    if (chosen) next_ = binding.host_port == last_ ? first_ : static_cast<std::uint16_t>(binding.host_port + 1);
-    used_.emplace(Key{binding.protocol, binding.host_port}, binding.host_ip);
+  }
+  take(bindings);
+  return true;
+}
+
+// Finds a port for one mapping and marks it. False, with the reason, where there is none.
+bool PortTable::claim(std::span<PortBinding> bindings, const PortMapping& mapping, std::string& reason) {
+  const bool chosen = mapping.host_port == 0;
+  const std::uint32_t first = chosen ? first_ : mapping.host_port;
+  const std::uint32_t last = chosen ? last_ : std::max(mapping.host_port, mapping.host_port_end);
+  const std::uint32_t count = last - first + 1;
+  const std::uint32_t offset = chosen ? next_ - first_ : 0u;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto port = static_cast<std::uint16_t>(first + (offset + i) % count);
+    if (!try_port(bindings, port, reason)) continue;
+    if (chosen) next_ = port == last_ ? first_ : static_cast<std::uint16_t>(port + 1);
     return true;
   }
   if (chosen) reason = "all ports are allocated";
   return false;
 }
 
-std::vector<PortBinding> PortTable::reserve(std::span<const PortMapping> wanted, std::string_view default_host_ip,
-                                            std::string_view endpoint) {
+std::vector<PortBinding> PortTable::reserve(std::span<const PortMapping> wanted,
+                                            std::span<const std::string> default_host_ips, std::string_view endpoint) {
   std::vector<PortBinding> done;
   done.reserve(wanted.size());
   auto refuse = [&](const std::string& reason) {
@@ -117,16 +126,18 @@ std::vector<PortBinding> PortTable::reserve(std::span<const PortMapping> wanted,
                 cat("driver failed programming external connectivity on endpoint ", endpoint, ": ", reason));
   };
   for (const PortMapping& mapping : wanted) {
-    PortBinding binding;
-    binding.host_ip = !mapping.host_ip.empty()   ? mapping.host_ip
-                      : !default_host_ip.empty() ? std::string(default_host_ip)
-                                                 : "0.0.0.0";
-    binding.container_port = mapping.container_port;
-    binding.protocol = mapping.protocol.empty() ? "tcp" : mapping.protocol;
+    std::vector<PortBinding> bindings;
+    for (const std::string& host_ip :
+         mapping.host_ip.empty() ? default_host_ips : std::span<const std::string>(&mapping.host_ip, 1)) {
+      PortBinding& binding = bindings.emplace_back();
+      binding.host_ip = host_ip;
+      binding.container_port = mapping.container_port;
+      binding.protocol = mapping.protocol.empty() ? "tcp" : mapping.protocol;
+    }
     std::string reason;
     try {
-      if (claim(binding, mapping, reason)) {
-        done.push_back(std::move(binding));
+      if (claim(bindings, mapping, reason)) {
+        std::ranges::move(bindings, std::back_inserter(done));
         continue;
       }
     } catch (const Error& error) {

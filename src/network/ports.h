@@ -23,7 +23,8 @@ class PortTable {
 
   // Reserves all or none. `endpoint` is put into the text: "driver failed programming external connectivity on
   // endpoint NAME (ID): Bind for 0.0.0.0:80 failed: port is already allocated".
-  std::vector<PortBinding> reserve(std::span<const PortMapping> wanted, std::string_view default_host_ip,
+  // `default_host_ips`: where a port goes for which no host address was named, under one number on all of them.
+  std::vector<PortBinding> reserve(std::span<const PortMapping> wanted, std::span<const std::string> default_host_ips,
                                    std::string_view endpoint);
   void take(std::span<const PortBinding> bindings);  // those of a container that was running before us
   void give_back(std::span<const PortBinding> bindings);
@@ -31,7 +32,8 @@ class PortTable {
  private:
   using Key = std::tuple<std::string, std::uint16_t>;  // protocol, port
   bool is_free(const PortBinding& binding) const;
-  bool claim(PortBinding& binding, const PortMapping& mapping, std::string& reason);
+  bool try_port(std::span<PortBinding> bindings, std::uint16_t port, std::string& reason);
+  bool claim(std::span<PortBinding> bindings, const PortMapping& mapping, std::string& reason);
   std::uint16_t first_, last_, next_;
   std::multimap<Key, std::string> used_;  // -> host address
 };

@@ -87,6 +87,25 @@ os::IpAddress take_address(AddressPool& pool, const std::string& wanted, const N
   return *address;
 }
 
+// The kernel translates addresses within a family, and no process stands in between to do more.
+void check_reachable(const PortBinding& port, const Endpoint& endpoint, std::string_view name) {
+  bool v6 = port.host_ip.find(':') != std::string::npos;
+  std::string reason;
+  if ((v6 ? endpoint.ipv6 : endpoint.ipv4).empty()) {
+    reason = cat("the container has no IPv", v6 ? "6" : "4", " address on network ", endpoint.network_name,
+                 v6 ? ": use a network made with --ipv6" : "");
+  } else if (port.host_ip == "::1" && bridges_translate_ipv6()) {
+    reason =
+        "the kernel sends nothing back to [::1] while net.bridge.bridge-nf-call-ip6tables is 1: set it to 0, or "
+        "publish "
+        "on 127.0.0.1";
+  }
+  if (reason.empty()) return;
+  std::string host = v6 ? cat("[", port.host_ip, "]") : port.host_ip;
+  throw Error(ErrorKind::InvalidArgument, cat("driver failed programming external connectivity on endpoint ", name,
+                                              ": Bind for ", host, ":", port.host_port, " failed: ", reason));
+}
+
 void add_name(std::vector<std::string>& names, std::string_view name) {
   if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
@@ -179,11 +198,20 @@ std::vector<std::string> Networks::State::reserve(const SandboxRequest& request,
 void Networks::State::reserve_ports(Tables& now, const SandboxRequest& request, Container& container) {
   const Endpoint* gateway = now.gateway_endpoint(container);
   if (request.ports.empty() || !gateway) return;
-  std::string_view host_ip = config.default_host_ip;
+  std::string host_ip = config.default_host_ip;
   const NetworkRecord& record = now.get(gateway->network_id).record;
   auto option = record.options.find("com.docker.network.bridge.host_binding_ipv4");
   if (option != record.options.end()) host_ip = option->second;
-  container.ports = now.ports.reserve(request.ports, host_ip, cat(container.name, " (", gateway->id, ")"));
+  std::vector<std::string> everywhere;
+  if (!host_ip.empty() && host_ip != "0.0.0.0") {
+    everywhere = {host_ip};
+  } else {
+    if (!gateway->ipv4.empty()) everywhere.emplace_back("0.0.0.0");
+    if (!gateway->ipv6.empty()) everywhere.emplace_back("::");
+  }
+  std::string endpoint = cat(container.name, " (", gateway->id, ")");
+  container.ports = now.ports.reserve(request.ports, everywhere, endpoint);
+  for (const PortBinding& port : container.ports) check_reachable(port, *gateway, endpoint);
 }
 
 void Networks::State::give_back(Tables& now, const std::string& container_id, const Endpoint& endpoint) {

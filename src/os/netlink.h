@@ -111,6 +111,8 @@ void add_address(NetlinkBatch& batch, int index, const IpPrefix& address);
 void delete_address(NetlinkBatch& batch, int index, const IpPrefix& address);
 void add_default_route(NetlinkBatch& batch, const IpAddress& gateway, int index);
 void delete_default_route(NetlinkBatch& batch, Family family);
+// What comes in at the interface for `address` is for this host; behind the kernel's own route to it.
+void add_local_route(NetlinkBatch& batch, const IpAddress& address, int index);
 void add_route(NetlinkBatch& batch, const IpPrefix& destination, const std::optional<IpAddress>& gateway, int index);
 
 // --- questions ----------------------------------------------------------------------------------------------------

@@ -218,6 +218,20 @@ void delete_default_route(NetlinkBatch& batch, Family family) {
   batch.end();
 }
 
+void add_local_route(NetlinkBatch& batch, const IpAddress& address, int index) {
+  constexpr std::uint32_t kLast = 1 << 16;
+  batch.begin(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, cat("add local route to ", address.text()));
+  rtmsg header = route_header(address.family(), address.bits());
+  header.rtm_table = RT_TABLE_LOCAL;
+  header.rtm_type = RTN_LOCAL;
+  header.rtm_scope = RT_SCOPE_HOST;
+  batch.header(header);
+  batch.attribute_address(RTA_DST, address);
+  batch.attribute_u32(RTA_OIF, static_cast<std::uint32_t>(index));
+  batch.attribute_u32(RTA_PRIORITY, kLast + static_cast<std::uint32_t>(index));  // one for each interface
+  batch.end();
+}
+
 void add_route(NetlinkBatch& batch, const IpPrefix& destination, const std::optional<IpAddress>& gateway, int index) {
   batch.begin(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, cat("add route to ", destination.text()));
   rtmsg header = route_header(destination.address.family(), destination.length);
