@@ -210,15 +210,18 @@ Json to_json(const CgroupHandle& cgroup) { return json::encode(cgroup); }
 CgroupHandle cgroup_from_json(const Json& value) { return json::decode<CgroupHandle>(value); }
 
 CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, const oci::Resources* resources,
-                           std::vector<std::string>& warnings, std::string unit) {
+                           std::vector<std::string>& warnings, CgroupOptions options) {
   trace::Span span("runtime.cgroup");
-  CgroupHandle cgroup{layout, os::clean_path(cat("/", path)), std::move(unit)};
+  CgroupHandle cgroup{layout, os::clean_path(cat("/", path)), std::move(options.unit)};
   span.set("path", cgroup.path);
   if (cgroup.path == "/") throw Error(ErrorKind::InvalidArgument, "the root cgroup cannot be a container's");
   static const oci::Resources kNone;
   const oci::Resources& wanted = resources ? *resources : kNone;
   auto version = layout.unified ? CgroupVersion::Two : CgroupVersion::One;
   auto writes = plan_cgroup(wanted, version);
+  if (options.skip_devices) {
+    std::erase_if(writes, [](const CgroupWrite& write) { return write.controller == "devices"; });
+  }
   if (!wanted.rdma.empty() && !host_has(layout, "rdma")) {
     throw Error(ErrorKind::Unavailable, "cannot set rdma limit: this host has no such cgroup controller");
   }
@@ -236,7 +239,7 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
       throw Error(ErrorKind::Conflict, cat("cgroup ", cgroup.path, " is in use"));
     }
     apply_writes(cgroup, writes, warnings);
-    if (layout.unified) attach_device_filter(cgroup, wanted.devices);
+    if (layout.unified && !options.skip_devices) attach_device_filter(cgroup, wanted.devices);
   } catch (...) {
     if (!existed) destroy_cgroup(cgroup);
     throw;

@@ -27,9 +27,12 @@ CgroupHandle cgroup_from_json(const Json& value);
 
 // PARENT. Makes the directories and writes the limits, before any process is in them. Controllers this host lacks are
 // left out; a limit that is asked for and has no controller is a warning.
-// `unit`: the scope of systemd's whose directory it is.
+struct CgroupOptions {
+  std::string unit = {};      // the scope of systemd's whose directory it is
+  bool skip_devices = false;  // no rules for devices: the kernel lets only root make them
+};
 CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, const oci::Resources* resources,
-                           std::vector<std::string>& warnings, std::string unit = "");
+                           std::vector<std::string>& warnings, CgroupOptions options = {});
 // v2: the directory's descriptor for CLONE_INTO_CGROUP; empty on v1.
 os::Fd open_for_clone(const CgroupHandle& cgroup);
 // CHILD, v1: this process (alone in its thread group) moves itself by writing 0 to `tasks`, which waits for no RCU

@@ -126,8 +126,8 @@ class Restoration {
     prepare_root();
     // CRIU mounts in them: opened where its mounts are.
     Directories directories(options_.files, criu_);
-    ContainerGroup group(spec_, options_.id, options_.cgroup_root, options_.systemd_cgroup, created_.cgroup,
-                         created_.warnings, rollback_);
+    ContainerGroup group(spec_, options_.id, {options_.cgroup_root, options_.systemd_cgroup, options_.rootless},
+                         created_.cgroup, created_.warnings, rollback_);
     describe();
     give_streams();
     give_namespaces();

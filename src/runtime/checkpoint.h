@@ -25,7 +25,7 @@ void checkpoint(const ContainerState& state, const CriuFiles& files, criu::Kind 
 
 struct RestoreOptions {
   std::string id, bundle;
-  bool systemd_cgroup = false;
+  bool systemd_cgroup = false, rootless = false;
   std::string cgroup_root = "/sys/fs/cgroup";
   CriuFiles files;
   criu::Options criu;  // what the caller's flags say

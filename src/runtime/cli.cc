@@ -2,17 +2,17 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "os/file.h"
-#include "os/mount.h"
+#include "os/own_program.h"
 
 namespace proa::runtime {
 namespace {
@@ -58,11 +58,10 @@ void print_help() {
 }
 
 // Containers see our executable as /proc/self/exe for a moment: it must not be the host's file (security.md R4).
-// Executes this program again from a read-only mount, unless that has been done.
+// Executes this program again from where nobody can write to it, unless that has been done.
 void seal_self(const std::vector<std::string>& words) {
-  struct statvfs where {};
-  if (::statvfs("/proc/self/exe", &where) == 0 && (where.f_flag & ST_RDONLY)) return;
-  os::Fd program = os::read_only_file("/proc/self/exe");
+  if (os::own_program_is_sealed()) return;
+  os::Fd program = os::seal_own_program();
   std::vector<char*> argv{const_cast<char*>("proa-runtime")};
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
@@ -80,6 +79,24 @@ void append_log(const std::string& path, const std::string& format, const std::s
   } catch (const Error&) {
     // Standard error has the message too.
   }
+}
+
+// Whether the caller may be denied control groups: an ordinary user, or root of a user namespace.
+bool is_rootless(const Arguments& global) {
+  std::string given = global.value("rootless", "auto");
+  if (given == "true" || given == "false") return given == "true";
+  if (given != "auto") {
+    throw Error(ErrorKind::InvalidArgument, cat("invalid value ", quoted(given), " for flag -rootless"));
+  }
+  if (::geteuid() != 0) return true;
+  auto map = split(os::try_read_file("/proc/self/uid_map", 4096).value_or(""), ' ');
+  std::erase(map, "");
+  return map.size() >= 3 && trim(map[2]) != "4294967295";
+}
+
+std::string default_root() {
+  const char* own = ::getenv("XDG_RUNTIME_DIR");
+  return ::geteuid() != 0 && own && *own ? os::path_join(own, "proa-runtime") : "/run/proa-runtime";
 }
 
 int dispatch(const Arguments& global, const GlobalOptions& options, const std::vector<std::string>& words) {
@@ -110,7 +127,8 @@ int runtime_main(const std::vector<std::string>& words) {
     log_format = global.value("log-format", "text");
     if (global.has("debug")) log::set_level(log::Level::Debug);
     GlobalOptions options;
-    options.root = global.value("root", options.root);
+    options.root = global.value("root", default_root());
+    options.rootless = is_rootless(global);
     options.criu = global.value("criu");
     options.systemd_cgroup = global.has("systemd-cgroup");
     return dispatch(global, options, words);

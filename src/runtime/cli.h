@@ -10,9 +10,10 @@
 namespace proa::runtime {
 
 struct GlobalOptions {
-  std::string root = "/run/proa-runtime";
+  std::string root;
   bool systemd_cgroup = false;
-  std::string criu;  // the program; "" is criu of $PATH
+  bool rootless = false;  // a container may do without a control group
+  std::string criu;       // the program; "" is criu of $PATH
 };
 
 // One function per command, in commands_*.cc; each returns the exit code.

@@ -34,10 +34,12 @@ std::string bundle_of(const Arguments& arguments) {
 Launch prepare(const GlobalOptions& global, const Arguments& arguments) {
   std::string bundle = bundle_of(arguments);
   oci::Spec spec = read_spec(bundle);
-  if (spec.linux.cgroups_path.empty() && !global.systemd_cgroup) {
-    spec.linux.cgroups_path = cat("/", arguments.operand(0));
-  }
-  return {std::move(spec), std::move(bundle), global.systemd_cgroup, StateDir(global.root, arguments.operand(0)), {}};
+  return {std::move(spec),
+          std::move(bundle),
+          global.systemd_cgroup,
+          global.rootless,
+          StateDir(global.root, arguments.operand(0)),
+          {}};
 }
 
 void warn_all(const std::vector<std::string>& warnings) {

@@ -16,7 +16,7 @@ namespace proa::runtime {
 struct Launch {
   oci::Spec spec;
   std::string bundle;
-  bool systemd_cgroup;
+  bool systemd_cgroup, rootless;
   StateDir dir;
   ContainerState state;
 };

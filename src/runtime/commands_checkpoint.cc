@@ -110,6 +110,7 @@ int command_restore(const GlobalOptions& global, Words words) {
   options.id = arguments.operand(0);
   options.bundle = launch.bundle;
   options.systemd_cgroup = launch.systemd_cgroup;
+  options.rootless = launch.rootless;
   options.files = files_of(global, arguments);
   options.criu = common_options(arguments);
   options.criu.lsm_profile = arguments.value("lsm-profile");

@@ -125,10 +125,19 @@ int command_list(const GlobalOptions& global, Words words) {
   return 0;
 }
 
+namespace {
+
+const CgroupHandle& group_of(const ContainerState& state) {
+  if (!state.cgroup.path.empty()) return state.cgroup;
+  throw Error(ErrorKind::Unavailable, "the container has no control group, by which its processes are known");
+}
+
+}  // namespace
+
 int command_ps(const GlobalOptions& global, Words words) {
   Arguments arguments(kFormatFlags, words);
   StateDir dir(global.root, arguments.operand(0));
-  auto found = pids(dir.load().cgroup);
+  auto found = pids(group_of(dir.load()));
   if (arguments.value("format") == "json") {
     JsonArray out(found.begin(), found.end());
     print(json::text(out) + "\n");
@@ -150,10 +159,10 @@ int command_events(const GlobalOptions& global, Words words) {
     print(json::text(event) + "\n");
   };
   if (arguments.has("stats")) {
-    say("stats", event_stats(state.cgroup));
+    say("stats", event_stats(group_of(state)));
     return 0;
   }
-  OomWatch watch(state.cgroup);
+  OomWatch watch(group_of(state));
   for (auto next = monotonic_now() + interval;;) {
     switch (watch.wait(next - monotonic_now())) {
       case OomWatch::Seen::Gone:

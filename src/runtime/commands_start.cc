@@ -49,6 +49,7 @@ CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
   options.id = arguments.operand(0);
   options.bundle = launch.bundle;
   options.systemd_cgroup = launch.systemd_cgroup;
+  options.rootless = launch.rootless;
   options.keep_fds = preserved(arguments);
   options.no_pivot = arguments.has("no-pivot");
   options.no_new_keyring = arguments.has("no-new-keyring");

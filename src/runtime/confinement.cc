@@ -78,6 +78,9 @@ void Confinement::become_user() {
     int failed = errno;
     auto denied = os::try_read_file("/proc/self/setgroups", 64);
     if (failed != EPERM || !denied || trim(*denied) != "deny") os::fail("setgroups", failed);
+    if (!user.additional_gids.empty()) {
+      throw Error(ErrorKind::Forbidden, "cannot set any additional groups in a rootless container");
+    }
   }
   os::check(::setresgid(user.gid, user.gid, user.gid), "setgid");
   os::check(::setresuid(user.uid, user.uid, user.uid), "setuid");

@@ -1,6 +1,10 @@
 #include "runtime/container_group.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include "base/text.h"
+#include "runtime/cgroup_plan.h"
 #include "runtime/cgroup_unified.h"
 
 namespace proa::runtime {
@@ -10,19 +14,38 @@ std::string cgroup_path(const oci::Spec& spec, const std::string& id) {
   return spec.linux.cgroups_path.empty() ? cat("/", id) : spec.linux.cgroups_path;
 }
 
+bool is_denied(const Error& error) {
+  return error.errno_code() == EACCES || error.errno_code() == EPERM || error.errno_code() == EROFS;
+}
+
+bool asks_for_limits(const os::CgroupLayout& layout, const oci::Resources* resources) {
+  if (!resources) return false;
+  auto writes = plan_cgroup(*resources, layout.unified ? CgroupVersion::Two : CgroupVersion::One);
+  return std::any_of(writes.begin(), writes.end(), [](const CgroupWrite& one) { return one.controller != "devices"; });
+}
+
 }  // namespace
 
-ContainerGroup::ContainerGroup(const oci::Spec& spec, const std::string& id, const std::string& cgroup_root,
-                               bool systemd, CgroupHandle& cgroup, std::vector<std::string>& warnings,
-                               Rollback& rollback) {
+ContainerGroup::ContainerGroup(const oci::Spec& spec, const std::string& id, const GroupOptions& options,
+                               CgroupHandle& cgroup, std::vector<std::string>& warnings, Rollback& rollback) {
   const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
-  auto layout = os::find_cgroups(cgroup_root);
-  if (systemd) {
+  auto layout = os::find_cgroups(options.cgroup_root);
+  if (options.systemd) {
     scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id), spec, id);
     rollback.add([unit = scope_->name().unit] { stop_scope(unit); });
-    cgroup = create_cgroup(layout, scope_->name().path, resources, warnings, scope_->name().unit);
+    cgroup = create_cgroup(layout, scope_->name().path, resources, warnings, {.unit = scope_->name().unit});
   } else {
-    cgroup = create_cgroup(layout, cgroup_path(spec, id), resources, warnings);
+    try {
+      cgroup = create_cgroup(layout, cgroup_path(spec, id), resources, warnings, {.skip_devices = options.rootless});
+    } catch (const Error& error) {
+      if (!options.rootless || !spec.linux.cgroups_path.empty() || !is_denied(error)) throw;
+      if (asks_for_limits(layout, resources)) {
+        throw Error(ErrorKind::Forbidden,
+                    cat("rootless needs no limits + no cgrouppath when no permission is granted for cgroups: ",
+                        error.message()));
+      }
+      cgroup = {layout, "", ""};
+    }
   }
   rollback.add([&cgroup] { destroy_cgroup(cgroup); });
   delegate_cgroup(cgroup, spec);

@@ -12,11 +12,17 @@
 
 namespace proa::runtime {
 
+struct GroupOptions {
+  std::string cgroup_root;
+  bool systemd = false;
+  bool rootless = false;  // verbs.h
+};
+
 class ContainerGroup {
  public:
   // Makes it, with its limits; `rollback` takes it away again. `cgroup` is what it is called.
-  ContainerGroup(const oci::Spec& spec, const std::string& id, const std::string& cgroup_root, bool systemd,
-                 CgroupHandle& cgroup, std::vector<std::string>& warnings, Rollback& rollback);
+  ContainerGroup(const oci::Spec& spec, const std::string& id, const GroupOptions& options, CgroupHandle& cgroup,
+                 std::vector<std::string>& warnings, Rollback& rollback);
   // The container is in: nobody else has to keep the group alive.
   void release();
 

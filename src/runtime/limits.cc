@@ -98,11 +98,12 @@ void set_rlimits(const std::vector<oci::Rlimit>& rlimits, std::vector<std::strin
 }
 
 void set_oom_score_adj(int score, std::vector<std::string>& warnings) {
-  os::Fd file = os::open_file("/proc/self/oom_score_adj", O_RDWR);
-  std::string current = os::read_all(file.get(), 64);
+  constexpr const char* kFile = "/proc/self/oom_score_adj";
+  std::string current = os::read_file(kFile, 64);
   if (parse_int<int>(trim(current)) == score) return;
   std::string text = cat(score);
-  if (::write(file.get(), text.data(), text.size()) > 0) return;
+  os::Fd file(::open(kFile, O_WRONLY | O_CLOEXEC));  // not ours in an exec by an ordinary user
+  if (file && ::write(file.get(), text.data(), text.size()) > 0) return;
   if (errno != EACCES && errno != EPERM) os::fail(cat("oom_score_adj ", score));
   warnings.push_back(cat("oom_score_adj ", score, " needs CAP_SYS_RESOURCE: it stays ", trim(current)));
 }

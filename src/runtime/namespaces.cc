@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/text.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "os/syscalls.h"
 
 #ifndef CLONE_NEWTIME
@@ -113,10 +116,49 @@ std::string render_id_map(const std::vector<oci::IdMapping>& mappings) {
   return out;
 }
 
+namespace {
+
+// False: it is not ours to give.
+bool try_write_map(const std::string& file, const std::vector<oci::IdMapping>& mappings) {
+  try {
+    os::write_file(file, render_id_map(mappings));  // one write(2), as user_namespaces(7) wants it
+    return true;
+  } catch (const Error& error) {
+    if (error.errno_code() != EPERM) throw;
+    return false;
+  }
+}
+
+// A user's ranges of /etc/subuid and /etc/subgid are given by programs with the capability for it.
+void run_map_program(const char* program, pid_t pid, const std::vector<oci::IdMapping>& mappings) {
+  os::RunOptions run;
+  run.spawn.argv = {program, cat(pid)};
+  for (const auto& map : mappings) {
+    for (auto number : {map.container_id, map.host_id, map.size}) run.spawn.argv.push_back(cat(number));
+  }
+  std::string why;
+  try {
+    auto result = os::run_program(run);
+    if (result.exit.code == 0) return;
+    why = trim(result.err);
+  } catch (const Error& error) {
+    why = error.message();
+  }
+  throw Error(ErrorKind::Forbidden, cat(program, " failed to map ids: ", why,
+                                        ": a user needs the package uidmap and ranges in /etc/subuid and /etc/subgid"));
+}
+
+}  // namespace
+
 void write_id_maps(pid_t pid, const std::vector<oci::IdMapping>& uids, const std::vector<oci::IdMapping>& gids) {
-  // One write(2) each, as user_namespaces(7) wants it.
-  os::write_file(cat("/proc/", pid, "/uid_map"), render_id_map(uids));
-  os::write_file(cat("/proc/", pid, "/gid_map"), render_id_map(gids));
+  std::string process = cat("/proc/", pid);
+  if (!try_write_map(process + "/uid_map", uids)) run_map_program("newuidmap", pid, uids);
+  std::string file = process + "/gid_map";
+  if (try_write_map(file, gids)) return;
+  bool own_only = gids.size() == 1 && gids[0].size == 1 && gids[0].host_id == ::getegid();
+  if (!own_only) return run_map_program("newgidmap", pid, gids);
+  os::write_file(process + "/setgroups", "deny");  // the price of a group of one's own
+  os::write_file(file, render_id_map(gids));
 }
 
 }  // namespace proa::runtime

@@ -47,7 +47,8 @@ class PidNamespaceForChildren {
   os::Fd own_;
 };
 
-// PARENT: /proc/PID/{uid_map,gid_map} of a child in a new user namespace.
+// PARENT: /proc/PID/{uid_map,gid_map} of a child in a new user namespace; by newuidmap(1) and newgidmap(1) where the
+// caller may not write them.
 void write_id_maps(pid_t pid, const std::vector<oci::IdMapping>& uids, const std::vector<oci::IdMapping>& gids);
 std::string render_id_map(const std::vector<oci::IdMapping>& mappings);  // pure
 

@@ -21,6 +21,8 @@
 namespace proa::runtime {
 namespace {
 
+constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY;
+
 bool is_directory(int fd) {
   struct stat info {};
   os::check(::fstat(fd, &info), "stat of a mount");
@@ -161,6 +163,12 @@ void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
   set_step_propagation(mount.get(), step);
 }
 
+// For a container without a group of its own, which the host's groups do not concern.
+os::Fd make_empty(std::uint64_t attributes) {
+  return os::make_filesystem("tmpfs", "tmpfs", {{"nr_blocks", "1"}, {"nr_inodes", "2"}, {"mode", "755"}},
+                             attributes | kReadOnly);
+}
+
 // v1: a tmpfs with one directory per hierarchy, each the container's own group, read-only unless asked otherwise.
 void apply_cgroup_v1(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup) {
   MountStep top;
@@ -169,6 +177,7 @@ void apply_cgroup_v1(const os::RootedDir& root, const MountStep& step, const Cgr
   top.parameters = {{"mode", "755"}};
   os::Fd destination = open_destination(root, step.destination, true);
   refuse_proc(step, destination.get(), -1);
+  if (cgroup.path.empty()) return os::attach_mount(make_empty(step.set).get(), destination.get());
   std::uint64_t attributes = step.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
   os::Fd tmpfs = os::make_filesystem("tmpfs", "tmpfs", top.parameters, attributes);
   os::attach_mount(tmpfs.get(), destination.get());
@@ -189,14 +198,16 @@ void apply_cgroup_v1(const os::RootedDir& root, const MountStep& step, const Cgr
   if (step.set & MOUNT_ATTR_RDONLY) os::change_mount(tmpfs.get(), {.set = MOUNT_ATTR_RDONLY}, os::Recursive::No);
 }
 
-// Without a cgroup namespace a user namespace may not mount cgroups: it sees its own group by a bind mount.
+// Without a cgroup namespace a user namespace may not mount cgroups: it sees its own group by a bind mount, and may not
+// write to it (CVE-2023-25809).
 os::Fd make_cgroup_v2(const MountStep& mount, const CgroupHandle& cgroup) {
   try {
     return make_mount(mount);
   } catch (const Error& error) {
     if (error.errno_code() != EPERM && error.errno_code() != EBUSY) throw;
+    if (cgroup.path.empty()) return make_empty(mount.set);
     os::Fd bound = os::clone_mount(AT_FDCWD, os::path_join(cgroup.layout.root, cgroup.path), os::Recursive::No);
-    os::change_mount(bound.get(), {.set = mount.set, .clear = mount.clear}, os::Recursive::No);
+    os::change_mount(bound.get(), {.set = mount.set | kReadOnly, .clear = mount.clear & ~kReadOnly}, os::Recursive::No);
     return bound;
   }
 }
@@ -276,8 +287,7 @@ void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths
       if (!place) return;
       if (is_directory(place->get())) {
         if (!blank) {
-          blank = os::make_filesystem("tmpfs", "tmpfs", {{"nr_blocks", "1"}, {"nr_inodes", "2"}, {"mode", "755"}},
-                                      MOUNT_ATTR_RDONLY);
+          blank = make_empty(0);
           return os::attach_mount(blank->get(), place->get());
         }
         os::Fd copy = os::clone_mount(blank->get(), "", os::Recursive::No);

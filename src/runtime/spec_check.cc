@@ -1,6 +1,7 @@
 #include "runtime/spec_check.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "os/rooted_dir.h"
@@ -38,6 +39,7 @@ void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
   if (!linux.mount_label.empty()) refuse("mountLabel is set, but selinux is not supported");
   if (!namespaces.own(CLONE_NEWNS)) refuse("a container needs a mount namespace of its own");
   bool user = namespaces.is_new(CLONE_NEWUSER);
+  if (::geteuid() != 0 && !namespaces.own(CLONE_NEWUSER)) refuse("rootless container requires user namespaces");
   if (user && (linux.uid_mappings.empty() || linux.gid_mappings.empty())) {
     refuse("user namespaces enabled, but no uid or gid mappings found");
   }

@@ -42,6 +42,7 @@ struct CreateOptions {
                                          // it when init executes a set-user-ID or file-capability program.)
   bool no_pivot = false, no_new_keyring = false;
   bool systemd_cgroup = false;  // cgroupsPath is "slice:prefix:name"
+  bool rootless = false;        // without cgroupsPath and limits, a group that may not be made is done without
   std::string cgroup_root = "/sys/fs/cgroup";
 };
 
