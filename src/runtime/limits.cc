@@ -209,11 +209,11 @@ std::string plan_sysctl(std::string_view key, const NamespacePlan& namespaces) {
 }
 
 void set_sysctls(const std::map<std::string, std::string>& sysctls, const NamespacePlan& namespaces) {
-  for (const auto& [key, value] : sysctls) {
-    std::string path = cat("/proc/sys/", plan_sysctl(key, namespaces));
-    in_context(cat("sysctl ", key), [&] {
+  for (const auto& sysctl : sysctls) {
+    std::string path = cat("/proc/sys/", plan_sysctl(sysctl.first, namespaces));
+    in_context(cat("sysctl ", sysctl.first), [&] {
       os::Fd file = os::open_file(path, O_WRONLY | O_NOFOLLOW);
-      os::write_all(file.get(), value);
+      os::write_all(file.get(), sysctl.second);
     });
   }
 }

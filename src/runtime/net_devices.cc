@@ -77,8 +77,9 @@ void check_net_devices(const oci::Linux& linux) {
 void move_net_devices(const oci::Linux& linux, pid_t pid) {
   if (linux.net_devices.empty()) return;
   os::Fd netns = network_namespace(linux, pid);
-  for (const auto& [host_name, device] : linux.net_devices) {
-    const auto& name = name_inside(host_name, device);
+  for (const auto& wanted : linux.net_devices) {
+    const auto& host_name = wanted.first;
+    const auto& name = name_inside(host_name, wanted.second);
     trace::Span span("runtime.net_device");
     span.set("device", host_name);
     span.set("name", name);
