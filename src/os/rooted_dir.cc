@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/root_walk.h"
 
 namespace proa::os {
 namespace {
@@ -25,6 +26,9 @@ int open_in_root(int root, std::string_view path, int flags, mode_t mode) {
   auto deadline = monotonic_now() + 20 * kMillisecond;
   for (;;) {
     int fd = static_cast<int>(::syscall(SYS_openat2, root, name.c_str(), &how, sizeof how));
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {  // an older kernel, or a filter of those around us
+      return walk_in_root(root, name, flags, mode);
+    }
     if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || monotonic_now() > deadline) return fd;
   }
 }

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import bundle  # noqa: E402
 from bundle import Box, Runtime  # noqa: E402
-from machine import left_behind, snapshot  # noqa: E402
+from machine import deny_system_call, left_behind, snapshot  # noqa: E402
 
 
 def hide_unified_tree():
@@ -24,6 +24,8 @@ def hide_unified_tree():
 
 
 def pytest_configure(config):
+    if error := os.environ.get("DENY_OPENAT2"):
+        deny_system_call(437, int(error))  # for this process and all it starts
     if bundle.NAME == "crun" and os.path.exists("/sys/fs/cgroup/unified"):
         hide_unified_tree()
     for mark in ("differs(**why): peers that fail this test, and why; racy=True: not always", "field(*names): fields of config.json it proves",

@@ -3,6 +3,7 @@ import contextlib
 import ctypes
 import os
 import re
+import struct
 import subprocess
 
 
@@ -67,3 +68,14 @@ def own_network():
         if libc.setns(before, new_network) != 0:
             raise OSError(ctypes.get_errno(), "setns")
         os.close(before)
+
+
+def deny_system_call(number, error):
+    """From now on this process, and what it starts, gets `error` for a system call, as under somebody's seccomp filter."""
+    instructions = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | error), (0x06, 0, 0, 0x7fff0000)]
+    code = b"".join(struct.pack("HBBI", *one) for one in instructions)
+    buffer = ctypes.create_string_buffer(code)
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(instructions), ctypes.addressof(buffer)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(22, 2, program, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        raise OSError(ctypes.get_errno(), "seccomp")
