@@ -177,7 +177,7 @@ class RandomTar {
 TEST_F(ErofsTest, AgreesWithTheExtractorAboutRandomTrees) {
   const char* wanted = std::getenv("PROA_TREES");
   int refused = 0, applied = 0;
-  for (unsigned seed = 0; seed < (wanted ? static_cast<unsigned>(std::atoi(wanted)) : 40); ++seed) {
+  for (unsigned seed = 0; seed < (wanted ? static_cast<unsigned>(std::atoi(wanted)) : 15); ++seed) {
     SCOPED_TRACE(seed);
     RandomTar random(seed);
     std::string tar;
@@ -196,8 +196,8 @@ TEST_F(ErofsTest, AgreesWithTheExtractorAboutRandomTrees) {
     expect_same(tar + end());
     if (HasFailure()) return;
   }
-  EXPECT_GT(refused, 100);
-  EXPECT_GT(applied, 1000);
+  EXPECT_GT(refused, 50);
+  EXPECT_GT(applied, 300);
 }
 
 }  // namespace

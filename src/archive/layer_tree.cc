@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <functional>
 
 #include "archive/entry_rules.h"
 #include "archive/layer_entries.h"
@@ -17,6 +16,7 @@ namespace proa::archive {
 namespace {
 
 constexpr std::size_t kMaxBytes = 48 << 20;  // of memory for one tree
+constexpr std::size_t kNodeSize = 48;        // of the index, with malloc's part
 constexpr std::size_t kTexts = 64 << 10;
 constexpr std::uint64_t kBlock = 512;
 constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 40;  // block numbers have 32 bits
@@ -80,14 +80,7 @@ std::optional<ChunkMap> map_chunks(const TarEntry& entry, std::uint64_t position
   return map;
 }
 
-std::size_t LayerTree::Hash::operator()(const Key& key) const {
-  return std::hash<std::string_view>()(key.name) ^ (std::size_t{key.directory} * 0x9e3779b97f4a7c15ULL);
-}
-std::size_t LayerTree::Hash::operator()(std::uint32_t name) const {
-  return operator()(Key{tree->names_[name].directory, tree->names_[name].view()});
-}
-
-LayerTree::LayerTree() : index_(0, Hash{this}, Equal{this}) {
+LayerTree::LayerTree() : index_(Order{this}) {
   files_.emplace_back();
   files_[kRoot].mode = S_IFDIR | 0755;
   files_[kRoot].parent = kRoot;
@@ -313,11 +306,9 @@ void LayerTree::link(const Place& place, Id file) {
   std::memcpy(text, place.name.data(), place.name.size());
   text_left_ -= place.name.size();
   auto number = static_cast<std::uint32_t>(names_.size());
-  names_.push_back(
-      {place.directory, file, files_[place.directory].first, text, static_cast<std::uint8_t>(place.name.size())});
-  files_[place.directory].first = number;
+  names_.push_back({place.directory, file, text, static_cast<std::uint8_t>(place.name.size())});
   index_.insert(number);
-  spend(sizeof(Name) + place.name.size() + 4 * sizeof(void*));
+  spend(sizeof(Name) + place.name.size() + kNodeSize);
 }
 
 // With all below it.
@@ -329,9 +320,8 @@ void LayerTree::unlink(const Place& place) {
     left.pop_back();
     Id file = std::exchange(name.file, kNone);
     if (is_directory(file)) {
-      for (std::uint32_t below = files_[file].first; below != kNone; below = names_[below].next) {
-        if (names_[below].file != kNone) left.push_back(below);
-      }
+      auto below = names_in(file);
+      left.insert(left.end(), below.begin(), below.end());
     }
     release(file);
   }
@@ -381,12 +371,18 @@ void LayerTree::set_attributes(Id id, const TarEntry& entry) {
   if (files_[id].rare && xattr_bytes(files_[id].rare->xattrs) > kMaxXattrBytes) unfit_ = "its attributes are too large";
 }
 
+std::vector<std::uint32_t> LayerTree::names_in(Id directory) const {
+  std::vector<std::uint32_t> out;
+  for (auto at = index_.lower_bound(Key{directory, ""}); at != index_.end() && names_[*at].directory == directory;
+       ++at) {
+    if (names_[*at].file != kNone) out.push_back(*at);
+  }
+  return out;
+}
+
 std::vector<LayerTree::Child> LayerTree::children(Id directory) const {
   std::vector<Child> out;
-  for (std::uint32_t name = files_[directory].first; name != kNone; name = names_[name].next) {
-    if (names_[name].file != kNone) out.push_back({names_[name].view(), names_[name].file});
-  }
-  std::sort(out.begin(), out.end(), [](const Child& a, const Child& b) { return a.name < b.name; });
+  for (std::uint32_t name : names_in(directory)) out.push_back({names_[name].view(), names_[name].file});
   return out;
 }
 

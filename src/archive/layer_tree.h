@@ -2,14 +2,15 @@
 // with the same verdicts, but the content of files stays where it is in the tar.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "archive/tar_entry.h"
@@ -41,9 +42,8 @@ class LayerTree {
     std::uint32_t nanos = 0, uid = 0, gid = 0;
     std::uint32_t mode = 0;  // with the type, as in stat
     std::uint32_t device_major = 0, device_minor = 0;
-    std::uint32_t links = 0;      // names; a directory has one
-    Id parent = kNone;            // of a directory
-    std::uint32_t first = kNone;  // name in a directory, in no order
+    std::uint32_t links = 0;  // names; a directory has one
+    Id parent = kNone;        // of a directory
     std::unique_ptr<Rare> rare = {};
   };
 
@@ -69,7 +69,6 @@ class LayerTree {
  private:
   struct Name {
     Id directory = kNone, file = kNone;  // no file: the name is not taken any more
-    std::uint32_t next = kNone;          // in the directory
     const char* text = nullptr;
     std::uint8_t size = 0;
     std::string_view view() const { return {text, size}; }
@@ -77,21 +76,17 @@ class LayerTree {
   struct Key {
     Id directory;
     std::string_view name;
+    auto operator<=>(const Key&) const = default;
   };
-  struct Hash {
-    using is_transparent = void;
-    const LayerTree* tree;
-    std::size_t operator()(const Key& key) const;
-    std::size_t operator()(std::uint32_t name) const;
-  };
-  struct Equal {
+  // No hash: names are chosen by who made the archive.
+  struct Order {
     using is_transparent = void;
     const LayerTree* tree;
     Key key(const Key& key) const { return key; }
     Key key(std::uint32_t name) const { return {tree->names_[name].directory, tree->names_[name].view()}; }
     template <class A, class B>
     bool operator()(const A& a, const B& b) const {
-      return key(a).directory == key(b).directory && key(a).name == key(b).name;
+      return key(a) < key(b);
     }
   };
   struct Place {
@@ -109,6 +104,7 @@ class LayerTree {
   Id make_parents(const std::vector<std::string>& parts);
   std::optional<Id> find_directory(const std::vector<std::string>& parts) const;
   Id child(Id directory, std::string_view name) const;
+  std::vector<std::uint32_t> names_in(Id directory) const;  // that are taken, sorted by bytes
   bool is_directory(Id id) const;
   bool is_whiteout(Id id) const;
 
@@ -125,7 +121,7 @@ class LayerTree {
   std::deque<File> files_;
   std::vector<Id> free_;
   std::deque<Name> names_;
-  std::unordered_set<std::uint32_t, Hash, Equal> index_;  // of names_
+  std::set<std::uint32_t, Order> index_;  // of names_
   std::vector<std::unique_ptr<char[]>> texts_;
   std::size_t text_left_ = 0;
   std::size_t spent_ = 0;
