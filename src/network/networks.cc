@@ -58,6 +58,16 @@ std::string device_option(const NetworkRecord& record) {
   return found == record.options.end() ? "" : found->second;
 }
 
+std::map<std::string, std::string> default_bridge_options(const NetworkConfig& config) {
+  return {{"com.docker.network.bridge.default_bridge", "true"},
+          {"com.docker.network.bridge.enable_icc", config.inter_container ? "true" : "false"},
+          {"com.docker.network.bridge.enable_ip_masquerade", config.ip_masquerade ? "true" : "false"},
+          {"com.docker.network.bridge.host_binding_ipv4",
+           config.default_host_ip.empty() ? "0.0.0.0" : config.default_host_ip},
+          {"com.docker.network.bridge.name", config.bridge},
+          {std::string(kMtu), std::to_string(config.mtu == 0 ? 1500 : config.mtu)}};
+}
+
 }  // namespace
 
 bool is_user_defined(const NetworkRecord& record) { return !record.predefined && record.driver == "bridge"; }
@@ -179,18 +189,17 @@ void Networks::State::load() {
     locked->networks.emplace(network.record.id, std::move(network));
   }
   auto ensure = [&](std::string_view name, std::string_view driver) {
-    if (locked->find(name)) return;
+    if (Network* known = locked->find(name)) {
+      if (driver == "bridge") {  // the daemon may have been told otherwise since
+        known->record.options = default_bridge_options(config);
+        database.put(kTable, known->record.id, to_json(known->record));
+      }
+      return;
+    }
     Network network;
     network.record = make_predefined(name, driver);
     if (driver == "bridge") {
-      network.record.options = {
-          {"com.docker.network.bridge.default_bridge", "true"},
-          {"com.docker.network.bridge.enable_icc", config.inter_container ? "true" : "false"},
-          {"com.docker.network.bridge.enable_ip_masquerade", config.ip_masquerade ? "true" : "false"},
-          {"com.docker.network.bridge.host_binding_ipv4",
-           config.default_host_ip.empty() ? "0.0.0.0" : config.default_host_ip},
-          {"com.docker.network.bridge.name", config.bridge},
-          {std::string(kMtu), std::to_string(config.mtu == 0 ? 1500 : config.mtu)}};
+      network.record.options = default_bridge_options(config);
       if (!config.bip.empty()) {
         auto bip = os::IpPrefix::parse(config.bip);
         if (!bip) throw Error(ErrorKind::InvalidArgument, cat("invalid bip ", quoted(config.bip)));
