@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "engine/events.h"
 #include "engine/explain.h"
+#include "engine/housekeeping.h"
 #include "engine/image_progress.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -192,6 +193,7 @@ void Images::tag(std::string_view source, std::string_view repository, std::stri
 
 std::vector<api::ImageDeleteItem> Images::remove(std::string_view name, bool force, bool) {
   auto items = rooms_.images->remove(name, force ? image::Removal::Forced : image::Removal::Normal, uses_of(rooms_));
+  empty_trash_soon(rooms_);
   return items_view(rooms_, items);
 }
 
@@ -210,6 +212,7 @@ api::ImagesPruneReport Images::prune(const api::Filters& filters) {
         return !filters.matches_labels(record.config.config.labels);
       },
       uses_of(rooms_));
+  empty_trash_soon(rooms_);
   api::ImagesPruneReport report;
   report.images_deleted = items_view(rooms_, pruned.items);
   report.space_reclaimed = pruned.reclaimed;

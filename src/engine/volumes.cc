@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "engine/events.h"
+#include "engine/housekeeping.h"
 #include "engine/rooms.h"
 #include "volume/volumes.h"
 
@@ -47,6 +48,7 @@ api::VolumeResource Volumes::create(const api::VolumeCreateRequest& request) {
 
 void Volumes::remove(std::string_view name, bool force) {
   rooms_.volumes->remove(name, force);
+  empty_trash_soon(rooms_);
   rooms_.events->emit("volume", "destroy", name, {{"driver", "local"}});
 }
 
@@ -68,6 +70,7 @@ api::VolumesPruneReport Volumes::prune(const api::Filters& filters) {
     report.space_reclaimed += size;
     rooms_.events->emit("volume", "destroy", record.name, {{"driver", "local"}});
   }
+  empty_trash_soon(rooms_);
   rooms_.events->emit("volume", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
   return report;
 }

@@ -31,7 +31,6 @@ bool means_damage(int code) {
 
 ErrorKind kind_of(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return ErrorKind::Unavailable;
@@ -68,6 +67,7 @@ struct Database::Connection {
 
   [[noreturn]] void fail(int code, std::string_view what) {
     std::string reason = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+    if ((code & 0xff) == SQLITE_FULL) reason = "no space left on device";  // as all else that finds no room says it
     throw Error(kind_of(code), cat(path, ": ", what, ": ", reason));
   }
   void expect(int code, std::string_view what) {
@@ -108,6 +108,7 @@ struct Database::Connection {
 
   void open();
   void open_checked();
+  void reserve_room();
   void move_away(const std::string& reason);
   std::string scalar(std::string_view sql);
 };
@@ -156,6 +157,18 @@ void Database::Connection::open_checked() {
       "CREATE TABLE IF NOT EXISTS documents(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, "
       "PRIMARY KEY(kind, name)) WITHOUT ROWID");
   if (version != kSchemaVersion) execute(cat("PRAGMA user_version=", kSchemaVersion));
+  reserve_room();
+}
+
+// On a full disk containers can still be stopped and removed: free pages in the file, and a log that has room for some
+// dozens of changes, are there from the start. Without effect where the disk is full already.
+void Database::Connection::reserve_room() {
+  sqlite3_exec(db,
+               "INSERT OR REPLACE INTO documents VALUES('reserve', '', zeroblob(524288));"
+               "DELETE FROM documents WHERE kind = 'reserve';"
+               "PRAGMA wal_checkpoint(PASSIVE);"
+               "PRAGMA shrink_memory",
+               nullptr, nullptr, nullptr);
 }
 
 void Database::Connection::move_away(const std::string& reason) {

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/json_codec.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
@@ -230,8 +231,14 @@ void Volumes::copy_up(std::string_view name, const os::RootedDir& image_root, st
   trace::Span span("volume.copy_up");
   span.set("volume", std::string(name));
   span.set("path", std::string(path));
+  // All or nothing: what was copied by half would be taken for the volume's own by the next start.
+  Rollback rollback;
+  rollback.add([place = mountpoint(name)] {
+    for (const auto& entry : os::list_dir(place)) os::remove_tree(os::path_join(place, entry));
+  });
   copy_tree(source->get(), target.get());
   copy_attributes(source->get(), target.get());
+  rollback.commit();
 }
 
 void Volumes::recover() {
