@@ -149,7 +149,6 @@ AddressPool::AddressPool(const IpamPool& pool) {
     gateway_ = *address;
   }
   reserved_.insert(gateway_);
-  next_ = first_;
 }
 
 bool AddressPool::usable(const os::IpAddress& address) const {
@@ -157,17 +156,13 @@ bool AddressPool::usable(const os::IpAddress& address) const {
 }
 
 std::optional<os::IpAddress> AddressPool::take() {
-  // Among n+1 candidates one is free if at most n are in use.
-  std::uint64_t size = last_.distance_from(first_);
-  std::uint64_t tries = reserved_.size() + used_.size() + 1;
-  for (std::uint64_t i = 0; i <= std::min(size, tries); ++i) {
-    os::IpAddress candidate = next_;
-    next_ = next_ == last_ ? first_ : next_.plus(1);
-    if (!usable(candidate)) continue;
-    used_.insert(candidate);
-    return candidate;
+  for (os::IpAddress candidate = first_;; candidate = candidate.plus(1)) {
+    if (usable(candidate)) {
+      used_.insert(candidate);
+      return candidate;
+    }
+    if (candidate == last_) return std::nullopt;
   }
-  return std::nullopt;
 }
 
 bool AddressPool::take(const os::IpAddress& address) {

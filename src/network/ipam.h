@@ -30,7 +30,7 @@ os::IpPrefix choose_ipv6_subnet(std::string_view network_id);
 // docker's checks of a network's IPAM section; throws InvalidArgument with its text.
 void check_ipam(const NetworkSpec& spec);
 
-// The addresses of one subnet. Next-fit: the address given back last is not the next one given out.
+// The addresses of one subnet. The lowest free one is next, as with docker: a restarted container finds its own again.
 class AddressPool {
  public:
   // Fills in the gateway (the first usable address) where `pool.gateway` is empty.
@@ -47,7 +47,7 @@ class AddressPool {
   bool usable(const os::IpAddress& address) const;
   os::IpPrefix subnet_;
   os::IpAddress gateway_;
-  os::IpAddress first_, last_, next_;  // the range addresses are chosen from
+  os::IpAddress first_, last_;  // the range addresses are chosen from
   std::set<os::IpAddress> reserved_, used_;
 };
 

@@ -132,6 +132,7 @@ Endpoint Networks::State::allocate(Tables& now, const SandboxRequest& who, const
   endpoint.gateway_priority = request.gateway_priority;
   endpoint.aliases = request.aliases;
   if (record.driver == "bridge") {
+    free_rested(network, who.container_id);
     std::optional<os::IpAddress> v4, v6;
     if (network.v4) v4 = take_address(*network.v4, request.ipv4, record);
     try {
@@ -218,9 +219,30 @@ void Networks::State::give_back(Tables& now, const std::string& container_id, co
   auto found = now.networks.find(endpoint.network_id);
   if (found == now.networks.end()) return;
   Network& network = found->second;
-  if (auto v4 = os::IpAddress::parse(endpoint.ipv4); v4 && network.v4) network.v4->give_back(*v4);
-  if (auto v6 = os::IpAddress::parse(endpoint.ipv6); v6 && network.v6) network.v6->give_back(*v6);
+  if (!endpoint.host_link.empty())
+    network.resting.push_back({container_id, endpoint.host_link, endpoint.ipv4, endpoint.ipv6});
   if (auto user = network.users.find(container_id); user != network.users.end()) network.users.erase(user);
+}
+
+// What rests until its link is gone. A container that starts again waits for its own link, to have its own address.
+void Networks::State::free_rested(Network& network, const std::string& container_id) {
+  if (network.resting.empty()) return;
+  os::NetlinkSocket socket(NETLINK_ROUTE);
+  std::erase_if(network.resting, [&](const RestingEndpoint& old) {
+    if (find_link(socket, old.host_link)) {
+      if (old.container_id != container_id) return false;
+      os::NetlinkBatch batch;
+      delete_link(batch, old.host_link);
+      try {
+        socket.execute(batch);
+      } catch (const Error&) {
+        // the kernel was quicker
+      }
+    }
+    if (auto v4 = os::IpAddress::parse(old.ipv4); v4 && network.v4) network.v4->give_back(*v4);
+    if (auto v6 = os::IpAddress::parse(old.ipv6); v6 && network.v6) network.v6->give_back(*v6);
+    return true;
+  });
 }
 
 // docker's order: priority, then networks that lead outside, then the name.

@@ -24,9 +24,16 @@ namespace proa::network {
 
 inline constexpr const char* kMtu = "com.docker.network.driver.mtu";
 
+// Addresses of an endpoint that was given back, whose link is perhaps still on the bridge: the kernel takes a dropped
+// namespace apart on its own time, and two ports with one MAC address lose packets.
+struct RestingEndpoint {
+  std::string container_id, host_link, ipv4, ipv6;
+};
+
 struct Network {
   NetworkRecord record;
   std::optional<AddressPool> v4, v6;
+  std::vector<RestingEndpoint> resting;
   int bridge_index = 0;              // 0: not made yet
   std::multiset<std::string> users;  // containers attached, or about to be
 };
@@ -88,6 +95,7 @@ struct Networks::State {
   void reserve_ports(Tables& now, const SandboxRequest& request, Container& container);
   void plug_all(const Container& container, os::NetlinkSocket& inside);
   void give_back(Tables& now, const std::string& container_id, const Endpoint& endpoint);
+  void free_rested(Network& network, const std::string& container_id);
   PlugPlan plug_plan(Tables& now, const Endpoint& endpoint, bool is_gateway, bool has_ports);
   void save(const Container& container);
   void forget_file(const std::string& container_id);
