@@ -235,14 +235,13 @@ std::string human_duration(std::int64_t nanoseconds) {
   std::int64_t minutes = seconds / 60;
   if (minutes == 1) return "About a minute";
   if (minutes < 60) return cat(minutes, " minutes");
-  std::int64_t hours = (minutes + 30) / 60;
+  std::int64_t hours = (seconds + 1800) / 3600;
   if (hours == 1) return "About an hour";
   if (hours < 48) return cat(hours, " hours");
-  hours = minutes / 60;
   if (hours < 24 * 7 * 2) return cat(hours / 24, " days");
   if (hours < 24 * 30 * 2) return cat(hours / 24 / 7, " weeks");
   if (hours < 24 * 365 * 2) return cat(hours / 24 / 30, " months");
-  return cat(hours / 24 / 365, " years");
+  return cat(seconds / 3600 / 24 / 365, " years");
 }
 
 }  // namespace proa

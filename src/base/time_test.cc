@@ -44,6 +44,10 @@ TEST(Time, DurationsAreGos) {
   EXPECT_EQ(human_duration(500), "Less than a second");
   EXPECT_EQ(human_duration(65 * kSecond), "About a minute");
   EXPECT_EQ(human_duration(3 * 3600 * kSecond), "3 hours");
+  constexpr std::int64_t kDay = 24 * 3600 * kSecond;
+  EXPECT_EQ(human_duration(330 * kDay - 600 * kSecond), "11 months") << "hours are rounded";
+  EXPECT_EQ(human_duration(729 * kDay), "24 months");
+  EXPECT_EQ(human_duration(731 * kDay), "2 years");
 }
 
 TEST(Units, SizesAreDockers) {

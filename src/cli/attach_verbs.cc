@@ -97,9 +97,9 @@ int run_start(Call& call) {
 int run_attach(Call& call) {
   Json inspected = call.session.get(container_path(call.arguments()[0], "json"));
   auto state = [&](const char* name) { return config_bool(inspected, "State", name); };
-  if (!state("Running")) throw ExitWith{1, "you cannot attach to a stopped container, start it first"};
-  if (state("Paused")) throw ExitWith{1, "you cannot attach to a paused container, unpause it first"};
-  if (state("Restarting")) throw ExitWith{1, "you cannot attach to a restarting container, wait until it is running"};
+  if (!state("Running")) throw ExitWith{1, "You cannot attach to a stopped container, start it first"};
+  if (state("Paused")) throw ExitWith{1, "You cannot attach to a paused container, unpause it first"};
+  if (state("Restarting")) throw ExitWith{1, "You cannot attach to a restarting container, wait until it is running"};
   std::string id = json::string_at(inspected, "Id");
   bool tty = config_bool(inspected, "Config", "Tty"),
        input = !call.flags.on("no-stdin") && config_bool(inspected, "Config", "OpenStdin");

@@ -219,11 +219,11 @@ int copy_to(Call& call, const std::string& source, Place destination) {
   struct stat info {};
   bool follow = call.flags.on("follow-link") || contents || source.ends_with('/');
   if ((follow ? ::stat(path.c_str(), &info) : ::lstat(path.c_str(), &info)) != 0) {
-    std::string why = os::errno_text(errno);
+    std::string why = os::errno_text(errno);  // before getcwd sets another
     char directory[PATH_MAX];
     std::string full =
         path.starts_with('/') || !::getcwd(directory, sizeof directory) ? path : os::path_join(directory, path);
-    throw ExitWith{1, cat(follow ? "stat " : "lstat ", full, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
+    throw ExitWith{1, cat(follow ? "stat " : "lstat ", full, ": ", why)};
   }
   if (follow || contents || name == ".." || name == ".") {
     char resolved[PATH_MAX];

@@ -16,10 +16,7 @@ namespace {
 [[noreturn]] void bad(std::string message) { throw FlagError{std::move(message)}; }
 
 std::string file_error(const std::string& path, const Error& error) {
-  return cat("open ", path, ": ",
-             error.errno_code() ? to_lower(os::errno_text(error.errno_code()).substr(0, 1)) +
-                                      os::errno_text(error.errno_code()).substr(1)
-                                : error.message());
+  return cat("open ", path, ": ", error.errno_code() ? os::errno_text(error.errno_code()) : error.message());
 }
 
 void plan_streams(const Flags& flags, api::ContainerConfig& config) {
@@ -29,7 +26,7 @@ void plan_streams(const Flags& flags, api::ContainerConfig& config) {
   bool interactive = flags.on("interactive");
   config.tty = flags.on("tty");
   config.open_stdin = interactive;
-  config.attach_stdin = has("stdin") || (names.empty() && interactive);
+  config.attach_stdin = has("stdin") || interactive;  // -i attaches it whatever -a names
   config.attach_stdout = has("stdout") || names.empty();
   config.attach_stderr = has("stderr") || names.empty();
   config.stdin_once = config.open_stdin && config.attach_stdin;

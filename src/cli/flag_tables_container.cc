@@ -15,8 +15,8 @@ constexpr Flag kContainerAttach[] = {
 
 constexpr Flag kContainerStart[] = {
     {"attach", 'a', Kind::Bool, "Attach STDOUT/STDERR and forward signals"},
-    {"checkpoint", 0, Kind::String, "Restore from this checkpoint"},
-    {"checkpoint-dir", 0, Kind::String, "Use a custom checkpoint storage directory"},
+    {"checkpoint", 0, Kind::String, "Restore from this checkpoint", "", nullptr, true},
+    {"checkpoint-dir", 0, Kind::String, "Use a custom checkpoint storage directory", "", nullptr, true},
     {"detach-keys", 0, Kind::String, "Override the key sequence for detaching a container"},
     {"interactive", 'i', Kind::Bool, "Attach container's STDIN"},
 };

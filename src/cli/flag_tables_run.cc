@@ -20,12 +20,13 @@ constexpr Flag kCreate[] = {
     {"cap-drop", 0, Kind::List, "Drop Linux capabilities"},
     {"cgroup-parent", 0, Kind::String, "Optional parent cgroup for the container"},
     {"cgroupns", 0, Kind::String,
-     "Cgroup namespace to use (host|private)\n'host':    Run the container in the host's cgroup namespace\n'private': "
+     "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup "
+     "namespace\n'private': "
      "Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by "
      "the\n           default-cgroupns-mode option on the daemon (default)"},
     {"cidfile", 0, Kind::String, "Write the container ID to the file"},
-    {"cpu-count", 0, Kind::Int, "CPU count (Windows only)"},
-    {"cpu-percent", 0, Kind::Int, "CPU percent (Windows only)"},
+    {"cpu-count", 0, Kind::Int, "CPU count (Windows only)", "", nullptr, true},
+    {"cpu-percent", 0, Kind::Int, "CPU percent (Windows only)", "", nullptr, true},
     {"cpu-period", 0, Kind::Int, "Limit CPU CFS (Completely Fair Scheduler) period"},
     {"cpu-quota", 0, Kind::Int, "Limit CPU CFS (Completely Fair Scheduler) quota"},
     {"cpu-rt-period", 0, Kind::Int, "Limit CPU real-time period in microseconds"},
@@ -66,8 +67,9 @@ constexpr Flag kCreate[] = {
     {"hostname", 'h', Kind::String, "Container host name"},
     {"init", 0, Kind::Bool, "Run an init inside the container that forwards signals and reaps processes"},
     {"interactive", 'i', Kind::Bool, "Keep STDIN open even if not attached"},
-    {"io-maxbandwidth", 0, Kind::Bytes, "Maximum IO bandwidth limit for the system drive (Windows only)"},
-    {"io-maxiops", 0, Kind::Uint, "Maximum IOps limit for the system drive (Windows only)"},
+    {"io-maxbandwidth", 0, Kind::Bytes, "Maximum IO bandwidth limit for the system drive (Windows only)", "", nullptr,
+     true},
+    {"io-maxiops", 0, Kind::Uint, "Maximum IOps limit for the system drive (Windows only)", "", nullptr, true},
     {"ip", 0, Kind::String, "IPv4 address (e.g., 172.30.100.104)"},
     {"ip6", 0, Kind::String, "IPv6 address (e.g., 2001:db8::33)"},
     {"ipc", 0, Kind::String, "IPC mode to use"},
@@ -109,7 +111,7 @@ constexpr Flag kCreate[] = {
     {"stop-signal", 0, Kind::String, "Signal to stop the container"},
     {"stop-timeout", 0, Kind::Int, "Timeout (in seconds) to stop a container"},
     {"storage-opt", 0, Kind::List, "Storage driver options for the container"},
-    {"sysctl", 0, Kind::Map, "Sysctl options (default map[])"},
+    {"sysctl", 0, Kind::Map, "Sysctl options (default map[])", "", check_sysctl},
     {"tmpfs", 0, Kind::List, "Mount a tmpfs directory"},
     {"tty", 't', Kind::Bool, "Allocate a pseudo-TTY"},
     {"ulimit", 0, Kind::Ulimit, "Ulimit options (default [])"},

@@ -181,6 +181,17 @@ std::string parse_extra_host(std::string_view value) {
   return cat(host, ":", address);
 }
 
+// docker's list of what has a namespace; what it means is the kernel's question.
+std::string check_sysctl(std::string_view value) {
+  static constexpr std::string_view kAllowed[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                                  "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                                  "kernel.shmmni", "kernel.shm_rmid_forced"};
+  auto [name, content] = cut(value, '=');
+  bool known = std::find(std::begin(kAllowed), std::end(kAllowed), name) != std::end(kAllowed);
+  bool good = content && (known || name.starts_with("net.") || name.starts_with("fs.mqueue."));
+  return good ? "" : cat("sysctl '", value, "' is not allowed");
+}
+
 std::string check_extra_host(std::string_view value) {
   return complaint([&] { parse_extra_host(value); });
 }

@@ -27,6 +27,7 @@ std::string check_attach(std::string_view value);
 std::string check_ip(std::string_view value);
 std::string check_dns_search(std::string_view value);
 std::string check_extra_host(std::string_view value);
+std::string check_sysctl(std::string_view value);
 std::string check_device(std::string_view value);
 std::string check_device_rule(std::string_view value);
 std::string check_link(std::string_view value);

@@ -1,4 +1,6 @@
 // The longer grammars: --mount, --volume, --network, --env-file.
+#include <algorithm>
+
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/grammars.h"
@@ -205,6 +207,17 @@ std::string check_network(std::string_view value) {
   }
 }
 
+namespace {
+
+// [66 61 255], as Go prints bytes.
+std::string byte_list(std::string_view bytes) {
+  std::string text;
+  for (char c : bytes) text += cat(text.empty() ? "" : " ", static_cast<int>(static_cast<unsigned char>(c)));
+  return cat("[", text, "]");
+}
+
+}  // namespace
+
 VolumeSpec parse_volume(std::string_view value, std::string_view working_directory) {
   if (value.empty()) bad("invalid empty volume spec");
   VolumeSpec spec;
@@ -214,6 +227,10 @@ VolumeSpec parse_volume(std::string_view value, std::string_view working_directo
     spec.path = value;
     return spec;
   }
+  auto parts = split(value, ':');
+  if (std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); }))
+    bad(cat("invalid spec: ", value, ": empty section between colons"));
+  if (parts.size() > 3) bad(cat("invalid spec: ", value, ": too many colons"));
   spec.bind = value;
   if (source.starts_with('.')) spec.bind = cat(os::clean_path(os::path_join(working_directory, source)), ":", *rest);
   return spec;
@@ -226,7 +243,7 @@ std::vector<std::string> parse_key_value_lines(std::string_view text, std::strin
   for (const std::string& raw : split(text, '\n')) {
     ++number;
     if (!is_utf8(raw))
-      bad(cat("invalid env file (", file, "): invalid utf8 bytes at line ", number, ": ", quoted(raw)));
+      bad(cat("invalid env file (", file, "): invalid utf8 bytes at line ", number, ": ", byte_list(raw)));
     std::string_view line = raw;
     if (line.ends_with('\r')) line.remove_suffix(1);
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.front()))) line.remove_prefix(1);

@@ -41,9 +41,7 @@ class IdFile {
     }
     int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
-      std::string why = os::errno_text(errno);
-      throw FlagError{
-          cat("failed to create the container ID file: open ", path_, ": ", to_lower(why.substr(0, 1)), why.substr(1))};
+      throw FlagError{cat("failed to create the container ID file: open ", path_, ": ", os::errno_text(errno))};
     }
     fd_ = os::Fd(fd);
   }
@@ -79,7 +77,8 @@ std::string create_container(Call& call, CreateOptions& options) {
   try {
     created = call.session.post("/containers/create", query, body);
   } catch (const Error& error) {
-    bool missing = error.kind() == ErrorKind::NotFound && reference && contains(error.message(), "No such image");
+    // As docker: whatever was not found, an image of another platform for one, may be in the registry.
+    bool missing = error.kind() == ErrorKind::NotFound && reference;
     if (!missing || options.pull != "missing") throw;
     pull_for(call, options, *reference, true);
     created = call.session.post("/containers/create", query, body);
@@ -177,8 +176,8 @@ int run_run(Call& call) {
   with_help("run", [&] { return parse_detach_keys(detach_keys_of(options.detach_keys)); });
   std::string id = with_help("run", [&] { return create_container(call, options); });
   if (!options.detach) return run_attached(call, options, id);
+  out_line(id);  // before the start, as docker: a script has it where the start fails too
   start_or_fail(call, id, false, nullptr);
-  out_line(id);
   return explain_after(call, options, id, 0);
 }
 

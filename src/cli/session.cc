@@ -57,6 +57,7 @@ client::Api& Session::api() {
 // Daemon errors get docker's prefix; a missing daemon may be started, then the request is made once more.
 template <class F>
 auto Session::translated(F&& f) {
+  api();  // what is wrong with the host's name is no answer of a daemon
   for (bool again = false;; again = true) {
     try {
       return f();
@@ -126,6 +127,7 @@ http::Query to_query(const Query& query) {
 }
 
 std::string container_path(std::string_view container, std::string_view verb) {
+  if (trim(container).empty()) throw Error(ErrorKind::InvalidArgument, "invalid container name or ID: value is empty");
   return cat("/containers/", path_escape(container), verb.empty() ? "" : "/", verb);
 }
 

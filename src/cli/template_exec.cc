@@ -246,8 +246,14 @@ class TemplateRun {
       for (const auto& [key, item] : *object)
         if (iequals(key, name)) found = &item;
     }
-    if (found) return {*found, false, is_map_member(name)};
+    // The options of a log driver are a map under a name that elsewhere is a struct's.
+    bool is_map = is_map_member(name) || (name == "Config" && object->contains("Type"));
+    if (found && !(found->is_null() && options_.strict && !value.is_map)) return {*found, false, is_map};
     if (value.is_map) return {nullptr, true};
+    if (options_.strict) {
+      if (auto zero = found ? zero_of(name) : missing_member(*object, name)) return *zero;
+    }
+    if (found) return {*found, false, is_map};
     if (options_.strict) fail(at, cat("map has no entry for key ", quoted(name)));
     fail(at, cat("can't evaluate field ", name, " in type ", options_.type.empty() ? "interface {}" : options_.type));
   }

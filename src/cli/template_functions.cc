@@ -192,7 +192,7 @@ std::optional<Value> call_text_function(std::string_view name, const Arguments& 
     return want(1),
            header
                ? a[0]
-               : text_value(json::text(visible(a[0].json),
+               : text_value(json::text(a[0].is_nil ? Json(nullptr) : visible(a[0].json),
                                        json::find(a[0].json, "\x01row") ? json::Escape::Html : json::Escape::Minimal));
   if (name == "join") return join_values(a);
   if (name == "split") return split_text(a);

@@ -104,6 +104,25 @@ TEST(Template, NeverCrashesOnRubbish) {
   }
 }
 
+TEST(Template, ShowsTheZeroValuesOfDockersTypes) {
+  auto strict = [](std::string_view text) {
+    Json data = json::parse(
+        R"({"State":{"Pid":0},"Config":{"Cmd":null},"HostConfig":{"LogConfig":{"Type":"json-file","Config":{}},"Binds":null}})");
+    try {
+      return Template(text).execute(data, {.strict = true});
+    } catch (const Error& error) {
+      return std::string(error.message());
+    }
+  };
+  EXPECT_EQ(strict("{{.Config.Cmd}} {{json .Config.Cmd}} {{len .Config.Cmd}}"), "[] null 0");
+  EXPECT_EQ(strict("{{.Config.ExposedPorts}} {{.HostConfig.Binds}} {{json .State.Health}}"), "map[] [] null");
+  EXPECT_EQ(strict("{{.HostConfig.LogConfig}} {{.HostConfig.LogConfig.Config}}"), "{json-file map[]} map[]");
+  EXPECT_EQ(strict("{{range .HostConfig.CapAdd}}x{{else}}none{{end}} {{.SizeRw}}"), "none <nil>");
+  EXPECT_EQ(strict("{{.Labels}}"), "template: :1:2: executing \"\" at <.Labels>: map has no entry for key \"Labels\"");
+  EXPECT_EQ(strict("{{.Config.Nope}}"),
+            "template: :1:2: executing \"\" at <.Config.Nope>: map has no entry for key \"Nope\"");
+}
+
 TEST(Tabs, AlignColumnsWithThreeBlanks) {
   EXPECT_EQ(align_tabs("CONTAINER ID\tIMAGE\nabcdefabcdef\tbusybox\n"),
             "CONTAINER ID   IMAGE\nabcdefabcdef   busybox\n");

@@ -32,7 +32,9 @@ std::string print_json(const Json& value, bool is_map) {
       if (!first) out += ' ';
       first = false;
       if (is_map) out += cat(key, ":");
-      out += print_json(item, is_map_member(key));
+      std::optional<Value> zero = item.is_null() && !is_map ? zero_of(key) : std::nullopt;
+      bool of_log_driver = key == "Config" && object->contains("Type");
+      out += zero ? print_json(zero->json, zero->is_map) : print_json(item, of_log_driver || is_map_member(key));
     };
     if (is_map) {
       for (const std::string& key : sorted_keys(*object)) add(key, object->at(key));
