@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "os/file.h"
+#include "os/ip_address.h"
 
 namespace proa::engine {
 namespace {
@@ -298,6 +299,9 @@ void apply_key(Config& config, const Option& option, const Json& value) {
       for (const auto& [key, item] : value.get_object())
         option.set(config, cat(std::string_view(key), "=", scalar(item, key)));
       return;
+    case Kind::Switch:
+      if (!value.is_bool()) refuse(cat("invalid JSON: ", option.key, ": ", json::text(value), " is no boolean"));
+      [[fallthrough]];
     default:
       option.set(config, scalar(value, option.key));
   }
@@ -317,6 +321,15 @@ void check_values(const Config& config) {
   }
   if (config.default_runtime != "proa-runtime" && !config.runtimes.contains(config.default_runtime)) {
     refuse(cat("specified default runtime '", config.default_runtime, "' does not exist"));
+  }
+  for (const auto& server : config.dns)
+    if (!os::IpAddress::parse(server)) refuse(cat("invalid IP address: ", server));
+  for (const auto& label : config.labels)
+    if (label.find('=') == std::string::npos) refuse(cat("bad attribute format: ", label));
+  for (const auto& mirror : config.registry_mirrors) {
+    if (!mirror.starts_with("http://") && !mirror.starts_with("https://"))
+      refuse(
+          cat("invalid mirror: no scheme specified for ", quoted(mirror), ": must use either 'https://' or 'http://'"));
   }
 }
 

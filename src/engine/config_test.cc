@@ -75,6 +75,16 @@ TEST(Config, ReadsListsMapsAndObjects) {
   EXPECT_EQ(config.insecure_registries, std::vector<std::string>{"r:5000"});
 }
 
+TEST(Config, RefusesValuesOfTheWrongKind) {
+  Config config;
+  EXPECT_THROW(apply_config_file(config, json::parse(R"({"debug":"yes"})"), "/f", {}), Error);
+  EXPECT_THROW(apply_config_file(config, json::parse(R"({"dns":"192.0.2.1"})"), "/f", {}), Error);
+  EXPECT_EQ(refusal({"--dns", "x"}), "invalid IP address: x");
+  EXPECT_EQ(refusal({"--label", "x"}), "bad attribute format: x");
+  EXPECT_EQ(refusal({"--registry-mirror", "host"}),
+            "invalid mirror: no scheme specified for \"host\": must use either 'https://' or 'http://'");
+}
+
 TEST(Config, RefusesWhatProaCannotHonour) {
   EXPECT_NE(refusal({"--userns-remap", "default"}), "");
   EXPECT_NE(refusal({"--log-driver", "splunk"}), "");
