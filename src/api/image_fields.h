@@ -11,11 +11,11 @@ FIELDS(ImageSummary, always("Containers", &T::containers), always("Created", &T:
        always("RepoTags", &T::repo_tags), always("SharedSize", &T::shared_size), always("Size", &T::size));
 FIELDS(RootFs, always("Type", &T::type), optional("Layers", &T::layers));
 FIELDS(ImageMetadata, always("LastTagTime", &T::last_tag_time));
-FIELDS(ImageConfig, optional("User", &T::user), optional("ExposedPorts", &T::exposed_ports), optional("Env", &T::env),
-       optional("Cmd", &T::cmd), optional("Healthcheck", &T::healthcheck), optional("ArgsEscaped", &T::args_escaped),
-       optional("Volumes", &T::volumes), optional("WorkingDir", &T::working_dir),
-       optional("Entrypoint", &T::entrypoint), optional("OnBuild", &T::on_build), optional("Labels", &T::labels),
-       optional("StopSignal", &T::stop_signal), optional("Shell", &T::shell));
+FIELDS(ImageConfig, always("User", &T::user), optional("ExposedPorts", &T::exposed_ports), nullable("Env", &T::env),
+       always("Cmd", &T::cmd), optional("Healthcheck", &T::healthcheck), optional("ArgsEscaped", &T::args_escaped),
+       nullable("Volumes", &T::volumes), always("WorkingDir", &T::working_dir), always("Entrypoint", &T::entrypoint),
+       always("OnBuild", &T::on_build), nullable("Labels", &T::labels), optional("StopSignal", &T::stop_signal),
+       optional("Shell", &T::shell));
 FIELDS(ImageInspect, always("Id", &T::id), always("RepoTags", &T::repo_tags), always("RepoDigests", &T::repo_digests),
        always("Parent", &T::parent), always("Comment", &T::comment), optional("Created", &T::created),
        always("DockerVersion", &T::docker_version), always("Author", &T::author), always("Config", &T::config),

@@ -1,4 +1,5 @@
-// The zero values of docker's types: what `inspect --format` shows of a member that the daemon left out or sent as null.
+// The zero values of docker's types: what `inspect --format` shows of a member that the daemon left out or sent as
+// null.
 #include <algorithm>
 #include <span>
 
@@ -48,11 +49,11 @@ constexpr std::string_view kLists[] = {"Aliases",
                                        "Shell",
                                        "Ulimits",
                                        "VolumesFrom"};
-constexpr std::string_view kPointers[] = {"BindOptions",    "Health",    "Healthcheck",  "IPAMConfig",  "Init",
-                                          "MemorySwappiness", "OomKillDisable", "PidsLimit", "SizeRootFs", "SizeRw",
-                                          "StopTimeout",    "TmpfsOptions", "VolumeOptions"};
-constexpr std::string_view kStrings[] = {"CgroupnsMode", "Comment", "Isolation", "MacAddress", "OsVersion",
-                                         "Runtime",      "StopSignal", "Variant", "VolumeDriver"};
+constexpr std::string_view kPointers[] = {"BindOptions",      "Health",         "Healthcheck",  "IPAMConfig", "Init",
+                                          "MemorySwappiness", "OomKillDisable", "PidsLimit",    "SizeRootFs", "SizeRw",
+                                          "StopTimeout",      "TmpfsOptions",   "VolumeOptions"};
+constexpr std::string_view kStrings[] = {"CgroupnsMode", "Comment",    "Isolation", "MacAddress",  "OsVersion",
+                                         "Runtime",      "StopSignal", "Variant",   "VolumeDriver"};
 constexpr std::string_view kNumbers[] = {"GwPriority", "KernelMemory", "KernelMemoryTCP"};
 constexpr std::string_view kBooleans[] = {"ArgsEscaped", "NetworkDisabled"};
 // A container itself has no more members that may be missing.

@@ -212,4 +212,10 @@ bool Container::wait_for(const std::function<bool(const Epoch&, const Snapshot&)
   return changed_.wait_for(lock, std::chrono::nanoseconds(nanoseconds), [&] { return ready(epoch_, *snapshot_); });
 }
 
+State Container::settled_state() const {
+  constexpr std::int64_t kLongestStart = 10 * kSecond;
+  wait_for([](const Epoch&, const Snapshot& snapshot) { return !snapshot.state.starting; }, kLongestStart);
+  return state();
+}
+
 }  // namespace proa::engine

@@ -107,6 +107,9 @@ class Container {
   // Until `ready` holds (called with what is now) or `stop` is asked: false then.
   bool wait(const std::function<bool(const Epoch&, const Snapshot&)>& ready, std::stop_token stop) const;
   bool wait_for(const std::function<bool(const Epoch&, const Snapshot&)>& ready, std::int64_t nanoseconds) const;
+  // The state after a start that is under way: a client can have read the program's output, and answer it with a
+  // signal, before the daemon has noted that it runs.
+  State settled_state() const;
 
   // Guarded by `operation`.
   struct Run {

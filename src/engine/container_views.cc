@@ -190,6 +190,11 @@ struct ListFilter {
                     cat("invalid filter 'status=", status, "': invalid value for state (", status,
                         "): must be one of created, running, paused, restarting, removing, exited, dead"));
     }
+    for (const auto& health : filters.get("health")) {
+      if (health != "none" && health != "starting" && health != "healthy" && health != "unhealthy")
+        throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'health=", health, "': invalid value for health (",
+                                                    health, "): must be one of none, starting, healthy, unhealthy"));
+    }
     for (const auto& code : filters.get("exited")) {
       if (!parse_int<int>(code))
         throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'exited=", code, "': strconv.Atoi: parsing ",
@@ -312,8 +317,14 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   out.app_armor_profile = rooms_.apparmor->profile_of(d.host_config);
   if (auto execs = rooms_.execs->of_container(d.id); !execs.empty()) out.exec_ids = std::move(execs);
   out.host_config = d.host_config;
+  if (!d.host_config.privileged) {
+    if (!out.host_config.masked_paths) out.host_config.masked_paths = default_masked_paths(rooms_.host);
+    if (!out.host_config.readonly_paths) out.host_config.readonly_paths = default_readonly_paths();
+  }
   out.graph_driver.name = "overlay2";
   out.graph_driver.data = {{"UpperDir", file("upper")}, {"WorkDir", file("work")}};
+  // The root is mounted nowhere on the host; while the container runs, this path leads to it.
+  if (s.running()) out.graph_driver.data["MergedDir"] = cat("/proc/", s.pid, "/root");
   out.mounts = mount_views(rooms_, d);
   out.config = d.config;
   out.network_settings = network_settings_view(rooms_, *snapshot);

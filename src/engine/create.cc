@@ -65,6 +65,10 @@ void fill_host_defaults(api::HostConfig& host, const Config& config, const HostF
   }
   if (host.restart_policy.name.empty()) host.restart_policy.name = "no";
   if (host.runtime.empty()) host.runtime = config.default_runtime;
+  if (host.memory > 0 && host.memory_swap == 0) host.memory_swap = host.memory * 2;
+  if (host.pids_limit.value_or(0) <= 0) host.pids_limit.reset();  // 0 and -1 are "no limit"
+  if (host.memory_swappiness == -1) host.memory_swappiness.reset();
+  if (!host.oom_kill_disable) host.oom_kill_disable = false;
 }
 
 std::string default_hostname(const Rooms& rooms, const api::HostConfig& host, const std::string& id) {

@@ -42,7 +42,10 @@ namespace {
 
 constexpr std::int64_t kKeepFinished = 300 * kSecond;
 
-std::string command_text(const api::ExecConfig& config) { return join(config.cmd, " "); }
+// docker's: the program, a blank, the arguments.
+std::string command_text(const api::ExecConfig& config) {
+  return cat(config.cmd.front(), " ", join(std::span(config.cmd).subspan(1), " "));
+}
 
 oci::Process build_process(const Rooms& rooms, const Definition& definition, const State& state,
                            const api::ExecConfig& config, const ExecStartOptions& options) {
@@ -84,8 +87,13 @@ oci::Process build_process(const Rooms& rooms, const Definition& definition, con
   return process;
 }
 
+// docker's: 127 where nothing was found, 126 for all else that kept the program from running.
+int exec_exit_code(std::string_view message) { return start_exit_code(message) == 127 ? 127 : 126; }
+
 Error exec_error(const Error& cause) {
-  if (!cause.message().starts_with("exec: \"")) return cause;
+  bool of_process = cause.message().starts_with("exec: \"") || cause.message().starts_with("chdir to cwd") ||
+                    cause.message().starts_with("Cwd must be");
+  if (!of_process) return cause;
   return Error(
       cause.kind(),
       cat("OCI runtime exec failed: exec failed: unable to start container process: ", cause.message(), ": unknown"));
@@ -99,12 +107,12 @@ Execs::~Execs() = default;
 std::string Execs::create(std::string_view reference, const api::ExecConfig& config) {
   trace::Span span("engine.exec_create");
   auto container = rooms_.roster->get(reference);
+  container->settled_state();
   auto snapshot = container->snapshot();
   if (config.cmd.empty() || config.cmd.front().empty())
     throw Error(ErrorKind::InvalidArgument, "No exec command specified");
   if (snapshot->state.status == Status::Paused) {
-    throw Error(ErrorKind::Conflict,
-                cat("Container ", container->id(), " is paused, unpause the container before exec"));
+    throw Error(ErrorKind::Conflict, cat("Container ", reference, " is paused, unpause the container before exec"));
   }
   if (snapshot->state.status == Status::Restarting) {
     throw Error(ErrorKind::Conflict,
@@ -182,7 +190,7 @@ void Execs::start(const std::string& id, const ExecStartOptions& options, const 
     exec->changed.notify_all();
   } catch (const Error& cause) {
     auto error = exec_error(cause);
-    exited(id, start_exit_code(error.message()));
+    exited(id, exec_exit_code(error.message()));
     if (options.detach || !stream.socket) throw error;
     auto text = cat(error.message(), "\r\n");
     try {

@@ -138,7 +138,9 @@ void Exits::clean_up(Container& container) {
                         {{"container", container.id()}, {"name", record ? record->name : name}, {"type", "bridge"}});
   }
   for (const auto& point : definition->mounts) {
-    if (point.type == volume::Type::Volume) rooms_.volumes->unmount(point.name, container.id());
+    if (point.type != volume::Type::Volume) continue;
+    rooms_.volumes->unmount(point.name, container.id());
+    rooms_.events->emit("volume", "unmount", point.name, {{"container", container.id()}, {"driver", "local"}});
   }
   if (container.run.root) {
     // The last reference to the mount: its unmount may sync a file system.

@@ -34,7 +34,8 @@ std::vector<api::ImageDeleteItem> items_view(const Rooms& rooms, const std::vect
     api::ImageDeleteItem view;
     (untagged ? view.untagged : view.deleted) = item.name;
     out.push_back(std::move(view));
-    rooms.events->emit("image", untagged ? "untag" : "delete", item.name, {{"name", item.name}});
+    if (!item.image_id.empty())
+      rooms.events->emit("image", untagged ? "untag" : "delete", item.image_id, {{"name", item.image_id}});
   }
   return out;
 }

@@ -128,7 +128,7 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
   auto context = cat("cannot kill container: ", reference);
   auto container = in_context(context, [&] { return rooms_.roster->get(reference); });
   int number = in_context(context, [&] { return signal.empty() ? 9 : signal_number(signal); });
-  auto state = container->state();
+  auto state = container->settled_state();
   if (!state.running()) {
     if (state.status == Status::Restarting) {
       stop_locked(*container, {});
@@ -162,7 +162,7 @@ void Lifecycle::pause(std::string_view reference, bool for_commit) {
   std::lock_guard guard(container->operation);
   auto state = container->state();
   if (state.status == Status::Paused)
-    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is already paused"));
+    throw Error(ErrorKind::Conflict, cat("Container ", container->id(), " is already paused"));
   if (state.status == Status::Restarting)
     throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is restarting"));
   if (!state.running()) not_running(*container);
@@ -179,7 +179,7 @@ void Lifecycle::unpause(std::string_view reference) {
   auto container = rooms_.roster->get(reference);
   std::lock_guard guard(container->operation);
   if (container->state().status != Status::Paused) {
-    throw Error(ErrorKind::Conflict, cat("container ", container->id(), " is not paused"));
+    throw Error(ErrorKind::Conflict, cat("Container ", container->id(), " is not paused"));
   }
   client_of(rooms_, *container).resume();
   rooms_.roster->change_state(*container, [](State& s) {

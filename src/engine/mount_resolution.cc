@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "engine/events.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
 #include "os/file.h"
@@ -86,8 +87,9 @@ std::vector<volume::MountPoint> resolve_mounts(Rooms& rooms, const Definition& d
                                 .labels = point.labels,
                                 .options = point.driver_options,
                                 .anonymous = point.name.empty()};
-    bool fresh = point.name.empty();
+    bool fresh = point.name.empty(), there = !fresh && rooms.volumes->find(point.name).has_value();
     auto record = rooms.volumes->create(create);
+    if (!there) rooms.events->emit("volume", "create", record.name, {{"driver", record.driver}});
     point.name = record.name;
     point.driver = record.driver;
     if (fresh) rollback.add([&rooms, name = record.name] { rooms.volumes->remove(name, true); });

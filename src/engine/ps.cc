@@ -51,8 +51,14 @@ api::TopResponse processes(const std::vector<pid_t>& pids, std::string_view ps_a
   auto arguments = words(ps_arguments.empty() ? "-ef" : ps_arguments, std::string::npos);
   run.spawn.argv.insert(run.spawn.argv.end(), arguments.begin(), arguments.end());
   run.output_limit = 16 << 20;
-  auto result = os::run_program(run);
-  if (result.exit.code != 0) throw Error(ErrorKind::Internal, cat("error running ps: ", trim(result.err)));
+  // Named by their pids they are shown whatever ps would choose by itself; arguments that forbid that go without.
+  std::vector<std::string> numbers;
+  for (pid_t pid : pids) numbers.push_back(std::to_string(pid));
+  auto named = run;
+  named.spawn.argv.insert(named.spawn.argv.end(), {"-q", join(numbers, ",")});
+  auto result = os::run_program(named);
+  if (result.exit.code != 0) result = os::run_program(run);
+  if (result.exit.code != 0) throw Error(ErrorKind::Internal, cat("ps: ", trim(cut(result.err, '\n').first)));
   return parse_ps(result.out, pids);
 }
 

@@ -118,17 +118,8 @@ void build_confinement(const SpecInput& input, const SecurityOptions& security, 
   const auto& host_config = input.definition->host_config;
   auto& linux_part = spec.linux;
   if (!host_config.privileged && !security.unconfined_paths) {
-    if (host_config.masked_paths) {
-      linux_part.masked_paths = *host_config.masked_paths;
-    } else {
-      linux_part.masked_paths.assign(kMasked.begin(), kMasked.end());
-      linux_part.masked_paths.insert(linux_part.masked_paths.end(), input.host->masked_extra.begin(),
-                                     input.host->masked_extra.end());
-    }
-    if (host_config.readonly_paths)
-      linux_part.readonly_paths = *host_config.readonly_paths;
-    else
-      linux_part.readonly_paths.assign(kReadonly.begin(), kReadonly.end());
+    linux_part.masked_paths = host_config.masked_paths ? *host_config.masked_paths : default_masked_paths(*input.host);
+    linux_part.readonly_paths = host_config.readonly_paths ? *host_config.readonly_paths : default_readonly_paths();
   }
   if (host_config.privileged || security.seccomp == "unconfined") return;
   const auto& bounding = spec.process.capabilities->bounding;
@@ -174,6 +165,14 @@ std::string cgroup_path(const std::string& parent, const std::string& id) {
   while (base.size() > 1 && base.ends_with('/')) base.pop_back();
   return base == "/" ? base + id : cat(base, "/", id);
 }
+
+std::vector<std::string> default_masked_paths(const HostFacts& host) {
+  std::vector<std::string> out(kMasked.begin(), kMasked.end());
+  out.insert(out.end(), host.masked_extra.begin(), host.masked_extra.end());
+  return out;
+}
+
+std::vector<std::string> default_readonly_paths() { return {kReadonly.begin(), kReadonly.end()}; }
 
 oci::Spec build_spec(const SpecInput& input) {
   const auto& definition = *input.definition;

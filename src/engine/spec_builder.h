@@ -38,6 +38,10 @@ struct SpecInput {
 
 oci::Spec build_spec(const SpecInput& input);
 
+// What is hidden and what is read-only where the request says nothing.
+std::vector<std::string> default_masked_paths(const HostFacts& host);
+std::vector<std::string> default_readonly_paths();
+
 // Parts of it, also for exec and update.
 std::vector<std::string> container_environment(const Definition& definition, std::string_view home);
 oci::Resources build_resources(const api::Resources& resources);

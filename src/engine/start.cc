@@ -258,6 +258,23 @@ static std::shared_ptr<const os::Fd> take_filter(Rooms& rooms, const Definition&
   return filter;
 }
 
+// The events of what the container got: its volumes and networks.
+static void emit_attached(const Rooms& rooms, const Definition& definition, const network::Sandbox& sandbox) {
+  for (const auto& point : definition.mounts) {
+    if (point.type != volume::Type::Volume) continue;
+    rooms.events->emit("volume", "mount", point.name,
+                       {{"container", definition.id},
+                        {"destination", point.destination},
+                        {"driver", "local"},
+                        {"propagation", point.propagation},
+                        {"read/write", point.read_write ? "true" : "false"}});
+  }
+  for (const auto& endpoint : sandbox.endpoints) {
+    rooms.events->emit("network", "connect", endpoint.network_id,
+                       {{"container", definition.id}, {"name", endpoint.network_name}, {"type", "bridge"}});
+  }
+}
+
 static void launch(Rooms& rooms, Container& container, const Definition& definition) {
   Rollback rollback;
   os::Fd root_mount;
@@ -315,10 +332,7 @@ static void launch(Rooms& rooms, Container& container, const Definition& definit
   }
   rooms.monitor->watch(definition.id, std::move(launched.socket));
   rooms.attach->hand_over(definition.id, definition.config.tty);
-  for (const auto& endpoint : part.sandbox.endpoints) {
-    rooms.events->emit("network", "connect", endpoint.network_id,
-                       {{"container", definition.id}, {"name", endpoint.network_name}, {"type", "bridge"}});
-  }
+  emit_attached(rooms, definition, part.sandbox);
 }
 
 void Lifecycle::start_locked(Container& container) {

@@ -44,7 +44,8 @@ struct ImageRecord {
 
 struct RemovedItem {
   enum class Kind { Untagged, Deleted } kind;
-  std::string name;  // "busybox:latest"; "sha256:..." of the image, then of its layers' chains
+  std::string name;      // "busybox:latest"; "sha256:..." of the image, then of its layers' chains
+  std::string image_id;  // "" for a chain
 };
 
 // Containers made of an image.

@@ -36,7 +36,7 @@ std::string short_id_of(const oci::Digest& id) { return std::string(id.short_hex
 
 void untag(ImageRecord& record, const std::string& name, Items& items) {
   if (!drop(record.references, name)) drop(record.repo_digests, name);
-  items.push_back({RemovedItem::Kind::Untagged, name});
+  items.push_back({RemovedItem::Kind::Untagged, name, record.id.text()});
 }
 
 struct Conflict {
@@ -75,7 +75,7 @@ void list_chains(const ImageRecord& record, const std::vector<RecordPtr>& all, I
       if (other->id == record.id || other->diff_ids.size() < chain.size()) continue;
       if (std::equal(chain.begin(), chain.end(), other->diff_ids.begin())) return;
     }
-    items.push_back({RemovedItem::Kind::Deleted, chain_id(chain).text()});
+    items.push_back({RemovedItem::Kind::Deleted, chain_id(chain).text(), ""});
   }
 }
 
@@ -117,7 +117,7 @@ std::vector<RemovedItem> Images::remove(std::string_view name, Removal how, cons
         throw Error(ErrorKind::Conflict, conflict->message);
       for (const std::string& one : names_of(*record)) untag(*record, one, items);
     }
-    items.push_back({RemovedItem::Kind::Deleted, record->id.text()});
+    items.push_back({RemovedItem::Kind::Deleted, record->id.text(), record->id.text()});
     list_chains(*record, state_->all(), items);
     state_->commit({{record->id, nullptr}}, "");
   }

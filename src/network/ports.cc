@@ -67,10 +67,7 @@ void check_host_port(const PortBinding& binding) {
   int code = errno;
   std::string_view family = address->is_v4() ? "4" : "6";
   throw Error(ErrorKind::Internal,
-              cat("listen ", binding.protocol, family, " ", host_and_port(binding), ": bind: ",
-                  code == EADDRINUSE      ? "address already in use"
-                  : code == EADDRNOTAVAIL ? "cannot assign requested address"
-                                          : os::errno_text(code)),
+              cat("listen ", binding.protocol, family, " ", host_and_port(binding), ": bind: ", os::errno_text(code)),
               code);
 }
 

@@ -11,8 +11,9 @@
 namespace proa::os {
 
 std::string errno_text(int errno_code) {
-  const char* text = strerrordesc_np(errno_code);
-  return text ? text : cat("errno ", errno_code);
+  const char* known = strerrordesc_np(errno_code);
+  std::string text = known ? known : cat("errno ", errno_code);
+  return cat(to_lower(text.substr(0, 1)), text.substr(1));
 }
 
 ErrorKind kind_of_errno(int errno_code) {

@@ -9,7 +9,7 @@
 
 namespace proa::os {
 
-// Throws Error for the current errno: "what: No such file or directory". The kind follows errno (ENOENT is NotFound,
+// Throws Error for the current errno: "what: no such file or directory". The kind follows errno (ENOENT is NotFound,
 // EACCES and EPERM Forbidden, EEXIST Conflict, ENOSPC and EDQUOT Unavailable, EINVAL InvalidArgument, else Internal).
 [[noreturn]] void fail(std::string_view what);
 [[noreturn]] void fail(std::string_view what, int errno_code);

@@ -197,10 +197,10 @@ namespace {
 void add_usage(int dirfd, const std::string& name, std::uint64_t& total, std::set<ino_t>& seen) {
   struct stat info {};
   if (::fstatat(dirfd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) return;  // gone meanwhile
-  if (info.st_nlink < 2 || S_ISDIR(info.st_mode) || seen.insert(info.st_ino).second) {
-    total += static_cast<std::uint64_t>(info.st_blocks) * 512;
+  if (!S_ISDIR(info.st_mode)) {
+    if (info.st_nlink < 2 || seen.insert(info.st_ino).second) total += static_cast<std::uint64_t>(info.st_size);
+    return;
   }
-  if (!S_ISDIR(info.st_mode)) return;
   Fd child(::openat(dirfd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!child) return;
   int handle = child.duplicate().release();

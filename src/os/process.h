@@ -36,7 +36,7 @@ struct Spawned {
   Fd pidfd;
 };
 
-// Returns when the program runs. Throws what kept it from running ("exec /bin/x: No such file or directory").
+// Returns when the program runs. Throws what kept it from running ("exec /bin/x: no such file or directory").
 // The program starts with no signal blocked and every signal at its default. Its cost does not grow with our size.
 Spawned spawn(const SpawnOptions& options);
 

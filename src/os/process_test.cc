@@ -66,7 +66,7 @@ TEST(Process, SaysWhyAProgramCouldNotBeStarted) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.errno_code(), ENOENT);
-    EXPECT_EQ(error.message(), "exec /no/such/program: No such file or directory");
+    EXPECT_EQ(error.message(), "exec /no/such/program: no such file or directory");
   }
   options.argv = {"/bin/true"};
   options.cwd = "/no/such/dir";

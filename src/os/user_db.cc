@@ -20,7 +20,7 @@ bool all_digits(std::string_view text) {
 
 // Digits are a number or an error, never a name (CVE-2016-3697, CVE-2024-40635).
 std::optional<std::uint32_t> parse_id(std::string_view text) {
-  if (!all_digits(text)) return std::nullopt;
+  if (!all_digits(text.substr(text.starts_with('-') ? 1 : 0))) return std::nullopt;
   auto id = parse_int<std::uint32_t>(text);
   if (!id || *id > kMaxId) throw Error(ErrorKind::InvalidArgument, "uids and gids must be in range 0-2147483647");
   return id;

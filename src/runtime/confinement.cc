@@ -49,7 +49,7 @@ void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process
     throw Error(ErrorKind::InvalidArgument,
                 cat("unable to apply apparmor profile: apparmor failed to apply profile: write "
                     "/proc/thread-self/attr/apparmor/exec: ",
-                    to_lower(os::errno_text(error.errno_code()))),
+                    os::errno_text(error.errno_code())),
                 error.errno_code());
   }
 }
@@ -114,8 +114,9 @@ int Confinement::seal() {
 void enter_directory(const std::string& path) {
   // Not through /proc/self/fd and the like: what we have open is nothing for the container (CVE-2024-21626).
   in_context(cat("chdir to cwd (", quoted(path), ") set in config.json failed"), [&] {
-    os::Fd directory = os::RootedDir::open("/").open_at(path, O_PATH | O_DIRECTORY);
-    os::check(::fchdir(directory.get()), "chdir");
+    auto directory = os::RootedDir::open("/").try_open_at(path, O_PATH | O_DIRECTORY);
+    if (!directory) throw Error(ErrorKind::NotFound, os::errno_text(ENOENT), ENOENT);
+    os::check(::fchdir(directory->get()), "chdir");
   });
   // A directory outside of the root has no path in it: the kernel answers "(unreachable)..." or ENOENT.
   char where[4096];

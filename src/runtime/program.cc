@@ -22,11 +22,6 @@ std::string_view value_of(const std::vector<std::string>& env, std::string_view 
   return out;
 }
 
-std::string lower_first(std::string text) {
-  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
-  return text;
-}
-
 // 0 if it can be executed, else the errno Go's findExecutable reports.
 int judge(const std::string& path) {
   struct stat info {};
@@ -54,7 +49,7 @@ std::string look_path(const std::string& name, const std::vector<std::string>& e
   if (name.find('/') != std::string::npos) {
     int failed = judge(name);
     if (failed == 0) return name;
-    std::string reason = lower_first(os::errno_text(failed));
+    std::string reason = os::errno_text(failed);
     // Engines before Docker 25 know the exit code 126 by these words only.
     if (failed == EISDIR) reason += ": permission denied";
     bool by_stat = failed != EACCES && failed != EISDIR;
@@ -90,7 +85,7 @@ void execute(const std::string& path, const std::vector<std::string>& args, cons
   auto envp = pointers(env);
   ::execve(path.c_str(), argv.data(), envp.data());
   int failed = errno;
-  std::string reason = lower_first(os::errno_text(failed));
+  std::string reason = os::errno_text(failed);
   throw Error(os::kind_of_errno(failed), cat("exec ", path, ": ", reason), failed);
 }
 

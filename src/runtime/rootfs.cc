@@ -114,10 +114,18 @@ void set_step_propagation(int mount, const MountStep& step) {
   os::change_mount(mount, change, step.propagation_recursive ? os::Recursive::Yes : os::Recursive::No);
 }
 
+os::Fd bind_source(const MountStep& step) {
+  // A descriptor that came along is a detached mount: it is moved itself, for Linux before 6.15 clones none.
+  constexpr std::string_view kDescriptors = "/proc/self/fd/";
+  if (step.source.starts_with(kDescriptors)) {
+    auto number = parse_int<int>(std::string_view(step.source).substr(kDescriptors.size()));
+    if (number) return os::Fd(os::check(::fcntl(*number, F_DUPFD_CLOEXEC, 3), cat("dup ", step.source)));
+  }
+  return os::clone_mount(AT_FDCWD, step.source, step.recursive ? os::Recursive::Yes : os::Recursive::No);
+}
+
 void apply_bind(const os::RootedDir& root, const MountStep& step, const os::Fd* prepared) {
-  os::Fd mount = prepared
-                     ? prepared->duplicate()
-                     : os::clone_mount(AT_FDCWD, step.source, step.recursive ? os::Recursive::Yes : os::Recursive::No);
+  os::Fd mount = prepared ? prepared->duplicate() : bind_source(step);
   os::Fd destination = open_destination(root, step.destination, is_directory(mount.get()));
   refuse_proc(step, destination.get(), mount.get());
   // Clones of a shared mount are shared: cut off first, whatever is asked for afterwards.
@@ -145,13 +153,15 @@ void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
     throw Error(ErrorKind::InvalidArgument, "mount option tmpcopyup is for tmpfs only");
   }
   bool kernels_own = step.type == "proc" || step.type == "sysfs";
+  bool was_there = root.try_open_at(step.destination, O_PATH).has_value();
   os::Fd destination =
       kernels_own ? open_ordinary_directory(root, step) : open_destination(root, step.destination, true);
   if (step.type != "proc" || step.destination != "/proc") refuse_proc(step, destination.get(), -1);
   os::Fd mount = make_mount(step);
   if (step.type == "tmpfs") {
-    // Like docker's: an existing directory's mode shows through unless the options say another.
-    bool mode_given = false;
+    // Like docker's: an existing directory's mode shows through unless the options say another. Else it is tmpfs' own
+    // 1777, so that any user can write there.
+    bool mode_given = !was_there;
     for (const auto& [key, value] : step.parameters) mode_given |= key == "mode";
     struct stat info {};
     if (!mode_given && ::fstat(destination.get(), &info) == 0 && S_ISDIR(info.st_mode)) {

@@ -77,10 +77,10 @@ void export_root(Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"POST", "/containers/{}/attach", attach},      {"GET", "/containers/{}/logs", logs},
-    {"GET", "/containers/{}/stats", stats},         {"HEAD", "/containers/{}/archive", archive_stat},
-    {"GET", "/containers/{}/archive", archive_get}, {"PUT", "/containers/{}/archive", archive_put},
-    {"GET", "/containers/{}/export", export_root},
+    {"POST", "/containers/{*}/attach", attach},      {"GET", "/containers/{*}/logs", logs},
+    {"GET", "/containers/{*}/stats", stats},         {"HEAD", "/containers/{*}/archive", archive_stat},
+    {"GET", "/containers/{*}/archive", archive_get}, {"PUT", "/containers/{*}/archive", archive_put},
+    {"GET", "/containers/{*}/export", export_root},
 };
 
 }  // namespace

@@ -146,15 +146,23 @@ void resize(Call& call) {
 }
 
 constexpr Route kRoutes[] = {
-    {"GET", "/containers/json", list},           {"POST", "/containers/create", create},
-    {"POST", "/containers/prune", prune},        {"GET", "/containers/{}/json", inspect},
-    {"GET", "/containers/{}/top", top},          {"GET", "/containers/{}/changes", changes},
-    {"POST", "/containers/{}/start", start},     {"POST", "/containers/{}/stop", stop},
-    {"POST", "/containers/{}/restart", restart}, {"POST", "/containers/{}/kill", kill},
-    {"POST", "/containers/{}/pause", pause},     {"POST", "/containers/{}/unpause", unpause},
-    {"POST", "/containers/{}/rename", rename},   {"POST", "/containers/{}/update", update},
-    {"POST", "/containers/{}/wait", wait},       {"POST", "/containers/{}/resize", resize},
-    {"DELETE", "/containers/{}", remove},
+    {"GET", "/containers/json", list},
+    {"POST", "/containers/create", create},
+    {"POST", "/containers/prune", prune},
+    {"GET", "/containers/{*}/json", inspect},
+    {"GET", "/containers/{*}/top", top},
+    {"GET", "/containers/{*}/changes", changes},
+    {"POST", "/containers/{*}/start", start},
+    {"POST", "/containers/{*}/stop", stop},
+    {"POST", "/containers/{*}/restart", restart},
+    {"POST", "/containers/{*}/kill", kill},
+    {"POST", "/containers/{*}/pause", pause},
+    {"POST", "/containers/{*}/unpause", unpause},
+    {"POST", "/containers/{*}/rename", rename},
+    {"POST", "/containers/{*}/update", update},
+    {"POST", "/containers/{*}/wait", wait},
+    {"POST", "/containers/{*}/resize", resize},
+    {"DELETE", "/containers/{*}", remove},
 };
 
 }  // namespace

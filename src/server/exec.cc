@@ -34,7 +34,7 @@ void resize(Call& call) {
 void inspect(Call& call) { call.reply(200, api::to_json(call.engine.execs().inspect(call.part()))); }
 
 constexpr Route kRoutes[] = {
-    {"POST", "/containers/{}/exec", create},
+    {"POST", "/containers/{*}/exec", create},
     {"POST", "/exec/{}/start", start},
     {"POST", "/exec/{}/resize", resize},
     {"GET", "/exec/{}/json", inspect},

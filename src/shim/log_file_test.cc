@@ -192,7 +192,7 @@ TEST_F(LogFileTest, FullDiskDropsAndSaysSoLater) {
       if (!entry.empty()) all += json::string_at(json::parse(entry), "log");  // throws where one is torn
     }
     bool said =
-        all.ends_with(cat("[proa] ", dropped, " bytes of output are missing here: No space left on device\nafter\n"));
+        all.ends_with(cat("[proa] ", dropped, " bytes of output are missing here: no space left on device\nafter\n"));
     ::_exit(said ? 0 : 4);
   }
   int status = 0;

@@ -29,17 +29,19 @@ bool has_control(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-void check_destination(std::string_view destination, std::string_view spec) {
-  if (!destination.starts_with('/')) {
-    throw Error(ErrorKind::InvalidArgument, cat("invalid volume specification: '", spec,
-                                                "': invalid mount config for type \"volume\": invalid mount path: '",
-                                                destination, "' mount path must be absolute"));
-  }
-  if (os::clean_path(destination) == "/") {
-    throw Error(ErrorKind::InvalidArgument,
-                cat("invalid volume specification: '", spec,
-                    "': invalid mount config for type \"volume\": invalid specification: destination can't be '/'"));
-  }
+// "" or what docker says of it.
+std::string destination_fault(std::string_view destination) {
+  if (!destination.starts_with('/')) return cat("invalid mount path: '", destination, "' mount path must be absolute");
+  if (os::clean_path(destination) == "/") return "invalid specification: destination can't be '/'";
+  return "";
+}
+
+void check_destination(const MountPoint& point, std::string_view spec) {
+  std::string fault = destination_fault(point.destination);
+  if (fault.empty()) return;
+  std::string_view type = point.source.starts_with('/') ? "bind" : "volume";
+  throw Error(ErrorKind::InvalidArgument,
+              cat("invalid volume specification: '", spec, "': invalid mount config for type \"", type, "\": ", fault));
 }
 
 // The comma list behind a bind: ro, rw, z, Z, nocopy, a propagation.
@@ -69,6 +71,20 @@ void apply_mode(MountPoint& point, std::string_view mode, std::string_view spec)
   }
   point.mode = mode;
   (void)spec;
+}
+
+bool is_mode(std::string_view text) {
+  for (Type type : {Type::Bind, Type::Volume}) {
+    MountPoint probe;
+    probe.type = type;
+    try {
+      apply_mode(probe, text, text);
+      return true;
+    } catch (const Error&) {
+      // not of this kind
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -110,18 +126,9 @@ MountPoint parse_bind(std::string_view spec, std::string_view volume_driver) {
   std::string mode;
   if (parts.size() == 1) {
     point.destination = parts[0];
-  } else if (parts.size() == 2 && !parts[1].starts_with('/') && parts[0].starts_with('/') && !parts[1].empty()) {
-    // "dst:mode": an anonymous volume, as docker reads it where the second part is a mode
-    point.destination = parts[0];
-    mode = parts[1];
-    MountPoint probe = point;
-    try {
-      apply_mode(probe, mode, spec);
-    } catch (const Error&) {
-      invalid_spec(spec);
-    }
   } else {
-    if (parts[1].empty()) invalid_spec(spec);
+    // "dst:mode" is no way to ask for an anonymous volume.
+    if (parts[1].empty() || (parts.size() == 2 && is_mode(parts[1]))) invalid_spec(spec);
     point.source = parts[0];
     point.destination = parts[1];
     if (parts.size() == 3) {
@@ -129,7 +136,7 @@ MountPoint parse_bind(std::string_view spec, std::string_view volume_driver) {
       if (mode.empty()) invalid_spec(spec);
     }
   }
-  check_destination(point.destination, spec);
+  check_destination(point, spec);
   point.destination = os::clean_path(point.destination);
   if (point.source.starts_with('/')) {
     point.type = Type::Bind;
@@ -206,6 +213,21 @@ void fill_tmpfs(MountPoint& point, const MountRequest& request) {
   point.tmpfs_mode = request.tmpfs_mode;
 }
 
+// docker's list of what tmpfs and mount take; the kernel judges the values.
+void check_tmpfs_options(std::string_view options) {
+  static constexpr std::string_view kKnown[] = {
+      "rw",       "ro",         "exec",    "noexec",  "suid",       "nosuid",      "dev",         "nodev",
+      "sync",     "async",      "dirsync", "remount", "mand",       "nomand",      "atime",       "noatime",
+      "diratime", "nodiratime", "bind",    "rbind",   "unbindable", "runbindable", "private",     "rprivate",
+      "slave",    "rslave",     "shared",  "rshared", "relatime",   "norelatime",  "strictatime", "nostrictatime",
+      "mode",     "uid",        "gid",     "size",    "nr_inodes",  "nr_blocks",   "mpol"};
+  for (const auto& option : split(options, ',')) {
+    std::string_view name = cut(option, '=').first;
+    if (!option.empty() && std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
+      throw Error(ErrorKind::InvalidArgument, cat("invalid tmpfs option ", quoted(name)));
+  }
+}
+
 }  // namespace
 
 MountPoint check_mount(const MountRequest& request, bool (*source_exists)(const std::string& path)) {
@@ -215,10 +237,7 @@ MountPoint check_mount(const MountRequest& request, bool (*source_exists)(const 
   }
   if (has_control(request.target) || has_control(request.source)) invalid_mount(type, "control characters in a path");
   if (request.target.empty()) invalid_mount(type, "field Target must not be empty");
-  if (!request.target.starts_with('/')) {
-    invalid_mount(type, cat("invalid mount path: '", request.target, "' mount path must be absolute"));
-  }
-  if (os::clean_path(request.target) == "/") invalid_mount(type, "invalid specification: destination can't be '/'");
+  if (std::string fault = destination_fault(request.target); !fault.empty()) invalid_mount(type, fault);
   MountPoint point;
   point.from_mounts = true;
   point.destination = os::clean_path(request.target);
@@ -264,10 +283,9 @@ std::vector<MountPoint> plan_mount_points(const MountArguments& arguments,
   for (const auto& bind : arguments.binds) put(parse_bind(bind, arguments.volume_driver));
   for (const auto& mount : arguments.mounts) put(check_mount(mount, source_exists));
   for (const auto& [destination, options] : arguments.tmpfs) {
-    if (!destination.starts_with('/')) {
-      throw Error(ErrorKind::InvalidArgument, cat("invalid mount config for type \"tmpfs\": invalid mount path: '",
-                                                  destination, "' mount path must be absolute"));
-    }
+    if (std::string fault = destination_fault(destination); !fault.empty())
+      throw Error(ErrorKind::InvalidArgument, std::move(fault));
+    check_tmpfs_options(options);
     MountPoint point;
     point.type = Type::Tmpfs;
     point.destination = os::clean_path(destination);

@@ -30,6 +30,7 @@ TEST(MountArgs, BindOfAHostPathMakesItsSource) {
 
 TEST(MountArgs, ANameIsAVolumeAndASinglePathAnAnonymousOne) {
   EXPECT_EQ(parse_bind("data:/var/lib", "").name, "data");
+  EXPECT_EQ(refusal([] { parse_bind("/var/lib:ro", ""); }), "invalid volume specification: '/var/lib:ro'");
   auto anonymous = parse_bind("/var/lib", "");
   EXPECT_EQ(anonymous.type, Type::Volume);
   EXPECT_TRUE(anonymous.anonymous);

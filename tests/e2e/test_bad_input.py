@@ -93,6 +93,10 @@ def test_unknown_paths_and_methods(engine):
         assert (reply.status, reply.message) == (404, "page not found")
 
 
+def test_options_is_answered_on_every_path(engine):
+    assert [engine.api("OPTIONS", path).status for path in ("/info", "/v1.41/containers/json", "/nowhere")] == [200, 200, 200]
+
+
 def test_versions_out_of_range(engine):
     assert "is too new" in engine.api("GET", "/v9.99/containers/json").message
     assert "is too old" in engine.api("GET", "/v1.0/containers/json").body.decode()

@@ -11,7 +11,7 @@ import termios
 import time
 
 import pytest
-from engine import wait_until
+from engine import events_of, wait_until
 
 
 @pytest.fixture
@@ -251,3 +251,21 @@ def test_log_rotation(engine, image, program):
 def test_a_line_of_forty_thousand_bytes(engine, image):
     engine.run("run", "--name", "long", image, "sh", "-c", "head -c 40000 /dev/zero | tr '\\0' x; echo")
     assert engine.run("logs", "long").out == "x" * 40000 + "\n"
+
+
+def test_exec_in_a_directory_that_is_none(client, sleeper):
+    done = client("exec", "-w", "/nowhere", sleeper, "true")
+    assert done.code in (126, 127)  # Docker 20.10 and 28
+    assert 'chdir to cwd ("/nowhere") set in config.json failed: no such file or directory' in done.out + done.err
+
+
+def test_exec_as_nobody_known(client, sleeper):
+    done = client("exec", "-u", "nosuchuser", sleeper, "true")
+    assert done.code == 126  # Docker 28 refuses the request instead; for a client of 20.10 that is no readable answer
+    assert "unable to find user nosuchuser: no matching entries in passwd file" in done.out + done.err
+
+
+def test_events_of_an_exec(engine, sleeper, client):
+    identity = engine.inspect(sleeper)["Id"]
+    events = events_of(engine, "container", lambda: client("exec", sleeper, "test", "-d", "/"))
+    assert events == [f"{action} {identity}" for action in ("exec_create: test -d /", "exec_start: test -d /", "exec_die")]

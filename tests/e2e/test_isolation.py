@@ -2,6 +2,7 @@
 import os
 
 import pytest
+from engine import wait_until
 
 DEFAULT_CAPABILITIES = "00000000a80425fb"
 ALL_NAMESPACES = ("pid", "mnt", "uts", "ipc", "net")
@@ -145,3 +146,19 @@ def test_nothing_appears_in_the_mount_table_of_the_host(engine, run):
         pytest.skip("dockerd mounts in the host's table")
     with open("/proc/self/mountinfo") as file:
         assert container not in file.read()
+
+
+def test_shared_memory_of_a_shareable_container(engine, image, program, run):
+    donor = ["run", "-d", "--name", "donor", "--ipc", "shareable", image, "sh", "-c", "echo kept > /dev/shm/file; sleep 1000"]
+    assert engine.run(*donor, program=program).code == 0
+    wait_until(lambda: engine.run("exec", "donor", "cat", "/dev/shm/file").out == "kept\n")
+    done = run("--rm", "--ipc", "container:donor", cmd=["sh", "-c", "cat /dev/shm/file; echo more > /dev/shm/other"])
+    assert (done.code, done.out) == (0, "kept\n"), done
+    assert engine.run("exec", "donor", "cat", "/dev/shm/other").out == "more\n"
+    assert engine.run("run", "-d", "--name", "alone", "--ipc", "private", image, "sleep", "1000", program=program).code == 0
+    refused = run("--rm", "--ipc", "container:alone", cmd=["true"])
+    assert refused.code == 125 and "non-shareable IPC (hint: use IpcMode:shareable for the donor container)" in refused.err
+
+
+def test_without_ipc_there_is_no_shared_memory(sh):
+    assert sh("ls -d /dev/shm 2>/dev/null; grep -c ' /dev/shm ' /proc/mounts; true", "--ipc", "none") == "0"

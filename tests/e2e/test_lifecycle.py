@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from engine import wait_until
+from engine import events_of, wait_until
 
 
 @pytest.fixture
@@ -171,3 +171,56 @@ def test_container_prune(client, engine, image):
     done = client("container", "prune", "-f")
     assert done.code == 0 and "Deleted Containers:" in done.out and "Total reclaimed space:" in done.out
     assert engine.api("GET", "/containers/old/json").status == 404
+
+
+def test_inspect_shows_what_docker_fills_in(client, engine, image):
+    assert client("create", "--name", "filled", "-m", "64m", "--pids-limit", "-1", image, "true").code == 0
+    host = engine.inspect("filled")["HostConfig"]
+    assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (64 << 20, 128 << 20, None)
+    assert (host["OomKillDisable"], host["MemorySwappiness"]) == (False, None)
+    assert "/proc/kcore" in host["MaskedPaths"] and "/proc/sys" in host["ReadonlyPaths"]
+
+
+@pytest.mark.parametrize("format, shown", [
+    ("{{.Config.ExposedPorts}} {{.Config.Entrypoint}} {{json .Config.Entrypoint}}", "map[] [] null"),
+    ("{{.HostConfig.Sysctls}} {{.HostConfig.Binds}} {{json .HostConfig.Binds}}", "map[] [] null"),
+    ("{{json .State.Health}} {{.HostConfig.Init}} {{.SizeRw}}", "null <nil> <nil>"),
+    ("{{len .HostConfig.Devices}} {{len .Config.Volumes}}{{range .HostConfig.CapAdd}}x{{end}}", "0 0"),
+    ("{{.HostConfig.LogConfig}} {{.HostConfig.LogConfig.Config}}", "{json-file map[]} map[]"),
+    ("{{with .Config.Healthcheck}}checked{{else}}unchecked{{end}}", "unchecked"),
+])
+def test_inspect_formats_members_that_are_empty(client, sleeper, format, shown):
+    assert client("inspect", "--format", format, sleeper).out == shown + "\n"
+
+
+def test_inspect_format_refuses_members_that_are_none(client, sleeper):
+    for format in ("{{.Labels}}", "{{.Config.NoSuch}}", "{{.State.Health.Status}}"):
+        done = client("inspect", "--format", format, sleeper)
+        assert done.code == 1 and "template parsing error" in done.err, format
+
+
+def test_image_config_has_its_empty_members(engine, image):
+    for version in ("v1.41", "v1.24"):
+        config = engine.api("GET", f"/{version}/images/{image}/json").json["Config"]
+        assert {config[name] for name in ("Labels", "Entrypoint", "OnBuild", "Volumes")} == {None}
+        assert (config["User"], config["WorkingDir"]) == ("", "")
+
+
+def test_top_with_arguments_that_choose_no_process(client, sleeper):
+    done = client("top", sleeper, "o", "pid,cmd")
+    assert done.code == 0 and done.out.splitlines()[1].endswith("sleep 600"), done
+
+
+def test_names_with_a_slash_are_unknown_containers(engine):
+    for method, path in (("GET", "/containers/a/b/json"), ("POST", "/containers/a/b/start"), ("DELETE", "/containers/a/b")):
+        reply = engine.api(method, path)
+        assert (reply.status, reply.message) == (404, "No such container: a/b")
+
+
+def test_events_of_an_image(engine, image, client):
+    identity = engine.api("GET", f"/images/{image}/json").json["Id"]
+
+    def use():
+        assert client("tag", image, "noted:one").code == 0 and client("rmi", "noted:one").code == 0
+
+    assert events_of(engine, "image", use) == [f"tag {identity}", f"untag {identity}"]

@@ -187,3 +187,21 @@ def test_same_port_at_once_has_one_winner(engine, image):
     for thread in threads:
         thread.join()
     assert statuses.count(204) == 1 and statuses.count(500) == 5
+
+
+def test_the_lowest_free_address_is_next_and_a_restart_keeps_it(engine, image, client):
+    def address(name):
+        return engine.inspect(name)["NetworkSettings"]["Networks"]["low"]["IPAddress"]
+
+    assert client("network", "create", "--subnet", "10.214.7.0/24", "low").code == 0
+    for name in ("first", "second"):
+        assert client("run", "-d", "--network", "low", "--name", name, image, "sleep", "1000").code == 0
+    assert (address("first"), address("second")) == ("10.214.7.2", "10.214.7.3")
+    for _ in range(3):
+        assert client("restart", "-t", "0", "first").code == 0
+        assert address("first") == "10.214.7.2"
+
+
+def test_network_of_a_container_that_is_none(engine, run):
+    done = run("--network", "container:nobody", cmd=["true"])
+    assert done.code == 125 and "No such container: nobody" in done.err and "Unable to find image" not in done.err

@@ -214,3 +214,29 @@ def test_published_port_answers(engine, run):
 
     wait_until(answer, 10)
     assert engine.run("port", "web").out == f"80/tcp -> 127.0.0.1:{port}\n"
+
+
+def test_interactive_reads_its_input_whatever_is_attached(run):
+    done = run("--rm", "-i", "-a", "stdout", cmd=["sh", "-c", "cat; echo end"], stdin=b"in\n")
+    assert (done.code, done.out) == (0, "in\nend\n")
+
+
+def test_detached_run_names_the_container_that_cannot_start(run):
+    done = run("-d", cmd=["no-such-program"])
+    assert done.code == 127 and re.fullmatch("[0-9a-f]{64}\n", done.out)
+
+
+def test_a_negative_user_is_no_name(run):
+    done = run("--rm", "-u", "-1", cmd=["true"])
+    assert done.code == 125 and "uids and gids must be in range 0-2147483647" in done.err
+
+
+def test_create_with_another_platform_asks_the_registry(run):
+    done = run("--rm", "--platform", "linux/s390x", cmd=["true"])
+    assert done.code == 125 and "Unable to find image" in done.err and "linux/s390x" in done.err
+
+
+@pytest.mark.parametrize("given", ["kernel.foo=1", "vm.swappiness=1", "net.ipv4.ip_forward"])
+def test_sysctls_without_a_namespace_are_refused(run, given):
+    done = run("--rm", "--sysctl", given, cmd=["true"])
+    assert done.code == 125 and f"sysctl '{given}' is not " in done.err  # allowed, or whitelisted

@@ -1,6 +1,9 @@
 """Bind mounts, volumes, copy-up, tmpfs: -v, --mount, the volume commands."""
 import os
 
+import pytest
+from engine import events_of
+
 
 def test_bind_mount_both_ways(sh, tmp_path):
     (tmp_path / "in").write_text("from host")
@@ -89,3 +92,54 @@ def test_volume_commands(engine, program):
     assert engine.run("volume", "rm", "vol1", program=program).out == "vol1\n"
     missing = engine.run("volume", "inspect", "vol1", program=program)
     assert missing.code == 1 and "no such volume" in missing.err.lower()
+
+
+def test_a_tmpfs_is_writable_for_anybody(sh):
+    assert sh("stat -c %a /new; touch /new/file", "--tmpfs", "/new", "-u", "33") == "1777"
+
+
+def test_a_tmpfs_has_the_mode_of_the_directory_it_covers(sh):
+    assert sh("stat -c %a /home", "--tmpfs", "/home:size=1m") == "755"
+
+
+@pytest.mark.parametrize("flag, value, words", [
+    ("-v", "/b:ro", "invalid volume specification: '/b:ro'"),
+    ("-v", "/a:b", 'invalid mount config for type "bind": invalid mount path: \'b\' mount path must be absolute'),
+    ("-v", "/a:/", 'invalid mount config for type "bind": invalid specification: destination can\'t be \'/\''),
+    ("--tmpfs", "/", "invalid specification: destination can't be '/'"),
+    ("--tmpfs", "t", "mount path must be absolute"),
+    ("--tmpfs", "/t:bad=1", 'invalid tmpfs option "bad"'),
+])
+def test_mounts_that_are_none(run, flag, value, words):
+    done = run("--rm", flag, value, cmd=["true"])
+    assert done.code == 125 and words in done.err, done
+
+
+@pytest.mark.parametrize("value, words", [(":/b", "empty section between colons"), ("/a:/b:ro:z", "too many colons")])
+def test_volume_flags_of_wrong_form(engine, image, value, words):
+    done = engine.run("run", "--rm", "-v", value, image, "true", program="proa")
+    assert done.code == 125 and f"invalid spec: {value}: {words}" in done.err
+
+
+def test_events_of_a_volume(engine, run):
+    def use():
+        assert run("--rm", "-v", "noted:/v", cmd=["true"]).code == 0
+        assert engine.run("volume", "rm", "noted").code == 0
+
+    assert events_of(engine, "volume", use) == ["create noted", "mount noted", "unmount noted", "destroy noted"]
+
+
+def test_size_counts_what_was_written(client_of_sizes):
+    assert client_of_sizes("true") == "0B"
+    assert client_of_sizes("printf 12345 > /file") == "5B"
+
+
+@pytest.fixture
+def client_of_sizes(engine, image, program):
+    def size(script):
+        created = engine.run("run", "-d", image, "sh", "-c", f"{script}; sleep 100", program=program).out.strip()
+        engine.run("exec", created, "true")
+        row = engine.run("ps", "--format", "{{.Size}}", "--filter", f"id={created}", program=program).out
+        return row.split(" ")[0]
+
+    return size

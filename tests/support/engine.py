@@ -173,6 +173,16 @@ class Engine:
         return reply.json
 
 
+def events_of(engine, kind, action):
+    """What happened while `action` ran: ["create ID", ...] of objects of one kind."""
+    since = time.time()
+    action()
+    filters = urllib.parse.quote(json.dumps({"type": [kind]}))
+    body = engine.api("GET", f"/events?since={since:.6f}&until={time.time():.6f}&filters={filters}").body
+    events = [json.loads(line) for line in body.splitlines()]
+    return [f"{event['Action']} {event['Actor']['ID']}" for event in events]
+
+
 def wait_until(condition, seconds=10, what="condition"):
     deadline = time.monotonic() + seconds
     while True:
