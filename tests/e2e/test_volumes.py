@@ -108,7 +108,7 @@ def test_a_tmpfs_has_the_mode_of_the_directory_it_covers(sh):
     ("-v", "/a:/", 'invalid mount config for type "bind": invalid specification: destination can\'t be \'/\''),
     ("--tmpfs", "/", "invalid specification: destination can't be '/'"),
     ("--tmpfs", "t", "mount path must be absolute"),
-    ("--tmpfs", "/t:bad=1", 'invalid tmpfs option "bad"'),
+    ("--tmpfs", "/t:bad=1", "invalid tmpfs option"),
 ])
 def test_mounts_that_are_none(run, flag, value, words):
     done = run("--rm", flag, value, cmd=["true"])
