@@ -26,6 +26,8 @@ FIELDS(ImageHistoryItem, always("Id", &T::id), always("Created", &T::created), a
        always("Tags", &T::tags), always("Size", &T::size), always("Comment", &T::comment));
 FIELDS(ImageDeleteItem, optional("Untagged", &T::untagged), optional("Deleted", &T::deleted));
 FIELDS(ImagesPruneReport, nullable("ImagesDeleted", &T::images_deleted), always("SpaceReclaimed", &T::space_reclaimed));
+FIELDS(SearchResult, always("star_count", &T::star_count), always("is_official", &T::is_official),
+       always("name", &T::name), always("is_automated", &T::is_automated), always("description", &T::description));
 FIELDS(AuthConfig, optional("username", &T::username), optional("password", &T::password), optional("auth", &T::auth),
        optional("serveraddress", &T::server_address), optional("identitytoken", &T::identity_token),
        optional("registrytoken", &T::registry_token));

@@ -17,6 +17,7 @@ ImageDeleteItem image_delete_item_from_json(const Json& value) { return json::de
 Json to_json(const ImagesPruneReport& value) { return json::encode(value); }
 Json to_json(const AuthConfig& value) { return json::encode(value); }
 AuthConfig auth_config_from_json(const Json& value) { return json::decode<AuthConfig>(value); }
+Json to_json(const SearchResult& value) { return json::encode(value); }
 Json to_json(const AuthResponse& value) { return json::encode(value); }
 
 std::string encode_auth_header(const AuthConfig& value) { return base64url_encode(json::text(to_json(value))); }

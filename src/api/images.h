@@ -63,6 +63,14 @@ struct ImagesPruneReport {
   std::uint64_t space_reclaimed = 0;
 };
 
+struct SearchResult {
+  std::int64_t star_count = 0;
+  bool is_official = false;
+  std::string name;
+  bool is_automated = false;
+  std::string description;
+};
+
 // X-Registry-Auth: base64url of this
 struct AuthConfig {
   std::string username, password, auth, server_address, identity_token, registry_token;
@@ -82,6 +90,7 @@ ImageHistoryItem image_history_item_from_json(const Json& value);
 Json to_json(const ImageDeleteItem& value);
 ImageDeleteItem image_delete_item_from_json(const Json& value);
 Json to_json(const ImagesPruneReport& value);
+Json to_json(const SearchResult& value);
 Json to_json(const AuthConfig& value);
 AuthConfig auth_config_from_json(const Json& value);
 Json to_json(const AuthResponse& value);

@@ -115,6 +115,7 @@ constexpr Command kCommands[] = {
      inspect_flags},
     {"login", "[OPTIONS] [SERVER]", "Authenticate to a registry", 0, 1, run_login, login_flags},
     {"logout", "[SERVER]", "Log out from a registry", 0, 1, run_logout},
+    {"search", "[OPTIONS] TERM", "Search Docker Hub for images", 1, 1, run_search, search_flags},
     {"version", "[OPTIONS]", "Show the version information", 0, 0, run_version, version_flags},
     {"completion", "bash|zsh|fish", "Generate the autocompletion script for the specified shell", 1, 1, run_completion},
 };

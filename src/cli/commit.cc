@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/console.h"
+#include "cli/progress.h"
 #include "cli/upload.h"
 #include "cli/verbs.h"
 #include "oci/reference.h"
@@ -40,18 +41,26 @@ int run_import(Call& call) {
   const Flags& flags = call.flags;
   const std::string& source = call.arguments()[0];
   auto [repository, tag] = repository_and_tag(call.arguments().size() > 1 ? call.arguments()[1] : "");
-  if (source.starts_with("http://") || source.starts_with("https://"))
-    throw ExitWith{1, "importing from a URL is not available in this version: curl URL | proa import - NAME"};
+  bool from_url = source.starts_with("http://") || source.starts_with("https://");
   os::Fd file;
-  if (source != "-") file = os::open_file(source, O_RDONLY);
+  if (source != "-" && !from_url) file = os::open_file(source, O_RDONLY);
   StreamRequest request;
   request.path = "/images/create";
-  request.query.add("fromSrc", "-");
+  request.query.add("fromSrc", from_url ? source : "-");
   request.query.add("repo", repository);
   request.query.add("tag", tag);
   if (flags.given("message")) request.query.add("message", flags.text("message"));
   if (flags.given("platform")) request.query.add("platform", flags.text("platform"));
   for (const std::string& change : flags.list("change")) request.query.add("changes", change);
+  if (from_url) {
+    request.method = "POST";
+    ProgressView view(STDOUT_FILENO);
+    call.session.documents(request, [&](const Json& message) {
+      view.show(message);
+      return true;
+    });
+    return 0;
+  }
   upload_tar(call.session, request, source == "-" ? STDIN_FILENO : file.get());
   return 0;
 }

@@ -42,6 +42,7 @@ std::span<const Flag> image_push_flags();
 std::span<const Flag> image_save_flags();
 std::span<const Flag> image_load_flags();
 std::span<const Flag> image_import_flags();
+std::span<const Flag> search_flags();
 std::span<const Flag> container_commit_flags();
 std::span<const Flag> login_flags();
 std::span<const Flag> network_create_flags();

@@ -80,6 +80,13 @@ constexpr Flag kImageImport[] = {
     {"platform", 0, Kind::String, "Set platform if server is multi-platform capable"},
 };
 
+constexpr Flag kSearch[] = {
+    {"filter", 'f', Kind::Filter, "Filter output based on conditions provided"},
+    {"format", 0, Kind::String, "Pretty-print search using a Go template"},
+    {"limit", 0, Kind::Int, "Max number of search results"},
+    {"no-trunc", 0, Kind::Bool, "Don't truncate output"},
+};
+
 constexpr Flag kCommit[] = {
     {"author", 'a', Kind::String, "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")"},
     {"change", 'c', Kind::List, "Apply Dockerfile instruction to the created image"},
@@ -105,6 +112,7 @@ std::span<const Flag> image_push_flags() { return kImagePush; }
 std::span<const Flag> image_save_flags() { return kImageSave; }
 std::span<const Flag> image_load_flags() { return kImageLoad; }
 std::span<const Flag> image_import_flags() { return kImageImport; }
+std::span<const Flag> search_flags() { return kSearch; }
 std::span<const Flag> container_commit_flags() { return kCommit; }
 std::span<const Flag> login_flags() { return kLogin; }
 

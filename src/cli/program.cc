@@ -49,8 +49,8 @@ int unknown_command(std::string_view group, std::string_view name) {
 bool is_docker_command(std::string_view name) {
   static constexpr std::string_view kNames[] = {"build",    "builder", "buildx", "checkpoint", "commit", "compose",
                                                 "config",   "context", "import", "load",       "login",  "logout",
-                                                "manifest", "node",    "plugin", "push",       "save",   "search",
-                                                "secret",   "service", "stack",  "swarm",      "trust"};
+                                                "manifest", "node",    "plugin", "push",       "save",   "secret",
+                                                "service",  "stack",   "swarm",  "trust"};
   for (std::string_view one : kNames)
     if (one == name) return true;
   return false;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/console.h"
 #include "cli/credentials.h"
+#include "cli/platform.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "oci/reference.h"
@@ -24,6 +25,7 @@ int run_push(Call& call) {
   request.method = "POST";
   request.path = cat("/images/", replace_all(path_escape(reference.familiar_name()), "%2F", "/"), "/push");
   request.query.add("tag", reference.tag);
+  add_platform(request, flags.text("platform"));
   std::string auth = registry_auth(reference.domain);
   request.headers.add("X-Registry-Auth", auth.empty() ? "e30=" : auth);  // {}
   ProgressView view(STDOUT_FILENO);

@@ -7,23 +7,14 @@
 
 #include "base/text.h"
 #include "cli/console.h"
+#include "cli/platform.h"
 #include "cli/upload.h"
 #include "cli/verbs.h"
-#include "oci/platform.h"
 #include "os/file.h"
 
 namespace proa::cli {
 
 namespace {
-
-// The daemon's `platform` is JSON.
-void add_platform(StreamRequest& request, const std::string& text) {
-  if (text.empty()) return;
-  oci::Platform platform = oci::Platform::parse(text);
-  JsonObject value{{"architecture", platform.architecture}, {"os", platform.os}};
-  if (!platform.variant.empty()) value["variant"] = platform.variant;
-  request.query.add("platform", json::text(value));
-}
 
 void copy(ByteSource& from, int to) {
   std::string piece(256 << 10, '\0');

@@ -48,6 +48,7 @@ int run_rename(Call& call);
 int run_restart(Call& call);
 int run_run(Call& call);
 int run_save(Call& call);
+int run_search(Call& call);
 int run_start(Call& call);
 int run_stats(Call& call);
 int run_stop(Call& call);

@@ -130,8 +130,22 @@ std::vector<api::ImageSummary> Images::list(const ListOptions& options, const ap
   return out;
 }
 
-api::ImageInspect Images::inspect(std::string_view name) const {
-  auto record = rooms_.images->get(name);
+namespace {
+
+image::ImageRecord get_for(const Rooms& rooms, std::string_view name, const std::string& platform) {
+  auto record = rooms.images->get(name);
+  if (!platform.empty() && !rooms.images->find(name, oci::Platform::parse(platform))) {
+    throw Error(ErrorKind::NotFound,
+                cat("image with reference ", name, " was found but does not provide the specified platform (",
+                    oci::Platform::parse(platform).text(), ")"));
+  }
+  return record;
+}
+
+}  // namespace
+
+api::ImageInspect Images::inspect(std::string_view name, const std::string& platform) const {
+  auto record = get_for(rooms_, name, platform);
   api::ImageInspect out;
   out.id = record.id.text();
   out.repo_tags = record.references;
@@ -152,7 +166,8 @@ api::ImageInspect Images::inspect(std::string_view name) const {
   return out;
 }
 
-std::vector<api::ImageHistoryItem> Images::history(std::string_view name) const {
+std::vector<api::ImageHistoryItem> Images::history(std::string_view name, const std::string& platform) const {
+  get_for(rooms_, name, platform);
   std::vector<api::ImageHistoryItem> out;
   for (const auto& item : rooms_.images->history(name)) {
     api::ImageHistoryItem view;

@@ -48,24 +48,36 @@ class Images {
     bool shared_size = false;
   };
   std::vector<api::ImageSummary> list(const ListOptions& options, const api::Filters& filters) const;
-  api::ImageInspect inspect(std::string_view name) const;
-  std::vector<api::ImageHistoryItem> history(std::string_view name) const;
+  // `platform`: "" for whichever is there. Throws NotFound where the image is another platform's.
+  api::ImageInspect inspect(std::string_view name, const std::string& platform = "") const;
+  std::vector<api::ImageHistoryItem> history(std::string_view name, const std::string& platform = "") const;
+  // What an image consists of: {"Descriptor"} (API 1.48) and, if `all`, {"Manifests"} (1.47).
+  JsonObject manifests(std::string_view name, bool all) const;
   // What fails before the first message is thrown; later failures are thrown too, the server writes them in-band.
   void pull(const PullRequest& request, const ProgressSink& progress, std::stop_token stop);
-  // `tag`: "" for all tags of the repository.
-  void push(std::string_view name, std::string_view tag, const api::AuthConfig& auth, const ProgressSink& progress,
-            std::stop_token stop);
+  // No tag: all tags of the repository.
+  struct PushRequest {
+    std::string name, tag, platform;
+    api::AuthConfig auth;
+  };
+  void push(const PushRequest& request, const ProgressSink& progress, std::stop_token stop);
   // What a registry has under this name: {"Descriptor", "Platforms"}.
   Json distribution(std::string_view name, const api::AuthConfig& auth, std::stop_token stop) const;
   // docker login. Throws Unauthorized.
   api::AuthResponse login(const api::AuthConfig& auth, std::stop_token stop);
   // `begin` is called once everything is known to be there.
-  void save(const std::vector<std::string>& names, const std::function<Sink()>& begin, std::stop_token stop);
+  void save(const std::vector<std::string>& names, const std::string& platform, const std::function<Sink()>& begin,
+            std::stop_token stop);
   void load(ByteSource& archive, std::string_view platform, bool quiet, const ProgressSink& progress,
             std::stop_token stop);
-  // Both return the new image's ID.
+  // Throws InvalidArgument for a limit that is out of range.
+  std::vector<api::SearchResult> search(const std::string& term, int limit, const api::Filters& filters,
+                                        const api::AuthConfig& auth, std::stop_token stop) const;
+  // Return the new image's ID.
   std::string commit(const CommitRequest& request, std::stop_token stop);
   std::string import(ByteSource& tar, const ImportRequest& request, std::stop_token stop);
+  std::string import_from(const std::string& url, ImportRequest request, const ProgressSink& progress,
+                          std::stop_token stop);
   void tag(std::string_view source, std::string_view repository, std::string_view tag);
   std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
   api::ImagesPruneReport prune(const api::Filters& filters);

@@ -38,9 +38,12 @@ class SinkTo : public ByteSink {
 
 }  // namespace
 
-void Images::save(const std::vector<std::string>& names, const std::function<Sink()>& begin, std::stop_token stop) {
+void Images::save(const std::vector<std::string>& names, const std::string& platform,
+                  const std::function<Sink()>& begin, std::stop_token stop) {
   trace::Span span("engine.save");
-  image::Saving saving(*rooms_.images, *rooms_.blobs, names);
+  std::optional<oci::Platform> wanted;
+  if (!platform.empty()) wanted = oci::Platform::parse(platform);
+  image::Saving saving(*rooms_.images, *rooms_.blobs, names, wanted);
   SinkTo out(begin());
   saving.write(out, std::move(stop));
   out.flush();

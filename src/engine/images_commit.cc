@@ -1,5 +1,7 @@
 // commit and import.
+#include <algorithm>
 #include <set>
+#include <thread>
 
 #include "base/rollback.h"
 #include "base/text.h"
@@ -10,8 +12,10 @@
 #include "engine/lifecycle.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
+#include "image/byte_pipe.h"
 #include "image/commit.h"
 #include "oci/config_changes.h"
+#include "registry/search.h"
 
 namespace proa::engine {
 
@@ -65,6 +69,45 @@ std::string Images::commit(const CommitRequest& request, std::stop_token stop) {
                  {{"comment", request.comment}, {"imageID", id}, {"imageRef", name ? name->familiar() : ""}});
   if (name) rooms_.events->emit("image", "tag", id, {{"name", name->familiar()}});
   return id;  // the container runs on as `resumed` ends
+}
+
+std::string Images::import_from(const std::string& source, ImportRequest request, const ProgressSink& progress,
+                                std::stop_token stop) {
+  constexpr std::size_t kUnderWay = 1 << 20;
+  std::string url = source.find("://") == source.npos ? cat("http://", source) : source;
+  if (request.message.empty()) request.message = cat("Imported from ", url);
+  api::ProgressMessage message;
+  message.status = cat("Downloading from ", url);
+  progress(message);
+  image::BytePipe pipe(kUnderWay);
+  std::stop_source ended;
+  std::stop_callback forward(stop, [&] { ended.request_stop(); });
+  std::thread downloader([&] {
+    api::ProgressDetail detail;
+    try {
+      registry::download(
+          *rooms_.registries, url, [&](std::int64_t size) { detail.total = std::max<std::int64_t>(size, 0); },
+          [&](std::span<const std::byte> piece) {
+            pipe.write(piece);
+            detail.current += static_cast<std::int64_t>(piece.size());
+            api::ProgressMessage count;
+            count.status = "Importing";
+            count.progress_detail = detail;
+            progress(count);
+          },
+          ended.get_token());
+      pipe.finish();
+    } catch (...) {
+      pipe.fail(std::current_exception());
+    }
+  });
+  Rollback joined;
+  joined.add([&] {
+    ended.request_stop();
+    pipe.close_reader();
+    downloader.join();
+  });
+  return import(pipe, request, std::move(stop));
 }
 
 std::string Images::import(ByteSource& tar, const ImportRequest& request, std::stop_token stop) {

@@ -1,4 +1,6 @@
 // What the engine does with registries besides pulling.
+#include <algorithm>
+
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/events.h"
@@ -8,17 +10,19 @@
 #include "image/push.h"
 #include "registry/client.h"
 #include "registry/login.h"
+#include "registry/search.h"
 
 namespace proa::engine {
 
-void Images::push(std::string_view name, std::string_view tag, const api::AuthConfig& auth,
-                  const ProgressSink& progress, std::stop_token stop) {
+void Images::push(const PushRequest& request, const ProgressSink& progress, std::stop_token stop) {
   trace::Span span("engine.push");
-  auto reference = oci::Reference::parse(name, tag);
+  auto reference = oci::Reference::parse(request.name, request.tag);
   if (reference.has_digest()) throw Error(ErrorKind::InvalidArgument, "cannot push a digest reference");
   span.set("reference", reference.familiar());
+  image::Pusher::Options how{credentials_of(request.auth), {}};
+  if (!request.platform.empty()) how.platform = oci::Platform::parse(request.platform);
   rooms_.pusher->push(
-      reference, credentials_of(auth), forward_to(progress),
+      reference, how, forward_to(progress),
       [&](const image::PushResult& result) {
         api::ProgressMessage out;
         out.progress_detail = api::ProgressDetail{};
@@ -53,6 +57,26 @@ Json Images::distribution(std::string_view name, const api::AuthConfig& auth, st
       add(oci::parse_image_config(client.blob(manifest.config, oci::kMaxConfig)).platform);
   }
   return JsonObject{{"Descriptor", oci::to_json(descriptor)}, {"Platforms", std::move(platforms)}};
+}
+
+std::vector<api::SearchResult> Images::search(const std::string& term, int limit, const api::Filters& filters,
+                                              const api::AuthConfig& auth, std::stop_token stop) const {
+  if (limit < 1 || limit > 100)
+    throw Error(ErrorKind::InvalidArgument, cat("limit ", limit, " is outside the range of [1, 100]"));
+  filters.check({"is-automated", "is-official", "stars"});
+  std::int64_t stars = 0;
+  for (const std::string& text : filters.get("stars")) {
+    auto least = parse_int<std::int64_t>(text);
+    if (!least) throw Error(ErrorKind::InvalidArgument, cat("invalid filter 'stars=[", text, "]'"));
+    stars = std::max(stars, *least);
+  }
+  std::vector<api::SearchResult> out;
+  for (auto& one : registry::search(*rooms_.registries, term, limit, credentials_of(auth), std::move(stop))) {
+    bool wanted = one.stars >= stars && filters.boolean("is-official", one.official) == one.official &&
+                  filters.boolean("is-automated", one.automated) == one.automated;
+    if (wanted) out.push_back({one.stars, one.official, one.name, one.automated, one.description});
+  }
+  return out;
 }
 
 api::AuthResponse Images::login(const api::AuthConfig& auth, std::stop_token stop) {

@@ -68,6 +68,70 @@ std::optional<Contents> contents_below(const store::Blobs& blobs, const oci::Dig
   return std::move(collector.out);
 }
 
+namespace {
+
+// The manifests that an index names, those of indexes within it, too.
+void list_manifests(const store::Blobs& blobs, const oci::Descriptor& root, int depth,
+                    std::vector<oci::Descriptor>& out) {
+  bool index = oci::media_type::is_index(root.media_type);
+  if (!index || !blobs.has(root.digest) || depth > kMaxIndexDepth) return out.push_back(root);
+  for (const oci::Descriptor& one :
+       oci::parse_index(blobs.read(root.digest, oci::kMaxManifest), root.media_type).manifests)
+    list_manifests(blobs, one, depth + 1, out);
+}
+
+std::vector<oci::Descriptor> list_manifests(const store::Blobs& blobs, const ImageRecord& image) {
+  std::vector<oci::Descriptor> out;
+  const oci::Digest& root = blobs.has(image.index) ? image.index : image.manifest;
+  if (!root.empty() && blobs.has(root)) list_manifests(blobs, describe(blobs, root), 1, out);
+  for (oci::Descriptor& one : out)
+    if (one.digest == image.manifest && !one.platform) one.platform = image.config.platform;
+  return out;
+}
+
+oci::Digest attested_by(const oci::Descriptor& descriptor) {
+  auto type = descriptor.annotations.find("vnd.docker.reference.type");
+  auto digest = descriptor.annotations.find("vnd.docker.reference.digest");
+  bool attestation = type != descriptor.annotations.end() && type->second == "attestation-manifest";
+  if (!attestation || digest == descriptor.annotations.end()) return {};
+  return oci::Digest::try_parse(digest->second).value_or(oci::Digest());
+}
+
+}  // namespace
+
+std::vector<ManifestEntry> manifests_of(const store::Blobs& blobs, const ImageRecord& image) {
+  std::vector<ManifestEntry> out;
+  for (oci::Descriptor& descriptor : list_manifests(blobs, image)) {
+    ManifestEntry entry;
+    entry.attests = attested_by(descriptor);
+    auto below = contents_below(blobs, descriptor.digest);
+    entry.available = below.has_value();
+    entry.size = blobs.size(descriptor.digest).value_or(0);
+    if (below)
+      for (const oci::Descriptor& blob : below->blobs) entry.size += static_cast<std::uint64_t>(blob.size);
+    entry.descriptor = std::move(descriptor);
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform) {
+  oci::Index index;
+  for (oci::Descriptor& one : list_manifests(blobs, image))
+    if (one.platform && contents_below(blobs, one.digest)) index.manifests.push_back(std::move(one));
+  const oci::Descriptor* chosen = nullptr;
+  try {
+    chosen = &oci::choose_manifest(index, platform);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::NotFound) throw;
+    std::string name = image.references.empty() ? image.id.text() : image.references.front();
+    throw Error(ErrorKind::NotFound,
+                cat("image with reference ", name, " was found but does not provide the specified platform (",
+                    platform.text(), ")"));
+  }
+  return *contents_below(blobs, chosen->digest);
+}
+
 Contents contents_of(const store::Blobs& blobs, const ImageRecord& image) {
   if (auto whole = contents_below(blobs, image.index)) return std::move(*whole);
   if (auto alone = contents_below(blobs, image.manifest)) return std::move(*alone);

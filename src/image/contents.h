@@ -19,6 +19,18 @@ struct Contents {
 // Of the index that the image came from where all of that is in the store, else of its manifest alone. Throws NotFound
 // where something of that is missing.
 Contents contents_of(const store::Blobs& blobs, const ImageRecord& image);
+// Of the one manifest for `platform`. Throws NotFound, docker's words, where it is not here whole.
+Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform);
+
+// A manifest of an image, of its index also those that are not here.
+struct ManifestEntry {
+  oci::Descriptor descriptor;
+  bool available = false;  // with everything below it
+  std::uint64_t size = 0;  // of it and what is below it, as far as it is here
+  oci::Digest attests;     // of an attestation: which manifest
+};
+std::vector<ManifestEntry> manifests_of(const store::Blobs& blobs, const ImageRecord& image);
+
 // Below a manifest or index in the store; nullopt where something is missing.
 std::optional<Contents> contents_below(const store::Blobs& blobs, const oci::Digest& root);
 

@@ -67,12 +67,11 @@ Pusher::Pusher(Images& images, store::Blobs& blobs, registry::Options options, i
       options_(std::move(options)),
       max_concurrent_(std::max(1, max_concurrent_uploads)) {}
 
-PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& image,
-                            const registry::Credentials& credentials, const Progress& sink,
-                            std::stop_token stop) const {
+PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& image, const Options& how,
+                            const Progress& sink, std::stop_token stop) const {
   trace::Span span("push.image");
   span.set("reference", reference.text());
-  Contents contents = contents_of(blobs_, image);
+  Contents contents = how.platform ? contents_for(blobs_, image, *how.platform) : contents_of(blobs_, image);
   // Nothing of it may be collected while it is sent, also where the image is removed meanwhile.
   std::vector<oci::Digest> held;
   for (const auto* list : {&contents.blobs, &contents.manifests})
@@ -84,7 +83,7 @@ PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& 
   PullProgress progress(sink);
   auto names = layer_names(image);
   auto from = neighbours(image, reference);
-  registry::Client client(options_, reference, credentials, all.get_token(), registry::Access::Push, from);
+  registry::Client client(options_, reference, how.credentials, all.get_token(), registry::Access::Push, from);
   std::vector<oci::Descriptor> blobs = contents.blobs;
   std::reverse(blobs.begin(), blobs.end());  // docker begins at the top
   std::size_t said = 0;
@@ -111,7 +110,7 @@ PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& 
   return {reference.tag, contents.root.digest, static_cast<std::uint64_t>(contents.root.size)};
 }
 
-void Pusher::push(const oci::Reference& reference, const registry::Credentials& credentials, const Progress& progress,
+void Pusher::push(const oci::Reference& reference, const Options& how, const Progress& progress,
                   const std::function<void(const PushResult&)>& pushed, std::stop_token stop) const {
   PullProgress(progress).say(cat("The push refers to repository [", reference.name(), "]"));
   std::vector<oci::Reference> wanted;
@@ -129,7 +128,7 @@ void Pusher::push(const oci::Reference& reference, const registry::Credentials& 
     if (!image) {
       throw Error(ErrorKind::NotFound, cat("An image does not exist locally with the tag: ", one.familiar_name()));
     }
-    pushed(push_one(one, *image, credentials, progress, stop));
+    pushed(push_one(one, *image, how, progress, stop));
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -24,13 +25,17 @@ class Pusher {
  public:
   Pusher(Images& images, store::Blobs& blobs, registry::Options options, int max_concurrent_uploads = 5);
 
+  struct Options {
+    registry::Credentials credentials;
+    std::optional<oci::Platform> platform;  // only that platform's manifest, by itself
+  };
   // `reference` has a tag, or none: then all tags of that repository. `pushed` is called for each.
-  void push(const oci::Reference& reference, const registry::Credentials& credentials, const Progress& progress,
+  void push(const oci::Reference& reference, const Options& how, const Progress& progress,
             const std::function<void(const PushResult&)>& pushed, std::stop_token stop) const;
 
  private:
-  PushResult push_one(const oci::Reference& reference, const ImageRecord& image,
-                      const registry::Credentials& credentials, const Progress& progress, std::stop_token stop) const;
+  PushResult push_one(const oci::Reference& reference, const ImageRecord& image, const Options& how,
+                      const Progress& progress, std::stop_token stop) const;
 
   Images& images_;
   store::Blobs& blobs_;

@@ -61,8 +61,13 @@ std::vector<oci::Digest> all_of(const Contents& contents) {
 
 }  // namespace
 
-Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names)
-    : blobs_(blobs), hold_(images, {}) {
+Contents Saving::contents(const Item& item) const {
+  return platform_ ? contents_for(blobs_, item.image, *platform_) : contents_of(blobs_, item.image);
+}
+
+Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names,
+               const std::optional<oci::Platform>& platform)
+    : blobs_(blobs), platform_(platform), hold_(images, {}) {
   for (const std::string& name : names) {
     auto parsed = oci::parse_any_reference(name);
     const auto* reference = std::get_if<oci::Reference>(&parsed);
@@ -78,10 +83,9 @@ Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std:
   }
   std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.image.id < b.image.id; });
   for (const Item& item : items_) {
-    Contents contents = contents_of(blobs_, item.image);
-    hold_.add(all_of(contents));
+    hold_.add(all_of(contents(item)));
     // Nothing of it went between being looked up and being held.
-    contents_of(blobs_, item.image);
+    contents(item);
   }
 }
 
@@ -95,7 +99,7 @@ void Saving::add(const ImageRecord& image, const std::string& tag) {
 std::string Saving::index_json() const {
   JsonArray manifests;
   for (const Item& item : items_) {
-    oci::Descriptor root = contents_of(blobs_, item.image).root;
+    oci::Descriptor root = contents(item).root;
     root.platform.reset();
     if (item.tags.empty()) manifests.push_back(oci::to_json(root));
     for (const std::string& tag : item.tags) {
@@ -115,8 +119,16 @@ std::string Saving::manifest_json() const {
   for (const Item& item : items_) {
     JsonArray tags, layers;
     for (const std::string& tag : item.tags) tags.emplace_back(tag);
-    for (const ImageLayer& layer : item.image.layers) layers.emplace_back(blob_path(layer.digest));
-    list.push_back(JsonObject{{"Config", blob_path(item.image.id)},
+    oci::Digest config = item.image.id;
+    if (platform_) {  // perhaps not the one that is unpacked here
+      const oci::Digest& chosen = contents(item).root.digest;
+      oci::Manifest manifest = oci::parse_manifest(blobs_.read(chosen, oci::kMaxManifest), "");
+      config = manifest.config.digest;
+      for (const oci::Descriptor& layer : manifest.layers) layers.emplace_back(blob_path(layer.digest));
+    } else {
+      for (const ImageLayer& layer : item.image.layers) layers.emplace_back(blob_path(layer.digest));
+    }
+    list.push_back(JsonObject{{"Config", blob_path(config)},
                               {"RepoTags", tags.empty() ? Json(nullptr) : Json(std::move(tags))},
                               {"Layers", std::move(layers)}});
   }
@@ -127,8 +139,8 @@ void Saving::write(ByteSink& to, std::stop_token stop) const {
   trace::Span span("image.save");
   std::map<oci::Digest, oci::Descriptor> all;
   for (const Item& item : items_) {
-    Contents contents = contents_of(blobs_, item.image);
-    for (const auto* list : {&contents.blobs, &contents.manifests})
+    Contents whole = contents(item);
+    for (const auto* list : {&whole.blobs, &whole.manifests})
       for (const oci::Descriptor& one : *list) all.emplace(one.digest, one);
   }
   archive::TarWriter tar(to);

@@ -2,11 +2,13 @@
 // give the same bytes.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/stream.h"
+#include "image/contents.h"
 #include "image/images.h"
 #include "store/blobs.h"
 
@@ -15,7 +17,9 @@ namespace proa::image {
 // `names`: tags, repositories (all their tags), IDs, digests. Everything is looked up before the first byte is written.
 class Saving {
  public:
-  Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names);
+  // With a platform: of each image that platform's part only.
+  Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names,
+         const std::optional<oci::Platform>& platform = {});
   // Throws DataLoss where a blob is damaged: what was written is of no use then.
   void write(ByteSink& to, std::stop_token stop) const;
   // "busybox:latest", or the ID of what was named by it.
@@ -27,10 +31,12 @@ class Saving {
     std::vector<std::string> tags;  // sorted
   };
   void add(const ImageRecord& image, const std::string& tag);
+  Contents contents(const Item& item) const;
   std::string manifest_json() const;
   std::string index_json() const;
 
   const store::Blobs& blobs_;
+  std::optional<oci::Platform> platform_;
   std::vector<Item> items_;  // by ID
   std::vector<std::string> saved_;
   Images::Hold hold_;

@@ -44,7 +44,6 @@ constexpr Route kRoutes[] = {
     {"POST", "/build/{*}", no_build},
     {"POST", "/session", no_build},
     {"POST", "/grpc", no_build},
-    {"GET", "/images/search", absent},
     {"GET", "/images/{*}/attestations", absent},
     {"GET", "/containers/{}/attach/ws", absent},
     {"*", "/containers/{}/checkpoints", absent},

@@ -24,6 +24,15 @@ Json Call::json_body() const {
   return value.is_null() ? Json(JsonObject{}) : value;
 }
 
+std::string Call::json_platform() const {
+  std::string text = query().get("platform");
+  if (text.empty()) return "";
+  Json value = json::parse(text, {.depth = 8});
+  std::string variant = json::string_at(value, "variant");
+  return cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"), variant.empty() ? "" : "/",
+             variant);
+}
+
 int Call::integer(std::string_view name, int otherwise) const {
   std::string text = query().get(name);
   if (text.empty()) return otherwise;

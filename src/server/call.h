@@ -33,6 +33,8 @@ struct Call {
   api::Filters filters() const { return api::Filters::parse(query().get("filters")); }
   // An integer parameter; `otherwise` where it is missing or empty. Throws InvalidArgument.
   int integer(std::string_view name, int otherwise) const;
+  // The parameter "platform", which is JSON here, as os/arch[/variant]; "" where it is missing.
+  std::string json_platform() const;
   std::optional<UnixNanos> timestamp(std::string_view name) const;
 
   // The answer, sent when the handler has returned.

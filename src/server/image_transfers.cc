@@ -8,13 +8,6 @@
 namespace proa::server {
 namespace {
 
-void push(Call& call) {
-  auto auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
-  stream_progress(call, [&](const SendProgress& send) {
-    call.engine.images().push(call.part(), call.query().get("tag"), auth, send, call.request.client_gone);
-  });
-}
-
 void login(Call& call) {
   api::AuthConfig auth = api::auth_config_from_json(call.json_body());
   call.response.watch_client();
@@ -27,20 +20,17 @@ void distribution(Call& call) {
   call.reply(200, call.engine.images().distribution(call.part(), auth, call.request.client_gone));
 }
 
-// save, load and push name a platform in JSON; "" where none is given.
-std::string platform_of(Call& call) {
-  std::string text = call.query().get("platform");
-  if (text.empty()) return "";
-  Json value = json::parse(text, {.depth = 8});
-  std::string variant = json::string_at(value, "variant");
-  return cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"), variant.empty() ? "" : "/",
-             variant);
+void push(Call& call) {
+  engine::Images::PushRequest request{call.part(), call.query().get("tag"), call.since(46) ? call.json_platform() : "",
+                                      api::decode_auth_header(call.request.headers.get("X-Registry-Auth"))};
+  stream_progress(
+      call, [&](const SendProgress& send) { call.engine.images().push(request, send, call.request.client_gone); });
 }
 
 void save(Call& call, const std::vector<std::string>& names) {
   call.response.watch_client();
   call.engine.images().save(
-      names, [&] { return call.begin("application/x-tar"); }, call.request.client_gone);
+      names, call.json_platform(), [&] { return call.begin("application/x-tar"); }, call.request.client_gone);
 }
 
 void save_one(Call& call) { save(call, {call.part()}); }
@@ -53,7 +43,7 @@ void save_several(Call& call) {
 
 void load(Call& call) {
   stream_progress(call, [&](const SendProgress& send) {
-    call.engine.images().load(*call.request.body, platform_of(call), call.query().boolean_or("quiet", true), send,
+    call.engine.images().load(*call.request.body, call.json_platform(), call.query().boolean_or("quiet", true), send,
                               call.request.client_gone);
   });
 }

@@ -9,6 +9,16 @@
 namespace proa::server {
 namespace {
 
+// Since 1.47 and 1.48, to those who ask.
+void add_manifests(Call& call, Json& value, std::string_view name) {
+  bool wanted = call.since(47) && call.query().boolean("manifests");
+  if (!wanted && !call.since(48)) return;
+  JsonObject all = call.engine.images().manifests(name, wanted);
+  JsonObject& object = value.get_object();
+  if (wanted) object["Manifests"] = std::move(all["Manifests"]);
+  if (call.since(48) && all.contains("Descriptor")) object["Descriptor"] = std::move(all["Descriptor"]);
+}
+
 void list(Call& call) {
   engine::Images::ListOptions options{.all = call.query().boolean("all"),
                                       .shared_size = call.query().boolean("shared-size")};
@@ -16,27 +26,28 @@ void list(Call& call) {
   for (const auto& summary : call.engine.images().list(options, call.filters())) {
     Json value = api::to_json(summary);
     api::shape_image_summary(value, call.version);
+    add_manifests(call, value, summary.id);
     array.push_back(std::move(value));
   }
   call.reply(200, array);
 }
 
 void inspect(Call& call) {
-  Json value = api::to_json(call.engine.images().inspect(call.part()));
+  Json value = api::to_json(call.engine.images().inspect(call.part(), call.since(49) ? call.json_platform() : ""));
   api::shape_image_inspect(value, call.version);
+  add_manifests(call, value, call.part());
   call.reply(200, value);
 }
 
 void history(Call& call) {
   JsonArray array;
-  for (const auto& item : call.engine.images().history(call.part())) array.push_back(api::to_json(item));
+  for (const auto& item : call.engine.images().history(call.part(), call.since(48) ? call.json_platform() : ""))
+    array.push_back(api::to_json(item));
   call.reply(200, array);
 }
 
 void import(Call& call) {
   const http::Query& query = call.query();
-  if (query.get("fromSrc") != "-")
-    throw Error(ErrorKind::NotImplemented, "importing from a URL is not supported: send the archive itself");
   engine::ImportRequest request{.repository = query.get("repo"),
                                 .tag = query.get("tag"),
                                 .message = query.get("message"),
@@ -44,7 +55,10 @@ void import(Call& call) {
                                 .changes = query.all("changes")};
   stream_progress(call, [&](const SendProgress& send) {
     api::ProgressMessage message;
-    message.status = call.engine.images().import(*call.request.body, request, call.request.client_gone);
+    std::string source = query.get("fromSrc");
+    auto& images = call.engine.images();
+    message.status = source == "-" ? images.import(*call.request.body, request, call.request.client_gone)
+                                   : images.import_from(source, request, send, call.request.client_gone);
     send(message);
   });
 }
@@ -81,10 +95,22 @@ void remove(Call& call) {
 
 void prune(Call& call) { call.reply(200, api::to_json(call.engine.images().prune(call.filters()))); }
 
+void search(Call& call) {
+  const http::Query& query = call.query();
+  auto limit = query.get("limit").empty() ? 25 : parse_int<int>(query.get("limit")).value_or(0);
+  auto auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
+  call.response.watch_client();
+  JsonArray array;
+  for (const auto& one :
+       call.engine.images().search(query.get("term"), limit, call.filters(), auth, call.request.client_gone))
+    array.push_back(api::to_json(one));
+  call.reply(200, array);
+}
+
 constexpr Route kRoutes[] = {
-    {"GET", "/images/json", list},        {"POST", "/images/create", pull},        {"POST", "/images/prune", prune},
-    {"GET", "/images/{*}/json", inspect}, {"GET", "/images/{*}/history", history}, {"POST", "/images/{*}/tag", tag},
-    {"DELETE", "/images/{*}", remove},
+    {"GET", "/images/search", search}, {"GET", "/images/json", list},        {"POST", "/images/create", pull},
+    {"POST", "/images/prune", prune},  {"GET", "/images/{*}/json", inspect}, {"GET", "/images/{*}/history", history},
+    {"POST", "/images/{*}/tag", tag},  {"DELETE", "/images/{*}", remove},
 };
 
 }  // namespace

@@ -1,0 +1,59 @@
+// What an image consists of, as the API shows it since 1.47.
+#include "engine/images.h"
+#include "engine/rooms.h"
+#include "engine/roster.h"
+#include "image/contents.h"
+
+namespace proa::engine {
+
+namespace {
+
+JsonObject platform_view(const oci::Platform& platform) {
+  JsonObject out{{"architecture", platform.architecture}, {"os", platform.os}};
+  if (!platform.os_version.empty()) out["os.version"] = platform.os_version;
+  if (!platform.variant.empty()) out["variant"] = platform.variant;
+  return out;
+}
+
+JsonArray containers_of(const Rooms& rooms, const oci::Digest& image) {
+  JsonArray out;
+  for (const auto& container : rooms.roster->all())
+    if (container->definition()->image_id == image.text()) out.emplace_back(container->id());
+  return out;
+}
+
+JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, const image::ManifestEntry& entry) {
+  bool unpacked = entry.descriptor.digest == record.manifest;
+  std::uint64_t unpacked_size = unpacked ? record.size : 0;
+  bool attestation = !entry.attests.empty();
+  JsonObject out{{"ID", entry.descriptor.digest.text()},
+                 {"Descriptor", oci::to_json(entry.descriptor)},
+                 {"Available", entry.available},
+                 {"Size", JsonObject{{"Content", entry.size}, {"Total", entry.size + unpacked_size}}},
+                 {"Kind", attestation ? "attestation" : entry.descriptor.platform ? "image" : "unknown"}};
+  if (attestation) {
+    out["AttestationData"] = JsonObject{{"For", entry.attests.text()}};
+  } else if (entry.descriptor.platform) {
+    out["ImageData"] = JsonObject{{"Platform", platform_view(*entry.descriptor.platform)},
+                                  {"Containers", unpacked ? containers_of(rooms, record.id) : JsonArray{}},
+                                  {"Size", JsonObject{{"Unpacked", unpacked_size}}}};
+  }
+  return out;
+}
+
+}  // namespace
+
+JsonObject Images::manifests(std::string_view name, bool all) const {
+  auto record = rooms_.images->get(name);
+  JsonObject out;
+  const oci::Digest& root = rooms_.blobs->has(record.index) ? record.index : record.manifest;
+  if (!root.empty() && rooms_.blobs->has(root))
+    out["Descriptor"] = oci::to_json(image::describe(*rooms_.blobs, root));
+  if (!all) return out;
+  JsonArray list;
+  for (const auto& entry : image::manifests_of(*rooms_.blobs, record)) list.push_back(entry_view(rooms_, record, entry));
+  out["Manifests"] = std::move(list);
+  return out;
+}
+
+}  // namespace proa::engine

@@ -1,0 +1,199 @@
+"""Images of several platforms with attestations, kept whole; single platforms of them; search; import from a URL."""
+import http.server
+import io
+import json
+import os
+import subprocess
+import tarfile
+import threading
+
+import images
+import pytest
+from engine import PEER
+from registries import Server
+
+pytestmark = pytest.mark.ours
+
+
+@pytest.fixture
+def multi(registry):
+    """amd64, arm64, and an attestation of the first, under one index: (name, digest, images)."""
+    own = images.Layer(images.tar_of([("own", os.urandom(3000), {})]))
+    here = images.Image([images.Layer(images.busybox_layer()), own], {"Cmd": ["sh"]}, oci=True)
+    there = images.Image([images.Layer(images.busybox_layer()), images.Layer(images.tar_of([("arm", os.urandom(100), {})]))], {"Cmd": ["sh"]}, oci=True, architecture="arm64")
+    statement = json.dumps({"_type": "https://in-toto.io/Statement/v0.1", "n": os.urandom(4).hex()}).encode()
+    config = json.dumps({"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {"type": "layers", "diff_ids": [images.digest_of(statement)]}}).encode()
+    for blob in (statement, config):
+        registry.put_blob("multi", blob)
+    attestation = json.dumps({
+        "schemaVersion": 2, "mediaType": images.OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": images.digest_of(config), "size": len(config)},
+        "layers": [{"mediaType": "application/vnd.in-toto+json", "digest": images.digest_of(statement), "size": len(statement)}]}).encode()
+    registry.put_manifest("multi", images.digest_of(attestation), attestation, images.OCI_MANIFEST)
+    for image in (here, there):
+        registry.push("multi", image.digest, image)
+
+    def entry(digest, size, platform, annotations=None):
+        out = {"mediaType": images.OCI_MANIFEST, "digest": digest, "size": size, "platform": platform}
+        return {**out, "annotations": annotations} if annotations else out
+
+    index = json.dumps({"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [
+        entry(here.digest, len(here.manifest), {"architecture": "amd64", "os": "linux"}),
+        entry(there.digest, len(there.manifest), {"architecture": "arm64", "os": "linux"}),
+        entry(images.digest_of(attestation), len(attestation), {"architecture": "unknown", "os": "unknown"},
+              {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": here.digest})]}).encode()
+    registry.put_manifest("multi", "1", index, images.OCI_INDEX)
+    return f"{registry.address}/multi:1", images.digest_of(index), here, there, images.digest_of(attestation)
+
+
+def tool(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, text=True)
+    assert done.returncode == 0, f"{command}: {done.stdout}"
+    return done.stdout
+
+
+def raw(address, name, reference):
+    return tool("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{address}/{name}:{reference}")
+
+
+@pytest.fixture
+def loaded(engine, multi, tmp_path):
+    """All of it, taken by skopeo and loaded."""
+    name, digest, *_ = multi
+    archive = str(tmp_path / "all.tar")
+    tool("skopeo", "copy", "--all", "--insecure-policy", "--src-tls-verify=false", f"docker://{name}", f"oci-archive:{archive}:{name}")
+    done = engine.run("load", "-i", archive)
+    assert done.code == 0 and f"Loaded image: {name}" in done.out, done
+    yield multi
+    engine.run("rmi", "-f", multi[2].id)
+
+
+def test_all_of_it_goes_round_without_a_difference(engine, registry, loaded, tmp_path):
+    name, digest, here, there, attestation = loaded
+    engine.run("tag", name, f"{registry.address}/round:1")
+    done = engine.run("push", f"{registry.address}/round:1")
+    assert f"digest: {digest}" in done.out, done
+    assert raw(registry.address, "round", "1") == raw(registry.address, "multi", "1")
+    assert json.loads(tool("skopeo", "inspect", "--config", "--tls-verify=false", "--override-arch=arm64", f"docker://{registry.address}/round:1"))["architecture"] == "arm64"
+    archive = str(tmp_path / "saved.tar")
+    assert engine.run("save", "-o", archive, name).code == 0
+    again = f"{registry.address}/again:1"
+    tool("skopeo", "copy", "--all", "--insecure-policy", "--dest-tls-verify=false", f"oci-archive:{archive}:1", f"docker://{again}")
+    assert raw(registry.address, "again", "1") == raw(registry.address, "multi", "1")
+
+
+def test_manifests_are_listed(engine, loaded):
+    name, digest, here, there, attestation = loaded
+    rows = engine.api("GET", "/v1.51/images/json?manifests=1").json
+    row = next(row for row in rows if row["Id"] == here.id)
+    assert row["Descriptor"]["digest"] == digest
+    first, second, third = row["Manifests"]
+    assert (first["ID"], first["Kind"], first["Available"]) == (here.digest, "image", True)
+    content = len(here.manifest) + len(here.config) + sum(len(layer.data) for layer in here.layers)
+    assert first["Size"]["Content"] == content and first["Size"]["Total"] == content + first["ImageData"]["Size"]["Unpacked"]
+    assert first["ImageData"]["Platform"] == {"architecture": "amd64", "os": "linux"} and first["ImageData"]["Size"]["Unpacked"] > 0
+    assert (second["ID"], second["Available"], second["ImageData"]["Size"]["Unpacked"]) == (there.digest, True, 0)
+    assert (third["ID"], third["Kind"], third["AttestationData"]) == (attestation, "attestation", {"For": here.digest})
+    assert "Manifests" not in next(row for row in engine.api("GET", "/v1.51/images/json").json if row["Id"] == here.id)
+    assert "Descriptor" not in next(row for row in engine.api("GET", "/v1.47/images/json").json if row["Id"] == here.id)
+    assert len(engine.api("GET", f"/v1.51/images/{name}/json?manifests=1").json["Manifests"]) == 3
+
+
+def test_what_was_not_pulled_is_named_and_not_available(engine, multi):
+    name, digest, here, there, _ = multi
+    engine.run("pull", "-q", name)
+    row = next(row for row in engine.api("GET", "/v1.51/images/json?manifests=1").json if row["Id"] == here.id)
+    assert [one["Available"] for one in row["Manifests"]] == [True, False, False]
+    refused = engine.run("save", "--platform", "linux/arm64", "-o", os.devnull, name, program="proa")
+    assert refused.code == 1 and f"image with reference {name} was found but does not provide the specified platform (linux/arm64)" in refused.err, refused
+    engine.run("rmi", name)
+
+
+def test_one_platform_of_it(engine, registry, loaded, tmp_path):
+    name, digest, here, there, _ = loaded
+    archive = str(tmp_path / "arm.tar")
+    assert engine.run("save", "--platform", "linux/arm64", "-o", archive, name, program="proa").code == 0
+    with tarfile.open(archive) as tar:
+        files = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
+    assert [one["digest"] for one in json.loads(files["index.json"])["manifests"]] == [there.digest]
+    (docker,) = json.loads(files["manifest.json"])
+    assert docker["Config"] == f"blobs/sha256/{there.id[7:]}" and len(docker["Layers"]) == 2
+    assert {path for path in files if path.startswith("blobs/")} == {f"blobs/sha256/{one[7:]}" for one in [there.digest, there.id] + [layer.digest for layer in there.layers]}
+    engine.run("tag", name, f"{registry.address}/arm:1")
+    done = engine.run("push", "--platform", "linux/arm64", f"{registry.address}/arm:1", program="proa")
+    assert f"digest: {there.digest}" in done.out, done
+    engine.run("rmi", f"{registry.address}/arm:1")
+    platform = "%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22s390x%22%7D"
+    for path in (f"/v1.51/images/{name}/json", f"/v1.51/images/{name}/history"):
+        reply = engine.api("GET", f"{path}?platform={platform}")
+        assert reply.status == 404 and "does not provide the specified platform (linux/s390x)" in reply.message
+        assert engine.api("GET", f"{path}?platform={platform.replace('s390x', 'amd64')}").status == 200
+
+
+def test_search(engine, program):
+    server = Server().start()
+    try:
+        for name in ("team/searched", "team/other"):
+            server.registry.push(name, "1", images.busybox_image())
+        done = engine.run("search", "--limit", "5", f"{server.address}/search", program=program)
+        assert done.code == 0, done
+        header, row = done.out.splitlines()
+        assert header.split()[:4] == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"] and row.split() == ["team/searched", "0"]
+        assert engine.run("search", "--filter", "is-official=true", f"{server.address}/search", program=program).out.count("\n") == 1
+        assert len(engine.api("GET", f"/images/search?term={server.address}/team").json) == 2
+        for query, words in (("limit=0", "limit 0 is outside the range of [1, 100]"), ("limit=101", "limit 101 is outside the range of [1, 100]"),
+                             ("filters=%7B%22x%22%3A%5B%22y%22%5D%7D", "invalid filter 'x'")):
+            reply = engine.api("GET", f"/images/search?term={server.address}/team&{query}")
+            assert reply.status == 400 and words in reply.message
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def web():
+    """path -> (status, headers, body), served over HTTP."""
+    pages = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, headers, body = pages.get(self.path, (404, {}, b"no"))
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    pages["address"] = f"http://127.0.0.1:{server.server_port}"
+    yield pages
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_import_from_a_url(engine, web, program):
+    tar = images.tar_of([("only", b"this", {})])
+    compressed = subprocess.run(["gzip", "-c"], input=tar, stdout=subprocess.PIPE, check=True).stdout
+    web["/root.tar.gz"] = (200, {}, compressed)
+    web["/moved"] = (302, {"Location": "/root.tar.gz"}, b"")
+    web["/short"] = (200, {"Content-Length": str(len(compressed))}, compressed[:100])
+    url = web["address"]
+    done = engine.run("import", "-c", "CMD [\"/x\"]", f"{url}/moved", "fetched:1", program=program)
+    assert done.code == 0 and f"Downloading from {url}/moved" in done.out, done
+    document = json.loads(engine.run("inspect", "fetched:1").out)[0]
+    assert document["Config"]["Cmd"] == ["/x"] and document["Comment"] == f"Imported from {url}/moved"
+    engine.run("create", "--name", "from-url", "fetched:1")
+    with tarfile.open(fileobj=io.BytesIO(engine.run("export", "from-url", text=False).out)) as exported:
+        assert exported.extractfile("only").read() == b"this"
+    engine.run("rm", "from-url")
+    engine.run("rmi", "fetched:1")
+    missing = engine.run("import", f"{url}/nothing", "fetched:2", program=program)
+    assert missing.code == 1 and "Got HTTP status code >= 400: 404 Not Found" in missing.err, missing
+    assert engine.run("import", f"{url}/short", "fetched:3", program=program).code == 1
+    assert engine.run("import", "http://127.0.0.1:1/x", "fetched:4", program=program).code == 1
+    assert engine.run("images", "-q", "fetched").out == ""
