@@ -43,6 +43,8 @@ std::span<const Flag> image_save_flags();
 std::span<const Flag> image_load_flags();
 std::span<const Flag> image_import_flags();
 std::span<const Flag> search_flags();
+std::span<const Flag> image_gc_flags();
+std::span<const Flag> registry_serve_flags();
 std::span<const Flag> container_commit_flags();
 std::span<const Flag> login_flags();
 std::span<const Flag> network_create_flags();

@@ -80,6 +80,21 @@ constexpr Flag kImageImport[] = {
     {"platform", 0, Kind::String, "Set platform if server is multi-platform capable"},
 };
 
+constexpr Flag kImageGc[] = {
+    {"dry-run", 0, Kind::Bool, "Say what would be deleted, and delete nothing"},
+    {"keep", 0, Kind::String, "How many of the newest images of each repository stay"},
+    {"max-share", 0, Kind::String, "Delete the oldest until the images take at most so many percent of the disk"},
+    {"max-size", 0, Kind::String, "... until they take at most so much (\"20g\")"},
+    {"min-free", 0, Kind::String, "... until so much of the disk is free"},
+};
+
+constexpr Flag kRegistryServe[] = {
+    {"listen", 0, Kind::String, "Address (default tcp://127.0.0.1:5000)"},
+    {"plain-http", 0, Kind::Bool, "Listen on any address without TLS"},
+    {"tls-cert", 0, Kind::String, "Certificate (PEM) on the daemon's host, an absolute path"},
+    {"tls-key", 0, Kind::String, "Its key (PEM)"},
+};
+
 constexpr Flag kSearch[] = {
     {"filter", 'f', Kind::Filter, "Filter output based on conditions provided"},
     {"format", 0, Kind::String, "Pretty-print search using a Go template"},
@@ -113,6 +128,8 @@ std::span<const Flag> image_save_flags() { return kImageSave; }
 std::span<const Flag> image_load_flags() { return kImageLoad; }
 std::span<const Flag> image_import_flags() { return kImageImport; }
 std::span<const Flag> search_flags() { return kSearch; }
+std::span<const Flag> image_gc_flags() { return kImageGc; }
+std::span<const Flag> registry_serve_flags() { return kRegistryServe; }
 std::span<const Flag> container_commit_flags() { return kCommit; }
 std::span<const Flag> login_flags() { return kLogin; }
 

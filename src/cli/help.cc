@@ -70,11 +70,9 @@ struct Group {
   const char* name;
   const char* brief;
 };
-constexpr Group kGroups[] = {{"container", "Manage containers"},
-                             {"image", "Manage images"},
-                             {"network", "Manage networks"},
-                             {"system", "Manage Proa"},
-                             {"volume", "Manage volumes"}};
+constexpr Group kGroups[] = {{"container", "Manage containers"}, {"image", "Manage images"},
+                             {"network", "Manage networks"},     {"registry", "Serve images to other hosts"},
+                             {"system", "Manage Proa"},          {"volume", "Manage volumes"}};
 constexpr std::string_view kCommon[] = {"run", "exec", "ps", "pull", "images", "explain", "version", "info"};
 
 }  // namespace

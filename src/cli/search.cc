@@ -10,10 +10,8 @@ namespace proa::cli {
 
 namespace {
 
-constexpr Column kColumns[] = {{"Name", "NAME"},
-                               {"Description", "DESCRIPTION"},
-                               {"StarCount", "STARS"},
-                               {"IsOfficial", "OFFICIAL"}};
+constexpr Column kColumns[] = {
+    {"Name", "NAME"}, {"Description", "DESCRIPTION"}, {"StarCount", "STARS"}, {"IsOfficial", "OFFICIAL"}};
 constexpr std::size_t kShortDescription = 45;
 
 // The registry of the term, as the daemon finds it.
@@ -28,8 +26,8 @@ std::string domain_of(const std::string& term) {
 int run_search(Call& call) {
   const Flags& flags = call.flags;
   const std::string& term = call.arguments()[0];
-  Listing listing(kColumns, flags.text("format"),
-                  "table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}", "*formatter.searchContext");
+  Listing listing(kColumns, flags.text("format"), "table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
+                  "*formatter.searchContext");
   StreamRequest request;
   request.path = "/images/search";
   request.query.add("term", term);

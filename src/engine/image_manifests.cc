@@ -30,7 +30,9 @@ JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, cons
                  {"Descriptor", oci::to_json(entry.descriptor)},
                  {"Available", entry.available},
                  {"Size", JsonObject{{"Content", entry.size}, {"Total", entry.size + unpacked_size}}},
-                 {"Kind", attestation ? "attestation" : entry.descriptor.platform ? "image" : "unknown"}};
+                 {"Kind", attestation                 ? "attestation"
+                          : entry.descriptor.platform ? "image"
+                                                      : "unknown"}};
   if (attestation) {
     out["AttestationData"] = JsonObject{{"For", entry.attests.text()}};
   } else if (entry.descriptor.platform) {
@@ -47,11 +49,11 @@ JsonObject Images::manifests(std::string_view name, bool all) const {
   auto record = rooms_.images->get(name);
   JsonObject out;
   const oci::Digest& root = rooms_.blobs->has(record.index) ? record.index : record.manifest;
-  if (!root.empty() && rooms_.blobs->has(root))
-    out["Descriptor"] = oci::to_json(image::describe(*rooms_.blobs, root));
+  if (!root.empty() && rooms_.blobs->has(root)) out["Descriptor"] = oci::to_json(image::describe(*rooms_.blobs, root));
   if (!all) return out;
   JsonArray list;
-  for (const auto& entry : image::manifests_of(*rooms_.blobs, record)) list.push_back(entry_view(rooms_, record, entry));
+  for (const auto& entry : image::manifests_of(*rooms_.blobs, record))
+    list.push_back(entry_view(rooms_, record, entry));
   out["Manifests"] = std::move(list);
   return out;
 }

@@ -13,6 +13,7 @@
 #include "api/images.h"
 #include "api/progress.h"
 #include "base/stream.h"
+#include "engine/image_offer.h"
 #include "engine/streams.h"
 
 namespace proa::engine {
@@ -53,6 +54,7 @@ class Images {
   std::vector<api::ImageHistoryItem> history(std::string_view name, const std::string& platform = "") const;
   // What an image consists of: {"Descriptor"} (API 1.48) and, if `all`, {"Manifests"} (1.47).
   JsonObject manifests(std::string_view name, bool all) const;
+  ImageOffer offer() const { return ImageOffer(rooms_); }
   // What fails before the first message is thrown; later failures are thrown too, the server writes them in-band.
   void pull(const PullRequest& request, const ProgressSink& progress, std::stop_token stop);
   // No tag: all tags of the repository.

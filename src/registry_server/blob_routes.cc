@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "os/fd.h"
+#include "registry_server/blob_reply.h"
 #include "registry_server/refusal.h"
 
 namespace proa::registry_server {
@@ -14,34 +15,11 @@ namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
 
-struct Range {
-  std::uint64_t first = 0, length = 0;
-};
-
-// One range of "bytes=..." (RFC 9110); nullopt: the whole is to be sent. Throws Refusal 416.
-std::optional<Range> range_of(const http::Request& request, std::uint64_t size, const oci::Digest& digest) {
-  std::string_view header = request.headers.get("Range");
-  if (auto condition = request.headers.find("If-Range"); condition && *condition != cat("\"", digest.text(), "\""))
-    return std::nullopt;
-  if (!header.starts_with("bytes=") || header.find(',') != header.npos) return std::nullopt;
-  auto [first_text, last_text] = cut(header.substr(6), '-');
-  if (!last_text) return std::nullopt;
-  auto first = parse_int<std::uint64_t>(trim(first_text)), last = parse_int<std::uint64_t>(trim(*last_text));
-  if (!first && last) {  // the last so many bytes
-    std::uint64_t length = std::min(*last, size);
-    if (length == 0) throw Refusal{416, "RANGE_INVALID", "the range is empty"};
-    return Range{size - length, length};
-  }
-  if (!first || (!last && !trim(*last_text).empty()) || (last && *last < *first)) return std::nullopt;
-  if (*first >= size) throw Refusal{416, "RANGE_INVALID", cat("the blob has ", size, " bytes")};
-  std::uint64_t end = last ? std::min(*last + 1, size) : size;
-  return Range{*first, end - *first};
-}
-
 // A blob that is still coming from upstream, as far as it has come.
-void relay(Exchange& exchange, Fetch& fetch, int status, Range part) {
-  if (exchange.request.method == "HEAD") return exchange.response.file(status, fetch.file(), part.first, part.length);
-  exchange.response.stream(status, part.length);
+void relay(Exchange& exchange, Fetch& fetch, const BlobReply& part) {
+  if (exchange.request.method == "HEAD")
+    return exchange.response.file(part.status, fetch.file(), part.first, part.length);
+  exchange.response.stream(part.status, part.length);
   std::string piece(kPiece, '\0');
   for (std::uint64_t at = part.first, end = part.first + part.length; at < end;) {
     std::uint64_t there = std::min(fetch.wait_beyond(at), end);
@@ -61,23 +39,13 @@ void get_blob(Exchange& exchange, const oci::Digest& digest) {
   bool known = fetch || (will_refer ? registry.repositories.promise_blob(exchange.name, digest)
                                     : registry.repositories.has_blob(exchange.name, digest));
   if (!known) throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry"};
-  auto& headers = exchange.response.headers;
-  headers.set("Docker-Content-Digest", digest.text());
-  headers.set("Etag", cat("\"", digest.text(), "\""));
-  headers.set("Accept-Ranges", "bytes");
-  headers.set("Cache-Control", "max-age=31536000");
-  std::string_view theirs = exchange.request.headers.get("If-None-Match");
-  if (theirs.find(digest.text()) != theirs.npos) return exchange.response.whole(304, "");
   os::Fd file = fetch ? os::Fd() : registry.blobs.open(digest);
   std::uint64_t size = fetch ? fetch->size() : registry.blobs.size(digest).value_or(0);
-  headers.set("Content-Type", "application/octet-stream");
-  auto range = range_of(exchange.request, size, digest);
-  if (range)
-    headers.set("Content-Range", cat("bytes ", range->first, "-", range->first + range->length - 1, "/", size));
-  Range part = range.value_or(Range{0, size});
-  if (exchange.request.method == "GET") registry.metrics.bytes_out += part.length;
-  if (fetch) return relay(exchange, *fetch, range ? 206 : 200, part);
-  exchange.response.file(range ? 206 : 200, file.get(), part.first, part.length);
+  auto reply = begin_blob(exchange.request, exchange.response, digest, size);
+  if (!reply) return;
+  if (exchange.request.method == "GET") registry.metrics.bytes_out += reply->length;
+  if (fetch) return relay(exchange, *fetch, *reply);
+  exchange.response.file(reply->status, file.get(), reply->first, reply->length);
 }
 
 void point_to(Exchange& exchange, const std::string& id, std::uint64_t size) {

@@ -1,12 +1,30 @@
 #include "registry_server/exchange.h"
 
 #include "base/text.h"
-#include "registry_server/refusal.h"
 
 namespace proa::registry_server {
 
 namespace {
 constexpr std::optional<std::size_t> kPage = 1000;  // items, also where more are asked for
+}
+
+bool split_path(const std::string& path, std::string& name, std::string& kind, std::string& rest) {
+  constexpr std::string_view kPrefix = "/v2/";
+  for (std::string_view word : {"blobs/uploads", "blobs", "manifests", "tags", "referrers"}) {
+    std::string middle = cat("/", word, "/");
+    std::size_t at = path.rfind(middle);
+    if (at == path.npos || at < kPrefix.size()) continue;
+    name = path.substr(kPrefix.size(), at - kPrefix.size());
+    kind = word;
+    rest = path.substr(at + middle.size());
+    return true;
+  }
+  return false;
+}
+
+std::string error_document(const Refusal& refusal) {
+  JsonObject error{{"code", refusal.code}, {"message", refusal.message}, {"detail", nullptr}};
+  return json::text(JsonObject{{"errors", JsonArray{std::move(error)}}});
 }
 
 void Exchange::reply(int status, std::string_view body) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "oci/digest.h"
+#include "registry_server/refusal.h"
 #include "registry_server/serve.h"
 
 namespace proa::registry_server {
@@ -23,5 +24,10 @@ struct Exchange {
   // Throws Refusal DIGEST_INVALID.
   static oci::Digest digest(const std::string& text);
 };
+
+// "/v2/<name>/<kind>/<rest>": the last "/manifests/", "/blobs/", "/tags/" or "/referrers/" ends the name.
+bool split_path(const std::string& path, std::string& name, std::string& kind, std::string& rest);
+// The distribution specification's error document.
+std::string error_document(const Refusal& refusal);
 
 }  // namespace proa::registry_server

@@ -15,21 +15,6 @@ namespace proa::registry_server {
 
 namespace {
 
-// "/v2/<name>/<kind>/<rest>": the last "/manifests/", "/blobs/", "/tags/" or "/referrers/" ends the name.
-bool split_path(const std::string& path, std::string& name, std::string& kind, std::string& rest) {
-  constexpr std::string_view kPrefix = "/v2/";
-  for (std::string_view word : {"blobs/uploads", "blobs", "manifests", "tags", "referrers"}) {
-    std::string middle = cat("/", word, "/");
-    std::size_t at = path.rfind(middle);
-    if (at == path.npos || at < kPrefix.size()) continue;
-    name = path.substr(kPrefix.size(), at - kPrefix.size());
-    kind = word;
-    rest = path.substr(at + middle.size());
-    return true;
-  }
-  return false;
-}
-
 void catalogue(Exchange& exchange) {
   exchange.page("repositories", "/v2/_catalog", exchange.registry.repositories.catalogue(exchange.query("last")), {});
 }
@@ -88,8 +73,7 @@ void dispatch(Exchange& exchange) {
 void refuse(Exchange& exchange, const Refusal& refusal) {
   ++exchange.registry.metrics.refused;
   if (exchange.response.started()) throw Error(ErrorKind::Cancelled, refusal.message);
-  JsonObject error{{"code", refusal.code}, {"message", refusal.message}, {"detail", nullptr}};
-  exchange.reply(refusal.status, json::text(JsonObject{{"errors", JsonArray{std::move(error)}}}));
+  exchange.reply(refusal.status, error_document(refusal));
 }
 
 void answer(Exchange& exchange) {

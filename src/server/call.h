@@ -68,6 +68,7 @@ std::span<const Route> container_stream_routes();
 std::span<const Route> exec_routes();
 std::span<const Route> image_routes();
 std::span<const Route> image_transfer_routes();
+std::span<const Route> registry_routes();
 std::span<const Route> network_routes();
 std::span<const Route> volume_routes();
 std::span<const Route> system_routes();

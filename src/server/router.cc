@@ -29,8 +29,9 @@ api::ApiVersion take_version(std::string& path) {
 
 void dispatch(Call& call, const std::string& path) {
   if (call.request.method == "OPTIONS") return call.reply(200);  // docker's answer on every path
-  for (auto routes : {container_routes(), container_stream_routes(), exec_routes(), image_routes(),
-                      image_transfer_routes(), network_routes(), volume_routes(), system_routes(), absent_routes()}) {
+  for (auto routes :
+       {container_routes(), container_stream_routes(), exec_routes(), image_routes(), image_transfer_routes(),
+        network_routes(), volume_routes(), system_routes(), registry_routes(), absent_routes()}) {
     for (const Route& route : routes) {
       if (route.method != call.request.method && route.method != "*") continue;
       call.parts.clear();

@@ -197,3 +197,26 @@ def test_import_from_a_url(engine, web, program):
     assert engine.run("import", f"{url}/short", "fetched:3", program=program).code == 1
     assert engine.run("import", "http://127.0.0.1:1/x", "fetched:4", program=program).code == 1
     assert engine.run("images", "-q", "fetched").out == ""
+
+
+def test_gc_keeps_the_newest_and_what_is_used(engine, registry):
+    names = []
+    for number in range(4):
+        own = images.Layer(images.tar_of([("n", os.urandom(1000), {})]))
+        registry.push("collected", str(number), images.Image([images.Layer(images.busybox_layer()), own], {"Cmd": ["sh"]}, created=f"2020-01-0{number + 1}T00:00:00Z"))
+        names.append(f"{registry.address}/collected:{number}")
+        assert engine.run("pull", "-q", names[-1]).code == 0
+    others = engine.run("images", "-q", program="proa").out.split()
+    engine.run("create", "--name", "user-of-it", names[0])
+    keep = str(len(others))  # of every other repository all
+    assert engine.run("image", "gc", program="proa").code == 1
+    dry = engine.run("image", "gc", "--keep", "2", "--dry-run", program="proa")
+    assert dry.code == 0 and names[1] in dry.out and not any(name in dry.out for name in (names[0], names[2], names[3])), dry
+    assert engine.run("image", "gc", "--keep", keep, "--max-size", "100g", program="proa").out == "Freed: 0B\n"
+    there = lambda: [name for name in names if engine.api("GET", f"/images/{name}/json").status == 200]  # noqa: E731
+    assert there() == names
+    strict = engine.run("image", "gc", "--keep", "2", "--max-size", "0", program="proa")
+    assert strict.code == 1 and "WARNING: the budget wants" in strict.err
+    assert there() == [names[0], names[2], names[3]]
+    engine.run("rm", "user-of-it")
+    engine.run("rmi", *there())
