@@ -110,6 +110,12 @@ int dispatch(const Arguments& global, const GlobalOptions& options, const std::v
   }
   for (const auto& command : kCommands) {
     if (command.name != global.operands()[0]) continue;
+    if (global.operands().size() == 2 && (global.operands()[1] == "--help" || global.operands()[1] == "-h")) {
+      print(cat("NAME:\n   proa-runtime ", command.name, " - ", command.help,
+                "\n\nUSAGE:\n   proa-runtime [global options] ", command.name,
+                " [options] [arguments...]: the options are runc's\n"));
+      return 0;
+    }
     if (command.run == command_create || command.run == command_run || command.run == command_exec) seal_self(words);
     return command.run(options, Words(global.operands()).subspan(1));
   }

@@ -147,6 +147,7 @@ oci::Process exec_process(const ContainerState& state, const Arguments& argument
   if (auto cwd = arguments.value("cwd"); !cwd.empty()) process.cwd = cwd;
   for (const auto& entry : arguments.values("env")) process.env.push_back(entry);
   if (arguments.has("no-new-privs")) process.no_new_privileges = true;
+  if (auto label = arguments.value("process-label"); !label.empty()) process.selinux_label = label;
   if (auto profile = arguments.value("apparmor"); !profile.empty()) process.apparmor_profile = profile;
   for (const auto& name : arguments.values("cap")) {
     if (!capability_number(name)) throw Error(ErrorKind::InvalidArgument, cat("unknown capability ", quoted(name)));

@@ -138,6 +138,10 @@ class Init {
 
   void wait_at_gate() {
     if (plan_.gate == Gate::None) return;
+    // It may be long, and others may be executed into the container meanwhile: nothing of the host's stays open.
+    auto kept = plan_.options.keep_fds;
+    kept.insert(kept.end(), {plan_.socket, plan_.listener});
+    close_all_but(kept);
     if (plan_.gate == Gate::Parent) {
       expect_note(plan_.socket, Tag::Go, "the runtime");
       return;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
@@ -64,6 +65,7 @@ os::Fd make_destination(const os::RootedDir& root, const std::string& path, bool
     }
     bool last = std::all_of(left.begin(), left.end(), [](const std::string& more) { return more.empty(); });
     if (!there) {
+      FAILPOINT("runtime.mount.before_make");
       auto place = root.place(next);
       int made = last && !directory ? ::openat(place.parent.get(), place.name.c_str(),
                                                O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0755)
@@ -128,6 +130,7 @@ void apply_bind(const os::RootedDir& root, const MountStep& step, const os::Fd* 
   os::Fd mount = prepared ? prepared->duplicate() : bind_source(step);
   os::Fd destination = open_destination(root, step.destination, is_directory(mount.get()));
   refuse_proc(step, destination.get(), mount.get());
+  FAILPOINT("runtime.mount.place_found");
   // Clones of a shared mount are shared: cut off first, whatever is asked for afterwards.
   os::MountChange change;
   change.set = step.set;
@@ -157,6 +160,7 @@ void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
   os::Fd destination =
       kernels_own ? open_ordinary_directory(root, step) : open_destination(root, step.destination, true);
   if (step.type != "proc" || step.destination != "/proc") refuse_proc(step, destination.get(), -1);
+  FAILPOINT("runtime.mount.place_found");
   os::Fd mount = make_mount(step);
   if (step.type == "tmpfs") {
     // Like docker's: an existing directory's mode shows through unless the options say another. Else it is tmpfs' own

@@ -65,11 +65,11 @@ std::uint32_t interpret(const std::vector<sock_filter>& code, const seccomp_data
   return 0;
 }
 
-const std::map<std::string, std::uint32_t> kArchTokens = {{"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
-                                                          {"SCMP_ARCH_X86", SCMP_ARCH_X86},
-                                                          {"SCMP_ARCH_X32", SCMP_ARCH_X32},
-                                                          {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
-                                                          {"SCMP_ARCH_ARM", SCMP_ARCH_ARM}};
+const std::map<std::string, std::uint32_t> kArchTokens = {
+    {"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},  {"SCMP_ARCH_X86", SCMP_ARCH_X86},
+    {"SCMP_ARCH_X32", SCMP_ARCH_X32},        {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
+    {"SCMP_ARCH_ARM", SCMP_ARCH_ARM},        {"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
+    {"SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE}};
 const std::map<std::string, scmp_compare> kOps = {{"SCMP_CMP_EQ", SCMP_CMP_EQ},
                                                   {"SCMP_CMP_NE", SCMP_CMP_NE},
                                                   {"SCMP_CMP_LT", SCMP_CMP_LT},
@@ -147,10 +147,11 @@ void expect_like_library(const oci::Seccomp& profile, const std::vector<std::uin
     std::uint32_t audit, base;
   };
   int differences = 0;
-  for (const Case& c :
-       {Case{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, 0}, Case{"SCMP_ARCH_X86", AUDIT_ARCH_I386, 0},
-        Case{"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, 0x40000000}, Case{"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, 0},
-        Case{"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, 0}, Case{"SCMP_ARCH_PPC", AUDIT_ARCH_PPC, 0}}) {
+  for (const Case& c : {Case{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, 0}, Case{"SCMP_ARCH_X86", AUDIT_ARCH_I386, 0},
+                        Case{"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, 0x40000000},
+                        Case{"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, 0}, Case{"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, 0},
+                        Case{"SCMP_ARCH_RISCV64", AUDIT_ARCH_RISCV64, 0}, Case{"SCMP_ARCH_S390X", AUDIT_ARCH_S390X, 0},
+                        Case{"SCMP_ARCH_PPC64LE", AUDIT_ARCH_PPC64LE, 0}, Case{"SCMP_ARCH_PPC", AUDIT_ARCH_PPC, 0}}) {
     auto last = newest.find(c.arch);
     for (std::uint32_t nr = 0; nr <= 600; ++nr) {
       seccomp_data data{};
@@ -211,6 +212,22 @@ TEST(Seccomp, TakesAllConditionsTogetherAndAnyWhenAnArgumentIsNamedTwice) {
                       rule({"fcntl"}, "SCMP_ACT_ALLOW", {{1, 1, 0, "SCMP_CMP_EQ"}, {1, 40, 0, "SCMP_CMP_EQ"}}),
                       rule({"kill"}, "SCMP_ACT_ERRNO", {{2, 1, 0, "SCMP_CMP_GE"}}, 38)};
   expect_like_library(profile, kValues, true);
+}
+
+// s390x is left out: the library does not put architectures of both byte orders into one filter.
+TEST(Seccomp, IsWhatLibseccompMakesForEveryArchitecture) {
+  for (const auto& [arch, token] : kArchTokens) {
+    if (arch == "SCMP_ARCH_X32") continue;  // with X86_64, above
+    oci::Seccomp profile;
+    profile.default_action = "SCMP_ACT_ERRNO";
+    profile.architectures = {"SCMP_ARCH_X86_64"};
+    if (arch != "SCMP_ARCH_X86_64") profile.architectures.push_back(arch);
+    profile.syscalls = {rule({"read", "write", "openat2", "futex", "mmap", "process_madvise"}, "SCMP_ACT_ALLOW"),
+                        rule({"personality", "ioctl"}, "SCMP_ACT_ALLOW", {{1, 39, 0, "SCMP_CMP_LE"}}),
+                        rule({"kill"}, "SCMP_ACT_ERRNO", {}, 38)};
+    SCOPED_TRACE(arch);
+    expect_like_library(profile, {0, 1, 39, 40, 0x100000027, ~std::uint64_t{0}}, true);
+  }
 }
 
 TEST(Seccomp, HasNoTailWhenTheDefaultAllows) {

@@ -24,7 +24,7 @@ void check_names(const oci::Spec& spec, const NamespacePlan& namespaces) {
 }
 
 void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
-  if (!linux.intel_rdt.is_null()) refuse("intelRdt is not supported");
+  if (!linux.intel_rdt.is_null()) refuse("intelRdt is specified in config, but Intel RDT is not supported or enabled");
   if (!linux.net_devices.empty() && !namespaces.own(CLONE_NEWNET)) {
     refuse("unable to move network devices without a private NET namespace");
   }

@@ -34,6 +34,8 @@ def failpoints():
 
 # Reached by other tests.
 ELSEWHERE = {
+    "runtime.mount.before_make": "where others swap a path meanwhile: tests/runtime/test_attacks.py",
+    "runtime.mount.place_found": "the same",
     "registry.upload.piece": "proa-registry's own: tests/e2e/test_registry_cache.py",
     "registry.collect.before_remove": "proa-registry's own: tests/e2e/test_registry_cache.py",
     "blob.adopt.before_rename": "proa-registry's own, when an upload is complete",

@@ -3,6 +3,7 @@ import ctypes
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 
 differs = pytest.mark.differs
 RENAME_EXCHANGE = 2
+RACES = int(os.environ.get("RACES", 0))  # tests/runtime/soak: how often, in place of a few times
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,7 +82,7 @@ def test_2016_9962_no_descriptor_of_ours_is_seen_from_inside(box):
     look = ("while [ ! -e /tmp/stop ]; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] && continue; ls -l $p/fd $p/root $p/cwd; done; done 2>/dev/null "
             "| grep -E 'state|rootfs|cgroup|proa-runtime-test' >>/tmp/seen; touch /tmp/done; sleep 100")
     box.start(look)
-    for _ in range(30):
+    for _ in range(RACES or 30):
         assert box.exec("true").code == 0
     box.exec("touch", "/tmp/stop")
     bundle.wait_until(lambda: os.path.exists(box.path("rootfs/tmp/done")))
@@ -96,7 +98,7 @@ def test_2019_5736_our_program_cannot_be_written(box):
 
     before = digest()
     box.start("while [ ! -e /tmp/stop ]; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || (echo evil >$p/exe) 2>/dev/null; done; done; sleep 100")
-    for _ in range(30):
+    for _ in range(RACES or 30):
         box.exec("true")
     box.exec("/proc/self/exe", "--version")
     box.exec("touch", "/tmp/stop")
@@ -128,7 +130,7 @@ def test_device_rules_that_only_allow_do_not_allow_the_rest(box):
     assert "not permitted" in done.err
 
 
-@pytest.mark.parametrize("rounds", [100])
+@pytest.mark.parametrize("rounds", [RACES or 100])
 @differs(runc="runc 1.1 makes directories on the host", crun="crun 1.8 too", racy=True)
 def test_2021_30465_2024_45310_destination_that_is_swapped_meanwhile(box, marker, runtime, rounds):
     """Somebody exchanges a directory of a shared volume for a link out of it while mounts are made below it."""
@@ -160,6 +162,50 @@ def test_2021_30465_2024_45310_destination_that_is_swapped_meanwhile(box, marker
     assert marker.unchanged()
 
 
+def swapped_at(box, place, skip, swap):
+    """Runs the container; `swap` happens when its init has come to the named place for the time after `skip` others."""
+    stop = os.path.join(box.path("stops"))
+    os.mkdir(stop)
+    box.args("ls /vol /vol/d /vol/link 2>/dev/null; true")
+    box.save()
+    environment = {**os.environ, "PROA_FAILPOINTS_ON": f"{place}={skip}*off->pause", "PROA_FAILPOINTS_DIR": stop}
+    done = []
+    runner = threading.Thread(target=lambda: done.append(box.call("run", "-b", box.bundle, box.id, env=environment)))
+    runner.start()
+    bundle.wait_until(lambda: os.path.exists(f"{stop}/{place}.hit") or not runner.is_alive())
+    assert os.path.exists(f"{stop}/{place}.hit"), done
+    swap()
+    open(f"{stop}/{place}.go", "w").close()
+    runner.join()
+    return done[0]
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("kind", ["tmpfs", "bind", "file"])
+@pytest.mark.parametrize("place", ["runtime.mount.before_make", "runtime.mount.place_found"])
+def test_2021_30465_2024_45310_destination_that_is_swapped_at_the_worst_time(box, marker, place, kind):
+    """The race of the test before this one, made certain: between finding a place and making it, or mounting on it."""
+    volume = box.path("volume")
+    os.makedirs(f"{volume}/d")
+    os.symlink("/" + os.path.relpath(marker.path, "/"), f"{volume}/link")
+    source = box.path("source")
+    with open(source, "w") as file:
+        file.write("mounted")
+    box.bind(volume, "/vol", "rbind")
+    if kind == "tmpfs":
+        box.mount("/vol/d/x", "tmpfs", "tmpfs")
+    else:
+        box.bind(box.path("rootfs/etc") if kind == "bind" else source, "/vol/d/x", "rbind")
+    # Every mount before it comes by "place_found", but /dev/pts, /dev/shm and /dev/mqueue are the only ones to be made.
+    skip = len(box.config["mounts"]) - 1 if place.endswith("place_found") else 3
+    with open("/proc/self/mountinfo") as file:
+        before = file.read()
+    done = swapped_at(box, place, skip, lambda: exchange(f"{volume}/d", f"{volume}/link"))
+    assert marker.unchanged() and "canary" not in done.out, done
+    with open("/proc/self/mountinfo") as file:
+        assert file.read() == before
+
+
 @pytest.mark.parametrize("size", [65535, 65536, 100000])
 def test_2021_43784_long_strings_are_not_cut(box, size):
     box.process["env"].append("LONG=" + "x" * size)
@@ -187,6 +233,13 @@ def test_2023_27561_linked_proc_and_sys_are_refused(box, name):
 def test_2024_21626_no_working_directory_through_our_descriptors(box, number):
     box.process["cwd"] = f"/proc/self/fd/{number}"
     done = box.run("cat ../../../etc/hostname; pwd")
+    assert done.code != 0 and done.out == ""
+
+
+@pytest.mark.parametrize("number", [3, 5, 6, 7, 8, 9, 10, 12])
+def test_2024_21626_no_working_directory_of_exec_through_our_descriptors(box, number):
+    box.start()
+    done = box.exec("sh", "-c", "cat ../../../etc/hostname; pwd", flags=("--cwd", f"/proc/self/fd/{number}"))
     assert done.code != 0 and done.out == ""
 
 
@@ -310,17 +363,73 @@ def test_hooks_see_only_what_the_specification_gives_them(box):
     assert "GIVEN=yes" in seen and "FROM_IMAGE" not in seen and "LD_PRELOAD" not in seen
 
 
-@pytest.mark.parametrize("kind", ["run", "exec"])
-def test_descriptors_of_init(box, kind):
-    """Every descriptor of a container's processes is one that it was given."""
-    box.start("sleep 1000")
-    pid = box.pid()
-    if kind == "exec":
-        assert box.exec("sleep", "1000", flags=("-d", "--pid-file", box.path("pid"))).code == 0
-        with open(box.path("pid")) as file:
-            pid = int(file.read())
+def console(box):
+    """A --console-socket, and what takes the terminal from it."""
+    path = box.path("console")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+    return path, listener
+
+
+def pid_in(path):
+    with open(path) as file:
+        return int(file.read())
+
+
+# mode: (what is called, whether it has a terminal, descriptors beyond 0, 1 and 2)
+MODES = {"run": ("run", False, ()), "create": ("create", False, ()), "exec": ("exec", False, ()), "run with a terminal": ("run", True, ()),
+         "create with a terminal": ("create", True, ()), "exec with a terminal": ("exec", True, ()), "run with preserved": ("run", False, ("3", "4")),
+         "create with preserved": ("create", False, ("3", "4")), "exec with preserved": ("exec", False, ("3", "4"))}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
+    """Whatever the caller has open, and whatever we had on the way: hooks, listeners, mounts, sockets."""
+    verb, terminal, more = MODES[mode]
+    hook = box.path("hook")
+    with open(hook, "w") as file:
+        file.write("#!/bin/sh\ncat >/dev/null; ls -l /proc/self/fd | grep -v -e pipe: -e /proc/ -e total >>%s; exit 0\n" % box.path("seen"))
+    os.chmod(hook, 0o755)
+    box.config["hooks"] = {kind: [{"path": hook, "env": ["PATH=/usr/bin:/bin"]}] for kind in ("prestart", "createRuntime", "createContainer", "poststart")}
+    box.bind(box.path("rootfs/etc"), "/mnt", "rbind")
+    if verb == "exec":
+        box.start()
+    box.process["terminal"] = terminal and verb != "exec"
+    box.args("sleep 1000")
+    box.save()
+    flags = ["--pid-file", box.path("pid")]
+    if terminal:
+        path, listener = console(box)
+        flags += ["--console-socket", path]
+    if more:
+        flags += ["--preserve-fds", "2"]
+    held = [os.open("/", os.O_RDONLY), os.open("/etc", os.O_RDONLY), os.open("/dev/null", os.O_RDONLY)]
+    wanted = {3: held[0], 4: held[1], 9: held[2]}
+    script = " ".join(f"{number}</proc/self/fd/{fd}" for number, fd in wanted.items())
+    for fd in held:
+        os.set_inheritable(fd, True)
+    words = {"run": ["run", "-d", *flags, "-b", box.bundle, box.id], "create": ["create", *flags, "-b", box.bundle, box.id],
+             "exec": ["exec", "-d", *(["-t"] if terminal else []), *flags, box.id, "sleep", "1000"]}[verb]
+    try:
+        done = bundle.run_program(["sh", "-c", f'exec "$@" {script}', "sh", bundle.PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, *words], close_fds=False)
+        assert done.code == 0, done
+    finally:
+        for fd in held:
+            os.close(fd)
+    pid = pid_in(box.path("pid"))
+    if verb == "create":
+        # Before the program runs it is ours: sockets to wait at, and nothing of the host's to hold on to.
+        for number in set(os.listdir(f"/proc/{pid}/fd")) - {"0", "1", "2", *more}:
+            assert bundle.IS_OURS is False or os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"), number
+        assert box.call("start", box.id).code == 0
     bundle.wait_until(lambda: os.readlink(f"/proc/{pid}/exe").endswith("busybox"))
-    assert set(os.listdir(f"/proc/{pid}/fd")) <= {"0", "1", "2"}
+    assert set(os.listdir(f"/proc/{pid}/fd")) == {"0", "1", "2", *more}
+    if os.path.exists(box.path("seen")):
+        with open(box.path("seen")) as file:
+            assert file.read() == ""
+    if terminal:
+        listener.close()
 
 
 def test_terminal_is_the_containers_own(box, marker):

@@ -289,6 +289,21 @@ def test_exec_cap_adds_a_capability(box):
     assert int(done.out.split()[1], 16) & 1 << 21, done
 
 
+@pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="there is SELinux here")
+@differs(runc="runc 1.1 ignores it where there is no SELinux", crun="crun 1.8 ignores it where there is no SELinux")
+def test_exec_process_label_without_selinux(box):
+    box.start()
+    assert box.exec("true", flags=("--process-label", "system_u:system_r:svirt_lxc_net_t:s0")).has_failed("selinux")
+
+
+@pytest.mark.parametrize("verb", ["run", "exec", "checkpoint", "restore", "update"])
+def test_help_of_a_command(runtime, verb):
+    """Callers ask so whether a command is there."""
+    for flag in ("--help", "-h"):
+        done = runtime(verb, flag)
+        assert done.code == 0 and verb in done.out, done
+
+
 def test_exec_no_new_privs(box):
     box.start()
     assert box.exec("grep", "NoNewPrivs", "/proc/self/status", flags=("--no-new-privs",)).out.split() == ["NoNewPrivs:", "1"]

@@ -44,6 +44,13 @@ def test_paths_of_another_form_are_refused(box, path):
     assert box.run("true").code != 0
 
 
+def test_cve_2024_3154_annotations_are_no_properties_of_the_unit(box):
+    box.config["annotations"] = {"org.systemd.property.Description": "'evil'", "org.systemd.property.CPUWeight": "uint64 77"}
+    box.start()
+    found = show(unit_of(box), "Description", "CPUWeight")
+    assert found["Description"] == f"container {box.id}" and found["CPUWeight"] != "77"
+
+
 LIMITS = {"memory": {"limit": 64 * MEGABYTE, "swap": 96 * MEGABYTE, "reservation": 32 * MEGABYTE}, "pids": {"limit": 33},
           "cpu": {"shares": 512, "quota": 50000, "period": 100000, "cpus": "0", "mems": "0"}}
 
