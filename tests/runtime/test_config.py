@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 
+import bundle
 import pytest
 from bundle import CAPS, UNIFIED, wait_until
 
@@ -549,3 +550,29 @@ def test_real_time_needs_a_share_of_its_group(box):
     """A group of version 1 has none by default (sched(7)); version 2 has none to give."""
     box.resources["cpu"] = {"realtimeRuntime": 1 << 40, "realtimePeriod": 1}
     assert UNIFIED or box.run("true").code != 0
+
+
+# The hierarchies of version 1 that this host has not mounted, in a mount namespace that ends with the command.
+WITH_NETWORK_GROUPS = """
+mount --make-rprivate / && mkdir "$1/groups" && mount -t tmpfs groups "$1/groups" &&
+for path in /sys/fs/cgroup/*; do name=${path##*/}; mkdir "$1/groups/$name" && mount --bind "$path" "$1/groups/$name" || exit 99; done
+for name in net_cls net_prio; do
+  mountpoint -q "$1/groups/$name" || { mkdir -p "$1/groups/$name" && mount -t cgroup -o $name cgroup "$1/groups/$name"; } || exit 98
+done
+mount --rbind "$1/groups" /sys/fs/cgroup && shift && exec "$@"
+"""
+
+
+@v1
+def test_network_groups_of_version_one(box):
+    with open("/proc/cgroups") as file:
+        if not {"net_cls", "net_prio"} <= {line.split()[0] for line in file}:
+            pytest.skip("this kernel has no network groups")
+    box.resources["network"] = {"classID": 0x100001, "priorities": [{"name": "lo", "priority": 5}]}
+    box.mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro")
+    box.args("cat /sys/fs/cgroup/net_cls/net_cls.classid; grep 'lo ' /sys/fs/cgroup/net_prio/net_prio.ifpriomap; grep -c net_ /proc/self/cgroup")
+    box.save()
+    done = bundle.run_program(["unshare", "-m", "sh", "-c", WITH_NETWORK_GROUPS, "sh", box.bundle, bundle.PROGRAM, "--root", box.runtime.root,
+                               "run", "-b", box.bundle, box.id])
+    bundle.record_fields(box.config, done)
+    assert done.code == 0 and done.out.split() == [str(0x100001), "lo", "5", "2"], done
