@@ -11,7 +11,7 @@ import time
 
 import images
 import pytest
-from engine import Engine
+from engine import Engine, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -121,6 +121,7 @@ def test_saved_and_loaded_it_is_the_same(formed, layered):
     with tarfile.open(fileobj=io.BytesIO(saved)) as tar:
         config = json.load(tar.extractfile(json.load(tar.extractfile("manifest.json"))[0]["Config"]))
     assert formed.run("rmi", layered, program="proa").code == 0 and on_disk(formed) == []
+    wait_until(lambda: os.listdir(f"{formed.data_root}/trash") == [], what="the space comes back")
     assert formed.run("load", stdin=saved, program="proa").code == 0
     assert sorted(name.split(".")[0] for name in on_disk(formed)) == sorted(diff_id[7:] for diff_id in config["rootfs"]["diff_ids"])
     assert formed.run("save", layered, program="proa", text=False).out == saved

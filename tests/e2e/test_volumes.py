@@ -2,7 +2,7 @@
 import os
 
 import pytest
-from engine import events_of
+from engine import events_of, wait_until
 
 
 def test_bind_mount_both_ways(sh, tmp_path):
@@ -51,6 +51,13 @@ def test_nocopy(sh):
 def test_anonymous_volume_goes_with_rm(engine, sh):
     sh("touch /scratch/x", "-v", "/scratch")
     assert engine.api("GET", "/volumes").json["Volumes"] in ([], None)
+
+
+@pytest.mark.ours
+def test_a_removed_volume_gives_its_space_back(engine):
+    assert engine.run("volume", "create", "short").code == 0
+    assert engine.run("volume", "rm", "short").code == 0
+    wait_until(lambda: os.listdir(f"{engine.data_root}/trash") == [])
 
 
 def test_volume_in_use_is_not_removed(engine, run):
