@@ -386,6 +386,20 @@ TEST_P(LayerFilesTest, AreMountedOnce) {
   EXPECT_THROW(layers.lower(id), Error);
 }
 
+TEST_P(LayerFilesTest, MayBeMoreThanStayMounted) {
+  Layers layers(root, GetParam());
+  Snapshots snapshots(root, layers);
+  std::vector<oci::Digest> ids;
+  for (int i = 0; i < 300; ++i)
+    ids.push_back(apply(layers, Tar().file(cat("f", i), cat(i)).file("top", cat(i)).text()));
+  snapshots.prepare("c1", ids);
+  for (int start = 0; start < 2; ++start) {
+    os::Fd mount = snapshots.mount("c1", Volatile::Yes);
+    EXPECT_EQ(in(mount, "top") + in(mount, "f0") + in(mount, "f299"), "2990299");
+  }
+  EXPECT_LE(os::list_dir("/proc/self/fd").size(), 280U);
+}
+
 TEST_P(LayerFilesTest, ThatAreDamagedAreFound) {
   std::string tar = Tar().file("a", "1").text();
   Layers layers(root, GetParam());
