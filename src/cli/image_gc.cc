@@ -25,7 +25,8 @@ std::vector<GcImage> read_images(Session& session) {
     GcImage image;
     image.id = json::string_at(one, "Id");
     for (const Json& name : array_of(json::find(one, "RepoTags")))
-      if (name.is_string() && name.get_string() != "<none>:<none>") image.names.emplace_back(std::string_view(name.get_string()));
+      if (name.is_string() && name.get_string() != "<none>:<none>")
+        image.names.emplace_back(std::string_view(name.get_string()));
     image.created = json::int_at(one, "Created");
     image.size = json::int_at(one, "Size");
     image.unique = image.size - std::max<std::int64_t>(0, json::int_at(one, "SharedSize"));

@@ -17,8 +17,8 @@ struct GcImage {
 };
 
 struct GcPolicy {
-  std::optional<std::size_t> keep;        // the newest of each repository stay
-  std::optional<std::int64_t> to_free;    // bytes over the budgets; oldest images go until so much is free
+  std::optional<std::size_t> keep;      // the newest of each repository stay
+  std::optional<std::int64_t> to_free;  // bytes over the budgets; oldest images go until so much is free
 };
 
 struct GcPlan {

@@ -98,8 +98,7 @@ void serve(Call& call) {
   bool secure = !query.get("tls-cert").empty();
   if (secure) options.protect = tls::protect({query.get("tls-cert"), query.get("tls-key")});
   options.any_host = secure || query.boolean("plain-http");
-  auto listeners =
-      http::open_listeners(address, "", options.any_host ? http::Reach::Anywhere : http::Reach::Loopback);
+  auto listeners = http::open_listeners(address, "", options.any_host ? http::Reach::Anywhere : http::Reach::Loopback);
   engine::Engine& engine = call.engine;
   http::Server server(
       [&engine](http::Request& request, http::Response& response) { answer(engine, request, response); },
