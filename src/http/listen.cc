@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,18 +19,29 @@ namespace {
   throw Error(ErrorKind::InvalidArgument, cat("cannot listen on ", address, ": ", why));
 }
 
-os::Fd listen_path(std::string_view path, std::string_view group) {
-  try {
-    os::connect_unix(path, SOCK_STREAM);
-  } catch (const Error&) {
-    // Nobody listens there: a socket file, if any, is a dead daemon's.
-    os::Fd listener = os::listen_unix(path, SOCK_STREAM, 0660);
-    if (const ::group* entry = group.empty() ? nullptr : ::getgrnam(std::string(group).c_str())) {
-      os::check(::chown(std::string(path).c_str(), static_cast<uid_t>(-1), entry->gr_gid), cat("chown ", path));
+// A daemon that was killed while it spawned a program leaves its socket to that program for a moment, until execve.
+bool somebody_listens(std::string_view path) {
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    try {
+      os::connect_unix(path, SOCK_STREAM);
+    } catch (const Error&) {
+      return false;
     }
-    return listener;
+    timespec pause{0, 10'000'000};
+    ::nanosleep(&pause, nullptr);
   }
-  bad(cat("unix://", path), "another process listens there");
+  return true;
+}
+
+os::Fd listen_path(std::string_view path, std::string_view group) {
+  if (somebody_listens(path)) bad(cat("unix://", path), "another process listens there");
+  // A socket file, if any, is a dead daemon's.
+  os::Fd listener = os::listen_unix(path, SOCK_STREAM, 0660);
+  if (const ::group* entry = group.empty() ? nullptr : ::getgrnam(std::string(group).c_str())) {
+    os::check(::chown(std::string(path).c_str(), static_cast<uid_t>(-1), entry->gr_gid), cat("chown ", path));
+  }
+  return listener;
 }
 
 os::Fd listen_tcp(std::string_view address, std::string_view host_port, Reach reach) {
