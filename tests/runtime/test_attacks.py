@@ -384,6 +384,7 @@ MODES = {"run": ("run", False, ()), "create": ("create", False, ()), "exec": ("e
 
 
 @pytest.mark.parametrize("mode", MODES)
+@differs(runc="runc 1.1 lets its hooks have descriptors of exec.fifo and more")
 def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
     """Whatever the caller has open, and whatever we had on the way: hooks, listeners, mounts, sockets."""
     verb, terminal, more = MODES[mode]

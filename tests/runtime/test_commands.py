@@ -290,7 +290,7 @@ def test_exec_cap_adds_a_capability(box):
 
 
 @pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="there is SELinux here")
-@differs(runc="runc 1.1 ignores it where there is no SELinux", crun="crun 1.8 ignores it where there is no SELinux")
+@differs(crun="crun 1.8 ignores it where there is no SELinux")
 def test_exec_process_label_without_selinux(box):
     box.start()
     assert box.exec("true", flags=("--process-label", "system_u:system_r:svirt_lxc_net_t:s0")).has_failed("selinux")

@@ -93,6 +93,7 @@ def test_inside_a_container_of_its_own(box):
     inner = json.loads(json.dumps(bundle.BASE))
     inner["process"]["args"] = ["sh", "-c", "echo inside $(hostname) $$; cat /proc/self/cgroup; (echo x >/dev/null) && touch /tmp/file && ls /tmp"]
     inner["hostname"] = "inner"
+    inner["linux"]["namespaces"].append({"type": "cgroup"})
     inner["linux"]["cgroupsPath"] = "/inner"
     inner["linux"]["resources"]["pids"] = {"limit": 33}
     inner["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]})
