@@ -390,7 +390,7 @@ def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
     verb, terminal, more = MODES[mode]
     hook = box.path("hook")
     with open(hook, "w") as file:
-        file.write("#!/bin/sh\ncat >/dev/null; ls -l /proc/self/fd | grep -v -e pipe: -e /proc/ -e total >>%s; exit 0\n" % box.path("seen"))
+        file.write("#!/bin/sh\ncat >/dev/null; ls -l /proc/self/fd | grep -v -e pipe: -e /proc/ -e /dev/null -e total >>%s; exit 0\n" % box.path("seen"))
     os.chmod(hook, 0o755)
     box.config["hooks"] = {kind: [{"path": hook, "env": ["PATH=/usr/bin:/bin"]}] for kind in ("prestart", "createRuntime", "createContainer", "poststart")}
     box.bind(box.path("rootfs/etc"), "/mnt", "rbind")
@@ -405,7 +405,7 @@ def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
         flags += ["--console-socket", path]
     if more:
         flags += ["--preserve-fds", "2"]
-    held = [os.open("/", os.O_RDONLY), os.open("/etc", os.O_RDONLY), os.open("/dev/null", os.O_RDONLY)]
+    held = [os.open("/", os.O_RDONLY), os.open("/etc", os.O_RDONLY), os.open("/etc/hosts", os.O_RDONLY)]
     wanted = {3: held[0], 4: held[1], 9: held[2]}
     script = " ".join(f"{number}</proc/self/fd/{fd}" for number, fd in wanted.items())
     for fd in held:

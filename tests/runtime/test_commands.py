@@ -296,7 +296,8 @@ def test_exec_process_label_without_selinux(box):
     assert box.exec("true", flags=("--process-label", "system_u:system_r:svirt_lxc_net_t:s0")).has_failed("selinux")
 
 
-@pytest.mark.parametrize("verb", ["run", "exec", "checkpoint", "restore", "update"])
+@differs(crun="crun exits with 64")
+@pytest.mark.parametrize("verb", ["run", "exec", "update"])
 def test_help_of_a_command(runtime, verb):
     """Callers ask so whether a command is there."""
     for flag in ("--help", "-h"):
