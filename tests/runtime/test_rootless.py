@@ -144,7 +144,7 @@ def test_cve_2023_25809_no_group_of_the_host_can_be_written(user):
     assert done.code == 0 and done.out == "", done
 
 
-@differs(crun="crun 1.8 has other words for it")
+@differs(crun="crun 1.8 makes one by itself")
 def test_without_a_user_namespace_it_is_refused(user):
     user.box.namespace("user", absent=True)
     user.box.linux.pop("uidMappings")
