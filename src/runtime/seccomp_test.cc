@@ -12,7 +12,6 @@
 #include <map>
 
 #include "base/text.h"
-#include "base/time.h"
 #include "os/fd.h"
 #include "os/file.h"
 
@@ -270,15 +269,7 @@ TEST(Seccomp, ReadsPodmansProfileAsLibseccompDoes) {
     profile.syscalls.push_back(std::move(one));
   }
   expect_like_library(profile, kValues, true);
-  auto since = monotonic_now();
-  constexpr int kRounds = 100;
-  std::size_t size = 0;
-  for (int i = 0; i < kRounds; ++i) size = compile_seccomp(profile, "SCMP_ARCH_X86_64").instructions.size();
-  auto each = (monotonic_now() - since) / kRounds;
-  RecordProperty("compile_ns", static_cast<int>(each));
-  std::printf("%zu instructions, %lld us to compile\n", size, static_cast<long long>(each / 1000));
-  EXPECT_LT(size, 600U);
-  EXPECT_LT(each, 5 * kMillisecond);
+  EXPECT_LT(compile_seccomp(profile, "SCMP_ARCH_X86_64").instructions.size(), 600U);
 }
 
 TEST(Seccomp, RefusesWhatItDoesNotUnderstand) {
