@@ -224,13 +224,18 @@ void Networks::State::give_back(Tables& now, const std::string& container_id, co
   if (auto user = network.users.find(container_id); user != network.users.end()) network.users.erase(user);
 }
 
-// What rests until its link is gone. A container that starts again waits for its own link, to have its own address.
+// What rests until its link is gone. A container that starts again takes its own link away, to have its own address.
+// The kernel works them off in their order: behind the first that is still there none is asked for.
 void Networks::State::free_rested(Network& network, const std::string& container_id) {
   if (network.resting.empty()) return;
   os::NetlinkSocket socket(NETLINK_ROUTE);
+  bool oldest_are_gone = true;
   std::erase_if(network.resting, [&](const RestingEndpoint& old) {
+    bool own = old.container_id == container_id;
+    if (!own && !oldest_are_gone) return false;
     if (find_link(socket, old.host_link)) {
-      if (old.container_id != container_id) return false;
+      oldest_are_gone = false;
+      if (!own) return false;
       os::NetlinkBatch batch;
       delete_link(batch, old.host_link);
       try {
