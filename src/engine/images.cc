@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/rollback.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/events.h"
@@ -190,6 +191,8 @@ void Images::pull(const PullRequest& request, const ProgressSink& progress, std:
   if (!request.platform.empty()) options.platform = oci::Platform::parse(request.platform);
   options.credentials = credentials_of(request.auth);
   auto forward = forward_to(progress);
+  Rollback rollback;
+  rollback.add([this] { empty_trash_soon(rooms_); });  // a layer that was not what it should be went there
   if (request.all_tags) {
     rooms_.puller->pull_all(reference, options, forward, stop);
   } else {
@@ -197,6 +200,7 @@ void Images::pull(const PullRequest& request, const ProgressSink& progress, std:
     span.set("id", result.id.text());
     span.set("digest", result.digest.text());
   }
+  rollback.commit();
   rooms_.events->emit("image", "pull", reference.familiar(), {{"name", reference.familiar_name()}});
 }
 

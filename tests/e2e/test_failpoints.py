@@ -137,6 +137,8 @@ class World:
         loop = "while :; do echo hi | nc -l -p 80; done"
         assert engine.run("run", "-d", "--name", "kept", "-v", "kept:/data", "-p", f"127.0.0.1:{self.port}:80", self.image, "sh", "-c", loop).code == 0
         wait_until(self.answers)
+        # The last that a shim writes of itself, after its answer.
+        wait_until(lambda: os.path.exists(f"{engine.exec_root}/shims/{engine.inspect('kept')['Id']}/shim.pid"))
         self.pid = self.state()["Pid"]
         self.before = self.footprint()
 
