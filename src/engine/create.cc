@@ -131,7 +131,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
     trace::Span prepare("engine.prepare");
     auto directory = os::path_join(rooms_.containers_dir, definition.id);
     os::make_dir(directory, 0710);
-    rollback.add([this, id = definition.id] { rooms_.snapshots->remove(id); });
+    rollback.add([directory] { os::remove_tree(directory); });
     rooms_.snapshots->prepare(definition.id, image.diff_ids);
   }
   FAILPOINT("create.after_dir");

@@ -1,7 +1,9 @@
 // Images as archives: save and load.
+#include "base/rollback.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/events.h"
+#include "engine/housekeeping.h"
 #include "engine/image_progress.h"
 #include "engine/images.h"
 #include "engine/rooms.h"
@@ -55,7 +57,10 @@ void Images::load(ByteSource& archive, std::string_view platform, bool quiet, co
   trace::Span span("engine.load");
   image::Loader loader(*rooms_.images, *rooms_.blobs, *rooms_.layers);
   oci::Platform wanted = platform.empty() ? oci::Platform{} : oci::Platform::parse(platform);
+  Rollback rollback;
+  rollback.add([this] { empty_trash_soon(rooms_); });  // the layers of what failed went there
   auto loaded = loader.load(archive, wanted, quiet ? image::Progress{} : forward_to(progress), std::move(stop));
+  rollback.commit();
   for (const image::LoadedImage& image : loaded) {
     std::vector<std::string> said;
     for (const std::string& name : image.names) said.push_back(cat("Loaded image: ", name, "\n"));

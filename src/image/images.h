@@ -110,6 +110,7 @@ class Images {
 
    private:
     Images& images_;
+    int exceptions_;  // more of them at the end: it failed, and what it had written is nobody's
   };
 
   // Adds to what the pull of this name holds: from the return on nothing of it is collected, and what is there then

@@ -1,5 +1,6 @@
 // Taking names and images away, by docker's rules, and collecting what nothing holds any more.
 #include <algorithm>
+#include <exception>
 #include <set>
 
 #include "base/failpoint.h"
@@ -166,7 +167,7 @@ void Images::Hold::add(const std::vector<oci::Digest>& digests) {
   images_.state_->being_read[this].insert(digests.begin(), digests.end());
 }
 
-Images::Growing::Growing(Images& images) : images_(images) {
+Images::Growing::Growing(Images& images) : images_(images), exceptions_(std::uncaught_exceptions()) {
   std::lock_guard guard(images_.state_->collecting);
   ++images_.state_->growing;
 }
@@ -175,6 +176,7 @@ Images::Growing::~Growing() {
   bool collect = false;
   {
     std::lock_guard guard(images_.state_->collecting);
+    if (std::uncaught_exceptions() > exceptions_) images_.state_->collect_later = true;
     collect = --images_.state_->growing == 0 && images_.state_->collect_later;
   }
   try {
