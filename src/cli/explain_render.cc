@@ -51,6 +51,7 @@ constexpr Label kLabels[] = {
     {"layer.extract", "extracted"},
     {"layer.index", "indexed"},
     {"layer.sync", "written to disk"},
+    {"layer.mount", "layer mounted"},
     {"snapshot.prepare", "writable layer made"},
     {"snapshot.mount", "overlay mounted"},
     {"network.sandbox", "network namespace and endpoints"},
@@ -64,6 +65,7 @@ constexpr Label kLabels[] = {
     {"network.release", "network released"},
     {"shim.receive", "shim received its orders"},
     {"shim.stdio", "standard streams made"},
+    {"shim.listen", "shim listens"},
     {"runtime.create", "container built"},
     {"runtime.start", "program started"},
     {"runtime.cgroup", "cgroup and limits"},
@@ -116,7 +118,7 @@ std::string details_of(const trace::Event& event) {
   bool request = event.name.ends_with(".request") && !event.name.starts_with("registry");
   for (const auto& [key, value] : event.attributes) {
     if (request && (key == "method" || key == "path" || key == "status")) continue;
-    if (value.empty() || (key == "oom_killed" && value == "false")) continue;
+    if (value.empty()) continue;
     bool bytes =
         key == "bytes" || key == "size" || key == "in" || key == "out" || key == "total" || key == "logged_bytes";
     auto number = parse_int<std::int64_t>(value);

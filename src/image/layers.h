@@ -21,6 +21,7 @@ namespace proa::image {
 struct Lower {
   std::string path = {};
   std::shared_ptr<const os::Fd> mount = {};  // what `path` leads into, where the layer is a file
+  std::string file = {};                     // that file, for people
 };
 
 enum class LayerState { Whole, Missing, Damaged };

@@ -27,7 +27,9 @@ Lower Layers::State::lower(const oci::Digest& diff_id) {
 
 Lower Layers::State::mounted(const LayerInfo& info) {
   // With a slash, so that nothing stops at the link in /proc.
-  auto lower_of = [](const Mounted& layer) { return Lower{os::fd_path(layer.mount->get()) + "/.", layer.mount}; };
+  auto lower_of = [&](const Mounted& layer) {
+    return Lower{os::fd_path(layer.mount->get()) + "/.", layer.mount, path(info)};
+  };
   std::lock_guard guard(mounting);
   if (auto there = mounts.find(info.diff_id); there != mounts.end()) {
     there->second.used = ++uses;

@@ -31,6 +31,12 @@ std::vector<std::string> paths_of(const std::vector<Lower>& layers) {
   return paths;
 }
 
+std::string names_for_people(const std::vector<Lower>& layers) {
+  std::vector<std::string> names;
+  for (const auto& layer : layers) names.push_back(layer.file.empty() ? layer.path : layer.file);
+  return join(names, ":");
+}
+
 void check_id(std::string_view id) {
   if (id.empty() || id.starts_with('.') || id.find('/') != id.npos) {
     throw Error(ErrorKind::InvalidArgument, cat("invalid container ID ", quoted(id)));
@@ -112,7 +118,7 @@ os::Fd Snapshots::mount(std::string_view container_id, Volatile durability) cons
   // mount").
   std::string mark = cat(overlay.work, "/work/incompat");
   if (os::exists(mark)) os::remove_tree(mark);
-  span.set("lowerdir", join(overlay.lowers, ":"));
+  span.set("lowerdir", names_for_people(layers));
   span.set("upperdir", overlay.upper);
   span.set("workdir", overlay.work);
   span.set("options", cat("index=off,redirect_dir=off,metacopy=off", overlay.is_volatile ? ",volatile" : "",
