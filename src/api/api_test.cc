@@ -1,7 +1,10 @@
-// Expectations are the examples and rules of Docker's API documentation (v1.51) and engine-api.md.
+// Expectations are the examples and rules of Docker's API documentation (v1.56) and engine-api.md.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "api/containers.h"
+#include "api/disk_usage.h"
 #include "api/events.h"
 #include "api/filters.h"
 #include "api/images.h"
@@ -12,6 +15,7 @@
 #include "api/stdcopy.h"
 #include "api/system.h"
 #include "api/versions.h"
+#include "base/text.h"
 
 namespace proa::api {
 namespace {
@@ -184,11 +188,11 @@ TEST(Versions, RefusesWithDockersTexts) {
     return "";
   };
   EXPECT_EQ(text({1, 24}), "");
-  EXPECT_EQ(text({1, 51}), "");
+  EXPECT_EQ(text({1, 56}), "");
   EXPECT_EQ(text({1, 23}),
             "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a "
             "newer version");
-  EXPECT_EQ(text({1, 99}), "client version 1.99 is too new. Maximum supported API version is 1.51");
+  EXPECT_EQ(text({1, 99}), "client version 1.99 is too new. Maximum supported API version is 1.56");
 }
 
 TEST(Versions, ImagesHavePlaceholdersBefore143AndVirtualSizeBefore144) {
@@ -210,6 +214,132 @@ TEST(Versions, OlderCreatesAreShareable) {
   EXPECT_EQ(json::string_at(*json::find(body, "HostConfig"), "IpcMode"), "shareable");
   adapt_container_create(recent, {1, 40});
   EXPECT_EQ(json::string_at(*json::find(recent, "HostConfig"), "IpcMode"), "");
+}
+
+TEST(Versions, AContainersAddressesAreOfItsNetworksOnlySince152) {
+  ContainerInspect container;
+  container.network_settings.ip_address = "172.17.0.2";
+  container.network_settings.networks["bridge"].ip_address = "172.17.0.2";
+  Json old = to_json(container), recent = old;
+  shape_container_inspect(old, {1, 51});
+  const Json& settings = *json::find(old, "NetworkSettings");
+  EXPECT_EQ(json::string_at(settings, "IPAddress"), "172.17.0.2");
+  EXPECT_TRUE(json::find(*json::find(old, "Config"), "OnBuild"));
+  shape_container_inspect(recent, {1, 52});
+  std::set<std::string> left;
+  for (const auto& member : json::find(recent, "NetworkSettings")->get_object()) left.emplace(member.key());
+  EXPECT_EQ(left, (std::set<std::string>{"Networks", "Ports", "SandboxID", "SandboxKey"}));
+  const Json& networks = *json::find(*json::find(recent, "NetworkSettings"), "Networks");
+  EXPECT_EQ(json::string_at(*json::find(networks, "bridge"), "IPAddress"), "172.17.0.2");
+  EXPECT_FALSE(json::find(*json::find(recent, "Config"), "OnBuild"));
+}
+
+TEST(Versions, ListedContainersHaveHealthSince152) {
+  ContainerSummary row;
+  row.health = {"unhealthy", 4};
+  Json old = to_json(row), recent = old;
+  shape_container_summary(old, {1, 51});
+  shape_container_summary(recent, {1, 52});
+  EXPECT_FALSE(json::find(old, "Health"));
+  EXPECT_EQ(json::text(*json::find(recent, "Health")), R"({"Status":"unhealthy","FailingStreak":4})");
+}
+
+TEST(Versions, ImagesLeaveOutWhatIsEmptySince152) {
+  ImageInspect image;
+  image.author = "somebody";
+  image.config.cmd = Strings{"sh"};
+  Json old = to_json(image), recent = old;
+  shape_image_inspect(old, {1, 51});
+  for (const char* key : {"Parent", "Comment", "DockerVersion", "Author"}) EXPECT_TRUE(json::find(old, key)) << key;
+  EXPECT_TRUE(json::find(*json::find(old, "Config"), "User"));
+  shape_image_inspect(recent, {1, 52});
+  for (const char* key : {"Parent", "Comment", "DockerVersion"}) EXPECT_FALSE(json::find(recent, key)) << key;
+  EXPECT_EQ(json::string_at(recent, "Author"), "somebody");
+  EXPECT_EQ(json::text(*json::find(recent, "Config")), R"({"Cmd":["sh"]})");
+}
+
+TEST(Versions, EventsHaveOldNamesBefore152) {
+  Json old = to_json(Event{.type = "container", .action = "start", .actor = {"c1", {{"image", "busybox"}}}});
+  Json recent = old;
+  shape_event(old, {1, 51});
+  shape_event(recent, {1, 52});
+  EXPECT_EQ(json::string_at(old, "status"), "start");
+  EXPECT_EQ(json::string_at(old, "from"), "busybox");
+  for (const char* key : {"status", "id", "from"}) EXPECT_FALSE(json::find(recent, key)) << key;
+  EXPECT_EQ(json::string_at(recent, "Action"), "start");
+}
+
+TEST(Versions, ContainerWideMacAddressesAreRefusedSince152) {
+  Json body = json::parse(R"({"Image":"a","MacAddress":"02:42:ac:11:00:09"})"), none = json::parse(R"({"Image":"a"})");
+  EXPECT_NO_THROW(adapt_container_create(body, {1, 51}));
+  EXPECT_NO_THROW(adapt_container_create(none, {1, 52}));
+  EXPECT_THROW(adapt_container_create(body, {1, 52}), Error);
+}
+
+DiskUsage some_disk_usage() {
+  DiskUsage usage;
+  usage.layers_size = 100;
+  ImageSummary used{.id = "sha256:1", .parent_id = "", .repo_tags = {}, .repo_digests = {}, .labels = {}};
+  used.size = 70;
+  used.shared_size = 30;
+  used.containers = 2;
+  ImageSummary unused = used;
+  unused.containers = 0;
+  usage.images = {used, unused};
+  ContainerSummary running, exited;
+  running.state = "running";
+  running.size_rw = 5;
+  exited.state = "exited";
+  exited.size_rw = 7;
+  usage.containers = {running, exited};
+  VolumeResource mounted, idle;
+  mounted.usage_data = VolumeUsage{11, 1};
+  idle.usage_data = VolumeUsage{13, 0};
+  usage.volumes = {mounted, idle};
+  return usage;
+}
+
+std::string keys_of(const Json& value) {
+  std::string out;
+  for (const auto& member : value.get_object()) out += std::string(member.key()) + " ";
+  return out;
+}
+
+TEST(DiskUsage, SumsEachKind) {
+  DiskUsage usage = some_disk_usage();
+  auto text = [](const KindUsage& kind) {
+    return cat(kind.active, "/", kind.total, " ", kind.reclaimable, "/", kind.size);
+  };
+  EXPECT_EQ(text(images_usage(*usage.images, usage.layers_size)), "1/2 60/100");  // all but 70 - 30
+  EXPECT_EQ(text(images_usage({}, 100)), "0/0 100/100");
+  EXPECT_EQ(text(containers_usage(*usage.containers)), "1/2 7/12");
+  EXPECT_EQ(text(volumes_usage(*usage.volumes)), "1/2 13/24");
+}
+
+TEST(DiskUsage, HasTheLayoutOfItsVersion) {
+  DiskUsage usage = some_disk_usage();
+  EXPECT_EQ(keys_of(disk_usage_reply(usage, true, {1, 51})), "LayersSize Images Containers Volumes BuildCache ");
+  EXPECT_EQ(keys_of(disk_usage_reply(usage, {}, {1, 52})),
+            "LayersSize ImageUsage Images ContainerUsage Containers VolumeUsage Volumes BuildCacheUsage BuildCache ");
+  std::string sums = "ImageUsage ContainerUsage VolumeUsage BuildCacheUsage ";
+  EXPECT_EQ(keys_of(disk_usage_reply(usage, false, {1, 52})), sums);
+  EXPECT_EQ(keys_of(disk_usage_reply(usage, true, {1, 52})), sums);
+  Json brief = disk_usage_reply(usage, {}, {1, 53}), verbose = disk_usage_reply(usage, true, {1, 53});
+  EXPECT_EQ(keys_of(brief), sums);
+  EXPECT_EQ(json::text(*json::find(brief, "VolumeUsage")),
+            R"({"ActiveCount":1,"TotalCount":2,"Reclaimable":13,"TotalSize":24})");
+  EXPECT_EQ(json::find(*json::find(verbose, "ContainerUsage"), "Items")->get_array().size(), 2u);
+  EXPECT_EQ(json::text(*json::find(brief, "BuildCacheUsage")),
+            R"({"ActiveCount":0,"TotalCount":0,"Reclaimable":0,"TotalSize":0})");
+}
+
+TEST(DiskUsage, IsOfWhatWasAskedFor) {
+  DiskUsage usage = some_disk_usage();
+  usage.images.reset();
+  usage.containers.reset();
+  usage.build_cache = false;
+  EXPECT_EQ(keys_of(disk_usage_reply(usage, {}, {1, 51})), "Volumes ");
+  EXPECT_EQ(keys_of(disk_usage_reply(usage, {}, {1, 53})), "VolumeUsage ");
 }
 
 TEST(PathStat, HasGosModeBits) {

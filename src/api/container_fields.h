@@ -27,13 +27,14 @@ FIELDS(MountPoint, optional("Type", &T::type), optional("Name", &T::name), alway
        always("RW", &T::rw), always("Propagation", &T::propagation));
 FIELDS(GraphDriver, nullable("Data", &T::data), always("Name", &T::name));
 FIELDS(SummaryHostConfig, optional("NetworkMode", &T::network_mode), optional("Annotations", &T::annotations));
+FIELDS(HealthSummary, always("Status", &T::status), always("FailingStreak", &T::failing_streak));
 FIELDS(SummaryNetworks, always("Networks", &T::networks));
 FIELDS(ContainerSummary, always("Id", &T::id), always("Names", &T::names), always("Image", &T::image),
        always("ImageID", &T::image_id), always("Command", &T::command), always("Created", &T::created),
        always("Ports", &T::ports), optional("SizeRw", &T::size_rw), optional("SizeRootFs", &T::size_root_fs),
        always("Labels", &T::labels), always("State", &T::state), always("Status", &T::status),
-       always("HostConfig", &T::host_config), always("NetworkSettings", &T::network_settings),
-       always("Mounts", &T::mounts));
+       always("Health", &T::health), always("HostConfig", &T::host_config),
+       always("NetworkSettings", &T::network_settings), always("Mounts", &T::mounts));
 FIELDS(TopResponse, always("Processes", &T::processes), always("Titles", &T::titles));
 FIELDS(WaitError, always("Message", &T::message));
 FIELDS(WaitResult, always("StatusCode", &T::status_code), optional("Error", &T::error));

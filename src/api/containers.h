@@ -1,4 +1,4 @@
-// Containers: what create takes, and what list and the small operations return (swagger v1.51). Inspect: inspect.h.
+// Containers: what create takes, and what list and the small operations return (swagger v1.56). Inspect: inspect.h.
 #pragma once
 
 #include "api/host_config.h"
@@ -41,7 +41,7 @@ struct ContainerCreateRequest {
   NetworkingConfig networking;
   std::string name;      // query; "": choose one
   std::string platform;  // query; "os[/arch[/variant]]" or JSON
-  std::string api_version = "1.51";
+  std::string api_version = "1.56";
 };
 struct ContainerCreateResponse {
   std::string id;
@@ -68,6 +68,10 @@ struct SummaryHostConfig {
   std::string network_mode;
   StringMap annotations;
 };
+struct HealthSummary {
+  std::string status = "none";  // none, starting, healthy, unhealthy
+  int failing_streak = 0;
+};
 struct SummaryNetworks {
   std::map<std::string, EndpointSettings> networks;
 };
@@ -80,6 +84,7 @@ struct ContainerSummary {
   std::optional<std::int64_t> size_rw, size_root_fs;
   StringMap labels;
   std::string state, status;
+  HealthSummary health;
   SummaryHostConfig host_config;
   SummaryNetworks network_settings;
   std::vector<MountPoint> mounts;

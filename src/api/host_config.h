@@ -1,4 +1,4 @@
-// HostConfig: how a container is to be run on this host (swagger v1.51), and the resources that update may change.
+// HostConfig: how a container is to be run on this host (swagger v1.56), and the resources that update may change.
 // size: one document of the Engine API, field by field.
 #pragma once
 

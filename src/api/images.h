@@ -1,4 +1,4 @@
-// Images (swagger v1.51).
+// Images (swagger v1.56).
 #pragma once
 
 #include "api/containers.h"

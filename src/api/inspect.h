@@ -1,4 +1,4 @@
-// GET /containers/{id}/json and /exec/{id}/json, and the exec requests (swagger v1.51).
+// GET /containers/{id}/json and /exec/{id}/json, and the exec requests (swagger v1.56).
 #pragma once
 
 #include "api/containers.h"

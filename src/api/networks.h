@@ -1,4 +1,4 @@
-// Networks and endpoints (swagger v1.51).
+// Networks and endpoints (swagger v1.56).
 #pragma once
 
 #include "api/host_config.h"

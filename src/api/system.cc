@@ -1,7 +1,6 @@
 #include "api/system.h"
 
-#include "api/image_fields.h"
-#include "api/volume_fields.h"
+#include "api/container_fields.h"
 
 namespace proa {
 
@@ -56,9 +55,6 @@ FIELDS(SystemVersion, always("Platform", &T::platform), always("Components", &T:
        always("GoVersion", &T::go_version), always("Os", &T::os), always("Arch", &T::arch),
        always("KernelVersion", &T::kernel_version), optional("Experimental", &T::experimental),
        optional("BuildTime", &T::build_time));
-FIELDS(BuildCacheItem, always("ID", &T::id), always("Type", &T::type), always("Description", &T::description));
-FIELDS(DiskUsage, always("LayersSize", &T::layers_size), always("Images", &T::images),
-       always("Containers", &T::containers), always("Volumes", &T::volumes), always("BuildCache", &T::build_cache));
 
 namespace api {
 
@@ -66,7 +62,6 @@ Json to_json(const SystemInfo& value) { return json::encode(value); }
 SystemInfo system_info_from_json(const Json& value) { return json::decode<SystemInfo>(value); }
 Json to_json(const SystemVersion& value) { return json::encode(value); }
 SystemVersion system_version_from_json(const Json& value) { return json::decode<SystemVersion>(value); }
-Json to_json(const DiskUsage& value) { return json::encode(value); }
 
 }  // namespace api
 }  // namespace proa

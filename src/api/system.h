@@ -1,9 +1,7 @@
-// GET /info, /version and /system/df (swagger v1.51).
+// GET /info and /version (swagger v1.56).
 #pragma once
 
 #include "api/containers.h"
-#include "api/images.h"
-#include "api/volumes.h"
 
 namespace proa::api {
 
@@ -100,21 +98,9 @@ struct SystemVersion {
 };
 using Version = SystemVersion;
 
-struct BuildCacheItem {
-  std::string id, type, description;
-};
-struct DiskUsage {
-  std::int64_t layers_size = 0;
-  std::vector<ImageSummary> images;
-  std::vector<ContainerSummary> containers;
-  std::vector<VolumeResource> volumes;
-  std::vector<BuildCacheItem> build_cache;
-};
-
 Json to_json(const SystemInfo& value);
 SystemInfo system_info_from_json(const Json& value);
 Json to_json(const SystemVersion& value);
 SystemVersion system_version_from_json(const Json& value);
-Json to_json(const DiskUsage& value);
 
 }  // namespace proa::api

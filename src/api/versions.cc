@@ -20,6 +20,18 @@ void set_missing(JsonObject* object, std::string_view key, Json value) {
   if (object && !object->contains(key)) (*object)[key] = std::move(value);
 }
 
+bool is_empty(const Json& value) {
+  return value.is_null() || (value.is_string() && value.get_string().empty()) ||
+         (value.is_array() && value.get_array().empty()) || (value.is_object() && value.get_object().empty());
+}
+
+void drop_empty(JsonObject* object, std::initializer_list<std::string_view> keys) {
+  for (std::string_view key : keys) {
+    if (const Json* member = object ? object->if_contains(key) : nullptr; member && is_empty(*member))
+      object->erase(key);
+  }
+}
+
 void for_each_endpoint(Json& holder, void (*change)(JsonObject&, ApiVersion), ApiVersion version) {
   JsonObject* settings = object_at(holder, "NetworkSettings");
   if (!settings) return;
@@ -100,12 +112,21 @@ void shape_container_inspect(Json& value, ApiVersion version) {
   if (version < ApiVersion{1, 41}) drop(object_at(value, "HostConfig"), {"CgroupnsMode"});
   if (version < ApiVersion{1, 40}) drop(object_at(value, "HostConfig"), {"DeviceRequests"});
   if (version < ApiVersion{1, 25}) drop(object_at(value, "Config"), {"StopTimeout"});
+  if (version >= ApiVersion{1, 52}) {
+    drop_empty(object_at(value, "Config"), {"OnBuild"});
+    // What the default network said of itself; each network says it under Networks.
+    drop(object_at(value, "NetworkSettings"),
+         {"Bridge", "HairpinMode", "LinkLocalIPv6Address", "LinkLocalIPv6PrefixLen", "SecondaryIPAddresses",
+          "SecondaryIPv6Addresses", "EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress",
+          "IPPrefixLen", "IPv6Gateway", "MacAddress"});
+  }
   object.erase("ImageManifestDescriptor");
 }
 
 void shape_container_summary(Json& value, ApiVersion version) {
   for_each_endpoint(value, shape_endpoint, version);
   if (version < ApiVersion{1, 46}) drop(object_at(value, "HostConfig"), {"Annotations"});
+  if (version < ApiVersion{1, 52} && value.is_object()) drop(&value.get_object(), {"Health"});
 }
 
 void shape_image_inspect(Json& value, ApiVersion version) {
@@ -122,6 +143,11 @@ void shape_image_inspect(Json& value, ApiVersion version) {
       for (std::string_view list : {"Env", "Cmd", "Volumes", "Entrypoint", "OnBuild", "Labels"})
         set_missing(config, list, nullptr);
     }
+  }
+  if (version >= ApiVersion{1, 52}) {
+    drop_empty(&object, {"Parent", "Comment", "DockerVersion", "Author"});
+    drop_empty(object_at(value, "Config"),
+               {"Cmd", "Entrypoint", "Env", "Labels", "OnBuild", "User", "Volumes", "WorkingDir"});
   }
   if (version < ApiVersion{1, 45}) {
     object["Container"] = "";
@@ -151,7 +177,9 @@ void shape_image_summary(Json& value, ApiVersion version) {
 }
 
 void shape_network(Json& value, ApiVersion version) {
-  if (version < ApiVersion{1, 48} && value.is_object()) value.get_object().erase("EnableIPv4");
+  if (!value.is_object()) return;
+  if (version < ApiVersion{1, 48}) drop(&value.get_object(), {"EnableIPv4"});
+  if (version < ApiVersion{1, 52}) drop(&value.get_object(), {"Status"});
 }
 
 void shape_event(Json& value, ApiVersion version) {
@@ -185,21 +213,12 @@ void shape_info(Json& value, ApiVersion version) {
 
 void shape_exec_inspect(Json&, ApiVersion) {}
 
-void shape_disk_usage(Json& value, ApiVersion version) {
-  if (!value.is_object()) return;
-  if (Json* images = value.get_object().if_contains("Images"); images && images->is_array()) {
-    for (Json& image : images->get_array()) {
-      Json containers =
-          image.is_object() && image.get_object().contains("Containers") ? image.get_object()["Containers"] : Json(-1);
-      shape_image_summary(image, version);
-      if (image.is_object()) image.get_object()["Containers"] = containers;  // counted here in every version
-    }
-  }
-  if (version < ApiVersion{1, 42}) value.get_object()["BuilderSize"] = 0;
-}
-
 void adapt_container_create(Json& body, ApiVersion version) {
   if (!body.is_object()) return;
+  if (version >= ApiVersion{1, 52} && !json::string_at(body, "MacAddress").empty()) {
+    throw Error(ErrorKind::InvalidArgument,
+                "container-wide MAC address no longer supported; use endpoint-specific MAC address instead");
+  }
   JsonObject* host = object_at(body, "HostConfig");
   if (!host) return;
   if (version < ApiVersion{1, 40}) {

@@ -1,4 +1,4 @@
-// API versions: 1.24 to 1.51 are spoken; what differs between them in responses is put right here (engine-api 1.0).
+// API versions: 1.24 to 1.56 are spoken; what differs between them in responses is put right here (engine-api 1.0).
 #pragma once
 
 #include <compare>
@@ -18,7 +18,7 @@ struct ApiVersion {
   std::string text() const;
 };
 
-inline constexpr ApiVersion kNewest{1, 51};
+inline constexpr ApiVersion kNewest{1, 56};
 inline constexpr ApiVersion kOldest{1, 24};
 
 // Throws InvalidArgument with docker's texts: too old, too new.
@@ -33,9 +33,9 @@ void shape_network(Json& value, ApiVersion version);
 void shape_event(Json& value, ApiVersion version);
 void shape_info(Json& value, ApiVersion version);
 void shape_exec_inspect(Json& value, ApiVersion version);
-void shape_disk_usage(Json& value, ApiVersion version);
 
-// Requests of an older version, given the meaning they had then (in place, before decoding).
+// Requests of an older version, given the meaning they had then (in place, before decoding). Throws InvalidArgument
+// for what that version has no more.
 void adapt_container_create(Json& body, ApiVersion version);
 
 }  // namespace proa::api

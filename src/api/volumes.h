@@ -1,4 +1,4 @@
-// Volumes (swagger v1.51).
+// Volumes (swagger v1.56).
 #pragma once
 
 #include "api/host_config.h"

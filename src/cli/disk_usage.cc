@@ -29,24 +29,34 @@ JsonObject row_of(const Usage& usage) {
           {"Reclaimable", cat(human_size(static_cast<double>(usage.reclaimable)), share)}};
 }
 
+// Since 1.52 the objects are below the sum of their kind.
+const JsonArray& list_of(const Json& reply, std::string_view list, std::string_view sum) {
+  const Json* usage = json::find(reply, sum);
+  return array_of(usage ? json::find(*usage, "Items") : json::find(reply, list));
+}
+const JsonArray& images_of(const Json& reply) { return list_of(reply, "Images", "ImageUsage"); }
+const JsonArray& containers_of(const Json& reply) { return list_of(reply, "Containers", "ContainerUsage"); }
+const JsonArray& volumes_of(const Json& reply) { return list_of(reply, "Volumes", "VolumeUsage"); }
+
 Usage images_usage(const Json& reply) {
   Usage usage{"Images"};
   std::int64_t used = 0;
-  for (const Json& image : array_of(json::find(reply, "Images"))) {
+  for (const Json& image : images_of(reply)) {
     ++usage.total;
     if (json::int_at(image, "Containers") <= 0) continue;
     ++usage.active;
     std::int64_t shared = std::max<std::int64_t>(0, json::int_at(image, "SharedSize"));
     used += json::int_at(image, "Size") - shared;
   }
-  usage.size = json::int_at(reply, "LayersSize");
+  const Json* sum = json::find(reply, "ImageUsage");
+  usage.size = sum ? json::int_at(*sum, "TotalSize") : json::int_at(reply, "LayersSize");
   usage.reclaimable = usage.active ? std::max<std::int64_t>(0, usage.size - used) : usage.size;
   return usage;
 }
 
 Usage containers_usage(const Json& reply) {
   Usage usage{"Containers"};
-  for (const Json& container : array_of(json::find(reply, "Containers"))) {
+  for (const Json& container : containers_of(reply)) {
     ++usage.total;
     std::string state = json::string_at(container, "State");
     bool active = state == "running" || state == "paused" || state == "restarting";
@@ -60,7 +70,7 @@ Usage containers_usage(const Json& reply) {
 
 Usage volumes_usage(const Json& reply) {
   Usage usage{"Local Volumes"};
-  for (const Json& volume : array_of(json::find(reply, "Volumes"))) {
+  for (const Json& volume : volumes_of(reply)) {
     ++usage.total;
     const Json* data = json::find(volume, "UsageData");
     if (!data || !data->is_object()) continue;
@@ -80,7 +90,7 @@ int run_disk_usage(Call& call) {
   if (call.flags.on("verbose") && !format.empty()) throw ExitWith{1, "the verbose and the format options conflict"};
   Listing listing(kColumns, format, "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
                   "*formatter.diskUsageContext");
-  Json reply = call.session.get("/system/df");
+  Json reply = call.session.get("/system/df", {{"verbose", "1"}});
   std::vector<JsonObject> rows = {row_of(images_usage(reply)), row_of(containers_usage(reply)),
                                   row_of(volumes_usage(reply)), row_of(Usage{"Build Cache"})};
   if (!call.flags.on("verbose")) {
@@ -90,21 +100,21 @@ int run_disk_usage(Call& call) {
   std::string images = "REPOSITORY\tIMAGE ID\tCREATED\tSIZE\tCONTAINERS\n",
               containers = "CONTAINER ID\tIMAGE\tSIZE\tCREATED\tSTATUS\tNAMES\n",
               volumes = "VOLUME NAME\tLINKS\tSIZE\n";
-  for (const Json& image : array_of(json::find(reply, "Images"))) {
+  for (const Json& image : images_of(reply)) {
     const JsonArray& tags = array_of(json::find(image, "RepoTags"));
     images += cat(tags.empty() || !tags[0].is_string() ? "<none>" : std::string_view(tags[0].as_string()), "\t",
                   truncated_id(json::string_at(image, "Id")), "\t", ago(json::int_at(image, "Created")), "\t",
                   size_text(static_cast<double>(json::int_at(image, "Size"))), "\t",
                   std::max<std::int64_t>(0, json::int_at(image, "Containers")), "\n");
   }
-  for (const Json& one : array_of(json::find(reply, "Containers"))) {
+  for (const Json& one : containers_of(reply)) {
     const JsonArray& names = array_of(json::find(one, "Names"));
     containers += cat(truncated_id(json::string_at(one, "Id")), "\t", json::string_at(one, "Image"), "\t",
                       size_text(static_cast<double>(json::int_at(one, "SizeRw"))), "\t",
                       ago(json::int_at(one, "Created")), "\t", json::string_at(one, "Status"), "\t",
                       names.empty() ? "" : std::string_view(names[0].as_string()).substr(1), "\n");
   }
-  for (const Json& one : array_of(json::find(reply, "Volumes"))) {
+  for (const Json& one : volumes_of(reply)) {
     const Json* data = json::find(one, "UsageData");
     std::int64_t links = data ? json::int_at(*data, "RefCount") : 0, size = data ? json::int_at(*data, "Size") : 0;
     volumes += cat(json::string_at(one, "Name"), "\t", std::max<std::int64_t>(0, links), "\t",

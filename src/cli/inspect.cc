@@ -28,9 +28,10 @@ constexpr Source kSources[] = {
 Finder finder_of(Call& call, const char* type, bool typed = true) {
   for (const Source& source : kSources) {
     if (std::string_view(type) != source.type) continue;
-    bool size = std::string_view(type) == "container" && call.flags.on("size");
-    return [&call, source, size, typed](const std::string& name) -> std::optional<Json> {
+    bool container = std::string_view(type) == "container", size = container && call.flags.on("size");
+    return [&call, source, container, size, typed](const std::string& name) -> std::optional<Json> {
       if (name.empty()) return std::nullopt;
+      if (container) call.session.speak_own_version();  // with the addresses of its first network
       Query query = size ? Query{{"size", "1"}} : Query{};
       // Asked for one kind, the daemon's own words say what is missing.
       return typed ? std::optional<Json>(call.session.get(source.path(name), query))

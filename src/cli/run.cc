@@ -72,6 +72,7 @@ std::string create_container(Call& call, CreateOptions& options) {
   Query query;
   if (!options.request.name.empty()) query.emplace_back("name", options.request.name);
   if (!options.request.platform.empty()) query.emplace_back("platform", options.request.platform);
+  if (!options.request.config.mac_address.empty()) call.session.speak_own_version();  // newer: of a network only
   Json body = api::to_json(options.request);
   Json created;
   try {

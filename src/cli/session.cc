@@ -72,6 +72,10 @@ auto Session::translated(F&& f) {
   }
 }
 
+void Session::speak_own_version() {
+  translated([&] { return api().version(); });
+}
+
 client::Reply Session::try_call(std::string_view method, std::string_view path, const Query& query, const Json& body) {
   return translated([&] { return api().try_call(method, path, to_query(query), body); });
 }

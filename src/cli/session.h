@@ -40,6 +40,8 @@ class Session {
   const std::string& trace_id() const { return trace_id_; }
   std::int64_t begin() const { return begin_; }  // when the command began, monotonic
 
+  // From now on in client::kVersion, not in the daemon's newest: where something was taken out since.
+  void speak_own_version();
   // The reply's JSON (null if it has no body).
   Json get(std::string_view path, const Query& query = {});
   Json post(std::string_view path, const Query& query = {}, const Json& body = nullptr);

@@ -11,11 +11,10 @@ namespace proa::cli {
 
 namespace {
 
-constexpr const char* kApiVersion = "1.51";
-
 JsonObject client_version() {
-  return {{"Version", PROA_VERSION}, {"ApiVersion", kApiVersion}, {"DefaultAPIVersion", kApiVersion},
-          {"Os", "linux"},           {"Arch", "amd64"},           {"Context", "default"}};
+  std::string api = client::kVersion.text();
+  return {{"Version", PROA_VERSION}, {"ApiVersion", api}, {"DefaultAPIVersion", api},
+          {"Os", "linux"},           {"Arch", "amd64"},   {"Context", "default"}};
 }
 
 std::string padded(std::string_view name, std::size_t width) {
@@ -162,8 +161,8 @@ int run_version(Call& call) {
   if (!format.empty()) {
     out(render_object(format, JsonObject{{"Client", client_version()}, {"Server", server}}));
   } else {
-    out(cat("Client: Proa\n ", padded("Version", 19), PROA_VERSION, "\n ", padded("API version", 19), kApiVersion,
-            "\n ", padded("OS/Arch", 19), "linux/amd64\n ", padded("Context", 19), "default\n",
+    out(cat("Client: Proa\n ", padded("Version", 19), PROA_VERSION, "\n ", padded("API version", 19),
+            client::kVersion.text(), "\n ", padded("OS/Arch", 19), "linux/amd64\n ", padded("Context", 19), "default\n",
             failure.empty() ? server_version_text(server) : ""));
   }
   if (failure.empty()) return 0;

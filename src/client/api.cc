@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "api/versions.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "client/json_stream.h"
@@ -80,7 +79,7 @@ const std::string& Api::version() {
   http::ClientRequest request{.method = "HEAD", .target = "/_ping"};
   auto response = send(request, "/_ping");
   auto theirs = api::ApiVersion::parse(response->headers.get("Api-Version"));
-  version_ = std::min(theirs.value_or(api::kNewest), api::kNewest).text();
+  version_ = std::min(theirs.value_or(kVersion), kVersion).text();
   return version_;
 }
 

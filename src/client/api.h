@@ -7,10 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "api/versions.h"
 #include "base/json.h"
 #include "http/client.h"
 
 namespace proa::client {
+
+// The newest whose inspect still shows what templates of old ask for: .NetworkSettings.IPAddress and the like.
+inline constexpr api::ApiVersion kVersion{1, 51};
 
 // Which daemon: `host` (the -H flag), else DOCKER_HOST, else `context` (-c, DOCKER_CONTEXT, currentContext of
 // ~/.docker/config.json), else /run/proa.sock if it exists, else /var/run/docker.sock. Throws InvalidArgument.
@@ -56,7 +60,7 @@ class Api {
   // attach and exec start. Throws as call().
   http::Hijacked hijack(std::string_view path, const http::Query& query = {}, const Json& body = nullptr);
 
-  // Asks once: min(1.51, the daemon's Api-Version). Requests then carry "/v<that>".
+  // Asks once: min(kVersion, the daemon's Api-Version). Requests then carry "/v<that>".
   const std::string& version();
   const std::string& host() const { return host_; }
   const std::string& trace_id() const { return trace_id_; }

@@ -275,6 +275,8 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, 
     row.labels = d.config.labels;
     row.state = to_string(s.status);
     row.status = status_text(s, time);
+    if (auto health = rooms_.health ? rooms_.health->of(d.id) : std::nullopt)
+      row.health = {health->status, health->failing_streak};
     row.host_config.network_mode = d.host_config.network_mode;
     row.host_config.annotations = d.host_config.annotations;
     row.network_settings.networks = network_views(

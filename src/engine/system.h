@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "api/disk_usage.h"
 #include "api/system.h"
 #include "image/images.h"
 
@@ -16,7 +17,10 @@ class System {
 
   api::SystemInfo info() const;
   api::Version version() const;
-  api::DiskUsage disk_usage() const;
+  struct UsageOf {
+    bool images = true, containers = true, volumes = true;
+  };
+  api::DiskUsage disk_usage(UsageOf wanted) const;
   // Images::check, and directories of containers that do not exist.
   image::CheckReport check(image::Repair repair) const;
 

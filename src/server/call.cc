@@ -25,6 +25,8 @@ Json Call::json_body() const {
 }
 
 std::string Call::json_platform() const {
+  if (since(52) && query().all("platform").size() > 1)
+    throw Error(ErrorKind::NotImplemented, "several platforms at once are not supported; name one");
   std::string text = query().get("platform");
   if (text.empty()) return "";
   Json value = json::parse(text, {.depth = 8});

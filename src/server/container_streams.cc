@@ -5,6 +5,7 @@
 #include "engine/logs.h"
 #include "engine/stats.h"
 #include "server/call.h"
+#include "server/json_stream.h"
 
 namespace proa::server {
 namespace {
@@ -27,6 +28,8 @@ void logs(Call& call) {
   options.err = query.boolean("stderr");
   if (!options.out && !options.err)
     throw Error(ErrorKind::InvalidArgument, "Bad parameters: you must choose at least one stream");
+  if (call.since(54) && (query.get("format") == "json" || !chosen_json_stream(call.request.headers).empty()))
+    throw Error(ErrorKind::NotImplemented, "logs as JSON are not supported");
   options.follow = query.boolean("follow");
   options.timestamps = query.boolean("timestamps");
   options.details = query.boolean("details");

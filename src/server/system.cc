@@ -1,10 +1,12 @@
 #include "api/system.h"
+#include "api/disk_usage.h"
 
 #include "base/text.h"
 #include "engine/events.h"
 #include "engine/explain.h"
 #include "engine/system.h"
 #include "server/call.h"
+#include "server/json_stream.h"
 
 namespace proa::server {
 namespace {
@@ -27,9 +29,26 @@ void info(Call& call) {
 }
 
 void disk_usage(Call& call) {
-  Json value = api::to_json(call.engine.system().disk_usage());
-  api::shape_disk_usage(value, call.version);
-  call.reply(200, value);
+  engine::System::UsageOf wanted;
+  bool build_cache = true;
+  if (call.since(42) && call.query().has("type")) {
+    wanted = {.images = false, .containers = false, .volumes = false};
+    build_cache = false;
+    for (const std::string& type : call.query().all("type")) {
+      bool* kind = type == "image"         ? &wanted.images
+                   : type == "container"   ? &wanted.containers
+                   : type == "volume"      ? &wanted.volumes
+                   : type == "build-cache" ? &build_cache
+                                           : nullptr;
+      if (!kind) throw Error(ErrorKind::InvalidArgument, cat("unknown object type: ", type));
+      *kind = true;
+    }
+  }
+  std::optional<bool> verbose;
+  if (!call.query().get("verbose").empty()) verbose = call.query().boolean("verbose");
+  api::DiskUsage usage = call.engine.system().disk_usage(wanted);
+  usage.build_cache = build_cache;
+  call.reply(200, api::disk_usage_reply(usage, verbose, call.version));
 }
 
 void events(Call& call) {
@@ -38,15 +57,20 @@ void events(Call& call) {
     throw Error(ErrorKind::InvalidArgument, cat("`since` time (", call.query().get("since"),
                                                 ") cannot be after `until` time (", call.query().get("until"), ")"));
   }
+  std::string_view type = "application/json";
+  if (call.since(52)) {
+    type = chosen_json_stream(call.request.headers);
+    if (type.empty()) type = "application/jsonl";
+  }
   engine::Sink sink;
   auto send = [&](const api::Event& event) {
     Json value = api::to_json(event);
     api::shape_event(value, call.version);
-    sink(json::text(value) + "\n");
+    sink(json_stream_item(type, value));
   };
   call.response.watch_client();
   call.engine.events().read(
-      window, call.filters(), [&] { sink = call.begin("application/json"); }, send, call.request.client_gone);
+      window, call.filters(), [&] { sink = call.begin(type); }, send, call.request.client_gone);
 }
 
 void explain(Call& call) { call.reply(200, call.engine.explain().get(call.part())); }

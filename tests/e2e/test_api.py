@@ -19,6 +19,19 @@ def test_versions_in_the_path(engine, version):
     assert engine.api("GET", f"/v{version}/containers/json").status == 200
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("version", ["1.44", "1.51", "1.52", "1.53", "1.54", "1.55", "1.56"])
+def test_newer_versions_in_the_path(engine, version):
+    assert engine.api("GET", f"/v{version}/containers/json").status == 200
+
+
+@pytest.mark.ours
+def test_newer_than_the_newest_is_refused(engine):
+    assert engine.api("GET", "/_ping").headers["Api-Version"] == "1.56"
+    reply = engine.api("GET", "/v1.57/containers/json")
+    assert reply.status == 400 and reply.message == "client version 1.57 is too new. Maximum supported API version is 1.56"
+
+
 def test_version_and_info(engine):
     version = engine.api("GET", "/version").json
     assert {"Version", "ApiVersion", "MinAPIVersion", "Os", "Arch", "KernelVersion", "Components"} <= set(version)
@@ -96,3 +109,90 @@ def test_image_inspect_and_list(engine, image):
     assert listed[0]["Id"] == document["Id"] and listed[0]["Size"] > 500000
     history = engine.api("GET", f"/images/{image}/history").json
     assert history[0]["CreatedBy"] == "layer 0"
+
+
+OF_THE_FIRST_NETWORK = {"Bridge", "HairpinMode", "LinkLocalIPv6Address", "LinkLocalIPv6PrefixLen", "SecondaryIPAddresses", "SecondaryIPv6Addresses",
+                        "EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress", "IPPrefixLen", "IPv6Gateway", "MacAddress"}
+
+
+@pytest.mark.ours
+def test_addresses_are_of_networks_since_1_52(engine, image):
+    engine.run("-d", "--name", "addressed", image, "sleep", "60")
+    old = engine.api("GET", "/v1.51/containers/addressed/json").json["NetworkSettings"]
+    new = engine.api("GET", "/v1.52/containers/addressed/json").json["NetworkSettings"]
+    assert OF_THE_FIRST_NETWORK <= set(old) and not OF_THE_FIRST_NETWORK & set(new)
+    assert new["Networks"]["bridge"]["IPAddress"] == old["IPAddress"] != ""
+    # What people's templates ask for.
+    assert engine.cli("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "addressed").stdout.strip() == old["IPAddress"]
+
+
+@pytest.mark.ours
+def test_container_wide_mac_address(engine, image):
+    mac = "02:42:ac:11:77:09"
+    reply = engine.api("POST", "/v1.52/containers/create?name=mac", {"Image": image, "MacAddress": mac})
+    assert reply.status == 400 and "endpoint-specific MAC address" in reply.message
+    assert engine.api("POST", "/v1.51/containers/create?name=mac", {"Image": image, "MacAddress": mac}).status == 201
+    assert mac in engine.run("--rm", "--mac-address", mac, image, "ip", "link", "show", "eth0").stdout
+
+
+@pytest.mark.ours
+def test_health_in_the_list_since_1_52(engine, image):
+    engine.run("-d", "--name", "plain", image, "sleep", "60")
+    assert "Health" not in engine.api("GET", "/v1.51/containers/json").json[0]
+    assert engine.api("GET", "/v1.52/containers/json").json[0]["Health"] == {"Status": "none", "FailingStreak": 0}
+
+
+@pytest.mark.ours
+def test_disk_usage_layouts(engine, image):
+    engine.api("POST", "/containers/create?name=used", {"Image": image})
+    lists, sums = {"LayersSize", "Images", "Containers", "Volumes", "BuildCache"}, {"ImageUsage", "ContainerUsage", "VolumeUsage", "BuildCacheUsage"}
+    assert set(engine.api("GET", "/v1.51/system/df").json) == lists
+    assert set(engine.api("GET", "/v1.52/system/df").json) == lists | sums
+    assert set(engine.api("GET", "/v1.53/system/df").json) == sums
+    verbose = engine.api("GET", "/v1.53/system/df?verbose=1").json
+    assert set(verbose) == sums and verbose["ContainerUsage"]["TotalCount"] == 1
+    assert [one["Names"] for one in verbose["ContainerUsage"]["Items"]] == [["/used"]]
+    assert set(engine.api("GET", "/v1.53/system/df?type=volume&type=image").json) == {"ImageUsage", "VolumeUsage"}
+    reply = engine.api("GET", "/v1.42/system/df?type=socks")
+    assert reply.status == 400 and reply.message == "unknown object type: socks"
+    shown = {line.split("\t")[0]: line.split("\t")[1:] for line in engine.cli("system", "df", "--format", "{{.Type}}\t{{.TotalCount}}\t{{.Active}}").stdout.splitlines()}
+    assert shown["Containers"] == ["1", "0"] and shown["Images"][1] == "1"
+
+
+def events_of(engine, version, accept=None):
+    """The event stream's content type and body."""
+    import time
+    connection = socket.socket(socket.AF_UNIX)
+    with connection:
+        connection.settimeout(10)
+        connection.connect(engine.socket)
+        wanted = f"Accept: {accept}\r\n" if accept else ""
+        connection.sendall(f"GET /v{version}/events?since=1&until={int(time.time()) + 1}&filters=%7B%22container%22%3A%5B%22seen%22%5D%7D HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{wanted}\r\n".encode())
+        data = b""
+        while chunk := connection.recv(4096):
+            data += chunk
+    head, body = data.split(b"\r\n\r\n", 1)
+    type_line = next(line for line in head.decode().split("\r\n") if line.lower().startswith("content-type:"))
+    return type_line.split(":", 1)[1].strip(), body
+
+
+@pytest.mark.ours
+def test_event_streams(engine, image):
+    engine.api("POST", "/containers/create?name=seen", {"Image": image})
+    kind, body = events_of(engine, "1.51", "application/json-seq")
+    assert kind == "application/json" and b'"status":"create"' in body
+    for accept, wanted in ((None, "application/jsonl"), ("application/x-ndjson", "application/x-ndjson"), ("application/json-seq", "application/json-seq")):
+        kind, body = events_of(engine, "1.52", accept)
+        assert kind == wanted and b'"status"' not in body and b'"from"' not in body and b'"Action":"create"' in body
+        assert (b"\x1e{" in body) == (wanted == "application/json-seq")
+
+
+@pytest.mark.ours
+def test_what_is_refused_of_new_versions(engine, image):
+    engine.api("POST", "/containers/create?name=quiet", {"Image": image})
+    assert engine.api("GET", "/v1.54/containers/quiet/logs?stdout=1&format=json").status == 501
+    assert engine.api("GET", "/v1.54/containers/quiet/logs?stdout=1", headers={"Accept": "application/x-ndjson"}).status == 501
+    assert engine.api("GET", "/v1.53/containers/quiet/logs?stdout=1&format=json").status == 200
+    two = "platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22amd64%22%7D"
+    assert engine.api("GET", f"/v1.52/images/{image}/get?{two}&{two}").status == 501
+    assert engine.api("GET", f"/v1.55/images/{image}/attestations").status == 501
