@@ -117,13 +117,13 @@ OF_THE_FIRST_NETWORK = {"Bridge", "HairpinMode", "LinkLocalIPv6Address", "LinkLo
 
 @pytest.mark.ours
 def test_addresses_are_of_networks_since_1_52(engine, image):
-    engine.run("-d", "--name", "addressed", image, "sleep", "60")
+    engine.run("run", "-d", "--name", "addressed", image, "sleep", "60")
     old = engine.api("GET", "/v1.51/containers/addressed/json").json["NetworkSettings"]
     new = engine.api("GET", "/v1.52/containers/addressed/json").json["NetworkSettings"]
     assert OF_THE_FIRST_NETWORK <= set(old) and not OF_THE_FIRST_NETWORK & set(new)
     assert new["Networks"]["bridge"]["IPAddress"] == old["IPAddress"] != ""
     # What people's templates ask for.
-    assert engine.cli("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "addressed").stdout.strip() == old["IPAddress"]
+    assert engine.run("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "addressed", program="proa").out.strip() == old["IPAddress"]
 
 
 @pytest.mark.ours
@@ -132,12 +132,12 @@ def test_container_wide_mac_address(engine, image):
     reply = engine.api("POST", "/v1.52/containers/create?name=mac", {"Image": image, "MacAddress": mac})
     assert reply.status == 400 and "endpoint-specific MAC address" in reply.message
     assert engine.api("POST", "/v1.51/containers/create?name=mac", {"Image": image, "MacAddress": mac}).status == 201
-    assert mac in engine.run("--rm", "--mac-address", mac, image, "ip", "link", "show", "eth0").stdout
+    assert mac in engine.run("run", "--rm", "--mac-address", mac, image, "ip", "link", "show", "eth0", program="proa").out
 
 
 @pytest.mark.ours
 def test_health_in_the_list_since_1_52(engine, image):
-    engine.run("-d", "--name", "plain", image, "sleep", "60")
+    engine.run("run", "-d", "--name", "plain", image, "sleep", "60")
     assert "Health" not in engine.api("GET", "/v1.51/containers/json").json[0]
     assert engine.api("GET", "/v1.52/containers/json").json[0]["Health"] == {"Status": "none", "FailingStreak": 0}
 
@@ -155,7 +155,7 @@ def test_disk_usage_layouts(engine, image):
     assert set(engine.api("GET", "/v1.53/system/df?type=volume&type=image").json) == {"ImageUsage", "VolumeUsage"}
     reply = engine.api("GET", "/v1.42/system/df?type=socks")
     assert reply.status == 400 and reply.message == "unknown object type: socks"
-    shown = {line.split("\t")[0]: line.split("\t")[1:] for line in engine.cli("system", "df", "--format", "{{.Type}}\t{{.TotalCount}}\t{{.Active}}").stdout.splitlines()}
+    shown = {line.split("\t")[0]: line.split("\t")[1:] for line in engine.run("system", "df", "--format", "{{.Type}}\t{{.TotalCount}}\t{{.Active}}", program="proa").out.splitlines()}
     assert shown["Containers"] == ["1", "0"] and shown["Images"][1] == "1"
 
 
