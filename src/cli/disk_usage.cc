@@ -1,4 +1,5 @@
-// system df
+#include "cli/disk_usage.h"
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -48,8 +49,7 @@ Usage images_usage(const Json& reply) {
     std::int64_t shared = std::max<std::int64_t>(0, json::int_at(image, "SharedSize"));
     used += json::int_at(image, "Size") - shared;
   }
-  const Json* sum = json::find(reply, "ImageUsage");
-  usage.size = sum ? json::int_at(*sum, "TotalSize") : json::int_at(reply, "LayersSize");
+  usage.size = layers_size(reply);
   usage.reclaimable = usage.active ? std::max<std::int64_t>(0, usage.size - used) : usage.size;
   return usage;
 }
@@ -84,6 +84,11 @@ Usage volumes_usage(const Json& reply) {
 }
 
 }  // namespace
+
+std::int64_t layers_size(const Json& disk_usage) {
+  const Json* sum = json::find(disk_usage, "ImageUsage");
+  return sum ? json::int_at(*sum, "TotalSize") : json::int_at(disk_usage, "LayersSize");
+}
 
 int run_disk_usage(Call& call) {
   std::string format = call.flags.text("format");

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/console.h"
+#include "cli/disk_usage.h"
 #include "cli/listing_text.h"
 #include "cli/verbs.h"
 
@@ -56,7 +57,7 @@ std::optional<std::int64_t> over_budget(Session& session, const Flags& flags) {
   auto most = size_flag(flags, "max-size"), least_free = size_flag(flags, "min-free");
   auto share = number_flag(flags, "max-share", 100);
   if (!most && !least_free && !share) return std::nullopt;
-  std::int64_t over = 0, total = json::int_at(session.get("/system/df", {{"type", "image"}}), "LayersSize");
+  std::int64_t over = 0, total = layers_size(session.get("/system/df", {{"type", "image"}}));
   if (most) over = std::max(over, total - *most);
   if (!least_free && !share) return over;
   if (!session.host().starts_with("unix://"))

@@ -14,7 +14,8 @@
 namespace proa::http {
 namespace {
 
-constexpr std::size_t kDrain = 1 << 20;
+// Of a body that an answer did not wait for: read, or its sender meets a broken pipe instead of the answer.
+constexpr std::size_t kDrain = 64 << 20;
 
 std::string http_date() {
   time_t now = ::time(nullptr);
