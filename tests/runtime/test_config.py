@@ -3,6 +3,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 
 import bundle
 import pytest
@@ -559,20 +560,43 @@ for path in /sys/fs/cgroup/*; do name=${path##*/}; mkdir "$1/groups/$name" && mo
 for name in net_cls net_prio; do
   mountpoint -q "$1/groups/$name" || { mkdir -p "$1/groups/$name" && mount -t cgroup -o $name cgroup "$1/groups/$name"; } || exit 98
 done
-mount --rbind "$1/groups" /sys/fs/cgroup && shift && exec "$@"
+mount --rbind "$1/groups" /sys/fs/cgroup && shift || exit 97
+parent=$1; shift; "$@"; code=$?
+rmdir "/sys/fs/cgroup/net_cls$parent" "/sys/fs/cgroup/net_prio$parent"
+exit $code
 """
 
 
-@v1
-def test_network_groups_of_version_one(box):
+def hierarchies():
+    """Of the network groups, by number; 0: none."""
     with open("/proc/cgroups") as file:
-        if not {"net_cls", "net_prio"} <= {line.split()[0] for line in file}:
-            pytest.skip("this kernel has no network groups")
+        return {line.split()[0]: int(line.split()[1]) for line in file if line.startswith("net_")}
+
+
+@pytest.fixture
+def network_groups():
+    """A hierarchy that had a group at its last unmount lives on, and engines then miss it among the mounts: once the
+    group is gone for good, one more mount and unmount ends it."""
+    before = hierarchies()
+    if len(before) < 2:
+        pytest.skip("this kernel has no network groups")
+    yield
+    again = "mount --make-rprivate / && for name in net_cls net_prio; do mount -t cgroup -o $name cgroup /mnt && umount /mnt; done"
+    for _ in range(100):
+        if hierarchies().keys() == before.keys() and all(hierarchies()[name] == 0 for name in before if before[name] == 0):
+            return
+        time.sleep(0.1)
+        subprocess.run(["unshare", "-m", "sh", "-c", again], check=True)
+    pytest.fail(f"hierarchies were left: {hierarchies()}")
+
+
+@v1
+def test_network_groups_of_version_one(box, network_groups):
     box.resources["network"] = {"classID": 0x100001, "priorities": [{"name": "lo", "priority": 5}]}
     box.mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro")
     box.args("cat /sys/fs/cgroup/net_cls/net_cls.classid; grep 'lo ' /sys/fs/cgroup/net_prio/net_prio.ifpriomap; grep -c net_ /proc/self/cgroup")
     box.save()
-    done = bundle.run_program(["unshare", "-m", "sh", "-c", WITH_NETWORK_GROUPS, "sh", box.bundle, bundle.PROGRAM, "--root", box.runtime.root,
+    done = bundle.run_program(["unshare", "-m", "sh", "-c", WITH_NETWORK_GROUPS, "sh", box.bundle, os.path.dirname(box.group), bundle.PROGRAM, "--root", box.runtime.root,
                                "run", "-b", box.bundle, box.id])
     bundle.record_fields(box.config, done)
     assert done.code == 0 and done.out.split() == [str(0x100001), "lo", "5", "2"], done
