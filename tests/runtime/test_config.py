@@ -585,8 +585,8 @@ def network_groups():
     for _ in range(100):
         if hierarchies().keys() == before.keys() and all(hierarchies()[name] == 0 for name in before if before[name] == 0):
             return
-        time.sleep(0.1)
         subprocess.run(["unshare", "-m", "sh", "-c", again], check=True)
+        time.sleep(0.1)  # the kernel's own time
     pytest.fail(f"hierarchies were left: {hierarchies()}")
 
 
