@@ -90,4 +90,12 @@ void hand_over_console(const Arguments& arguments, os::Fd& console) {
   console.reset();
 }
 
+void tell_of(Created& created, Launch& launch, const Arguments& arguments) {
+  warn_all(created.warnings);
+  hand_over_console(arguments, created.console);
+  remember(launch, arguments.operand(0), created);
+  hand_over_pidfd(arguments, created.pidfd);
+  write_pid_file(arguments, created.pid);
+}
+
 }  // namespace proa::runtime

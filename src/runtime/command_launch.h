@@ -32,4 +32,7 @@ void write_pid_file(const Arguments& arguments, pid_t pid);
 void hand_over_pidfd(const Arguments& arguments, const os::Fd& pidfd);
 void hand_over_console(const Arguments& arguments, os::Fd& console);
 
+// For a container that has come up: all of these, so that its caller and the commands after this one know of it.
+void tell_of(Created& created, Launch& launch, const Arguments& arguments);
+
 }  // namespace proa::runtime

@@ -78,11 +78,7 @@ int command_create(const GlobalOptions& global, Words words) {
     kill_all(created.cgroup, SIGKILL);
     destroy_cgroup(created.cgroup);
   });
-  warn_all(created.warnings);
-  hand_over_console(arguments, created.console);
-  remember(launch, arguments.operand(0), created);
-  hand_over_pidfd(arguments, created.pidfd);
-  write_pid_file(arguments, created.pid);
+  tell_of(created, launch, arguments);
   rollback.commit();
   return 0;
 }
@@ -116,11 +112,7 @@ int command_run(const GlobalOptions& global, Words words) {
     kill_all(created.cgroup, SIGKILL);
     destroy_cgroup(created.cgroup);
   });
-  warn_all(created.warnings);
-  hand_over_console(arguments, created.console);
-  remember(launch, arguments.operand(0), created);
-  hand_over_pidfd(arguments, created.pidfd);
-  write_pid_file(arguments, created.pid);
+  tell_of(created, launch, arguments);
   poststart(launch.state);
   if (detached) {
     rollback.commit();
