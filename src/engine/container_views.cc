@@ -8,6 +8,7 @@
 #include "engine/containers.h"
 #include "engine/execs.h"
 #include "engine/health.h"
+#include "engine/log_reader.h"
 #include "engine/network_requests.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -311,7 +312,7 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   out.hosts_path = was_started || !s.error.empty() ? file("hosts") : "";
   out.hostname_path = was_started || !s.error.empty() ? file("hostname") : "";
   out.resolv_conf_path = was_started || !s.error.empty() ? file("resolv.conf") : "";
-  if (d.host_config.log_config.type != "none") out.log_path = was_started ? file(cat(d.id, "-json.log")) : "";
+  if (d.host_config.log_config.type != "none") out.log_path = was_started ? file(log_file_name(d.id)) : "";
   out.name = "/" + d.name;
   out.restart_count = s.restart_count;
   out.driver = "overlay2";

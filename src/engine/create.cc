@@ -9,6 +9,7 @@
 #include "engine/checks.h"
 #include "engine/companions.h"
 #include "engine/containers.h"
+#include "engine/directory_reserve.h"
 #include "engine/event_attributes.h"
 #include "engine/explain.h"
 #include "engine/image_defaults.h"
@@ -100,7 +101,9 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   merged.config = with_image_defaults(request.config, image.config.config);
   auto warnings = check_create(merged, rooms_.host, known_runtimes(*rooms_.config));
   Definition definition;
-  definition.id = new_id();
+  definition.id = rooms_.directories->take_id();
+  Rollback rollback;
+  rollback.add([this, id = definition.id] { rooms_.directories->discard(id); });
   definition.created = now();
   definition.image_id = image.id.text();
   for (const auto& diff_id : image.diff_ids) definition.diff_ids.push_back(diff_id.text());
@@ -119,7 +122,6 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   }
   span.set("container", definition.id);
 
-  Rollback rollback;
   definition.name = rooms_.roster->reserve_name(wanted_name, definition.id);
   rollback.add([this, name = definition.name, id = definition.id] { rooms_.roster->free_name(name, id); });
   FAILPOINT("create.after_name");
@@ -130,7 +132,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   {
     trace::Span prepare("engine.prepare");
     auto directory = os::path_join(rooms_.containers_dir, definition.id);
-    os::make_dir(directory, 0710);
+    rooms_.directories->place(definition.id);
     rollback.add([directory] { os::remove_tree(directory); });
     rooms_.snapshots->prepare(definition.id, image.diff_ids);
   }

@@ -1,6 +1,7 @@
 #include "engine/housekeeping.h"
 
 #include "base/time.h"
+#include "engine/directory_reserve.h"
 #include "engine/launcher.h"
 #include "engine/rooms.h"
 #include "engine/workers.h"
@@ -39,6 +40,7 @@ void make_ready_soon(Rooms& rooms) {
   rooms.workers->run_after("making ready for the next start", kDelay, [&rooms] {
     rooms.launcher->keep_ready();
     rooms.networks->keep_ready();
+    rooms.directories->refill();
   });
 }
 

@@ -35,6 +35,8 @@ std::string query_escape(std::string_view text) {
 
 }  // namespace
 
+std::string log_file_name(std::string_view container_id) { return cat(container_id, "-json.log"); }
+
 std::optional<LogEntry> parse_log_line(std::string_view line) {
   if (line.empty() || line.front() != '{') return std::nullopt;
   try {

@@ -13,6 +13,9 @@
 
 namespace proa::engine {
 
+// Its name in the container's directory.
+std::string log_file_name(std::string_view container_id);
+
 struct LogEntry {
   std::string text;  // with its new line, or without where the line was cut at 16 KiB
   bool err = false;

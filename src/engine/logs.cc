@@ -109,7 +109,7 @@ void Logs::read(std::string_view reference, const LogOptions& options, const Beg
     throw Error(ErrorKind::InvalidArgument, "configured logging driver does not support reading");
   }
   bool tty = definition->config.tty;
-  auto path = os::path_join(os::path_join(rooms_.containers_dir, container->id()), cat(container->id(), "-json.log"));
+  auto path = os::path_join(os::path_join(rooms_.containers_dir, container->id()), log_file_name(container->id()));
   auto files = open_log_files(path);
   if (options.tail && *options.tail >= 0) seek_tail(files, *options.tail);
   Sink sink = begin(tty);

@@ -37,6 +37,7 @@ class AppArmor;
 class Archive;
 class Attach;
 class Containers;
+class DirectoryReserve;
 class Events;
 class Execs;
 class Exits;
@@ -67,6 +68,7 @@ struct Rooms {
   image::Pusher* pusher = nullptr;
   network::Networks* networks = nullptr;
   volume::Volumes* volumes = nullptr;
+  DirectoryReserve* directories = nullptr;
   Events* events = nullptr;
   Explain* explain = nullptr;
   Workers* workers = nullptr;

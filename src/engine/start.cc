@@ -21,6 +21,7 @@
 #include "engine/housekeeping.h"
 #include "engine/launcher.h"
 #include "engine/lifecycle.h"
+#include "engine/log_reader.h"
 #include "engine/monitor.h"
 #include "engine/network_requests.h"
 #include "engine/rooms.h"
@@ -155,7 +156,7 @@ EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const
 void fill_log_options(const Rooms& rooms, const Definition& definition, shim::LogOptions& log) {
   const auto& given = definition.host_config.log_config;
   log.driver = given.type == "none" ? "none" : "json-file";
-  log.path = os::path_join(container_dir(rooms, definition.id), cat(definition.id, "-json.log"));
+  log.path = os::path_join(container_dir(rooms, definition.id), log_file_name(definition.id));
   for (const auto& [key, value] : given.config) {
     if (key == "max-size") log.max_size = value == "-1" ? -1 : parse_ram_bytes(value).value_or(log.max_size);
     if (key == "max-file") log.max_file = parse_int<int>(value).value_or(log.max_file);

@@ -36,6 +36,7 @@ void Layers::State::discard(const std::string& path) const {
 
 void Layers::State::load() {
   os::make_dirs(layers, 0710);
+  os::spread_subdirectories(layers);
   for (const auto& name : os::list_dir(layers)) {
     std::string path = cat(layers, "/", name);
     bool is_file = name.ends_with(kLayerFile);

@@ -71,7 +71,7 @@ void Snapshots::prepare(std::string_view container_id, std::span<const oci::Dige
   os::check(::chmod(upper.c_str(), top.st_mode & 07777), cat("chmod ", upper));
   JsonArray list;
   for (const auto& id : diff_ids) list.push_back(Json(id.text()));
-  os::replace_file(cat(home, "/lowers.json"), json::text(list), 0600);
+  os::write_file(cat(home, "/lowers.json"), json::text(list), 0600);
   span.set("upper", upper);
   span.set("layers", static_cast<std::int64_t>(diff_ids.size()));
 }

@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,8 +68,13 @@ std::optional<std::string> try_read_file(std::string_view path, std::size_t limi
 }
 
 void write_file(std::string_view path, std::string_view bytes, mode_t mode) {
-  Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+  Fd fd = open_file(path, O_WRONLY | O_CREAT, mode);
   in_context(path, [&] { write_all(fd.get(), bytes); });
+  // Not by O_TRUNC: a file that was emptied is written to disk when it is closed (ext4(5), auto_da_alloc).
+  struct stat status {};
+  check(::fstat(fd.get(), &status), cat("stat ", path));
+  if (S_ISREG(status.st_mode) && status.st_size > static_cast<off_t>(bytes.size()))
+    in_context(path, [&] { check(::ftruncate(fd.get(), static_cast<off_t>(bytes.size())), "truncate"); });
 }
 
 namespace {
@@ -110,6 +117,14 @@ bool exists(std::string_view path) { return ::access(std::string(path).c_str(), 
 
 void make_dir(std::string_view path, mode_t mode) {
   if (::mkdir(std::string(path).c_str(), mode) < 0 && errno != EEXIST) fail(cat("mkdir ", path));
+}
+
+void spread_subdirectories(std::string_view path) {
+  Fd dir = open_file(path, O_RDONLY | O_DIRECTORY);
+  int flags = 0;
+  if (::ioctl(dir.get(), FS_IOC_GETFLAGS, &flags) < 0 || flags & FS_TOPDIR_FL) return;
+  flags |= FS_TOPDIR_FL;
+  ::ioctl(dir.get(), FS_IOC_SETFLAGS, &flags);
 }
 
 void make_dirs(std::string_view path, mode_t mode) {

@@ -41,6 +41,9 @@ void fsync_dir(std::string_view path);
 bool exists(std::string_view path);                  // follows links
 void make_dir(std::string_view path, mode_t mode);   // an existing directory is no error
 void make_dirs(std::string_view path, mode_t mode);  // parents too
+// Tells the file system that the directories in `path` have nothing to do with each other, so that each gets a place of
+// its own (chattr(1), T). Without effect where there is no such hint.
+void spread_subdirectories(std::string_view path);
 void rename_path(std::string_view from, std::string_view to);
 // A missing file is no error.
 void remove_file(std::string_view path);

@@ -28,7 +28,7 @@ def traced(engine, image, tmp_path):
         log = tmp_path / "strace"
         watched = [str(engine.process.pid)] + [str(pid) for pid in shims_kept_ready(engine)]
         tracer = subprocess.Popen(["strace", "-f", "-qq", "-s", "200", "-o", str(log), *(word for pid in watched for word in ("-p", pid)),
-                                   "-e", "trace=execve,execveat,fork,vfork,clone,clone3,fsync,fdatasync,sync,syncfs,unshare,setns,sendto,sendmsg,openat,write,umount2,ptrace"],
+                                   "-e", "trace=execve,execveat,fork,vfork,clone,clone3,fsync,fdatasync,sync,syncfs,unshare,setns,sendto,sendmsg,openat,write,umount2,ptrace,mkdir,rename"],
                                   stderr=subprocess.PIPE)
         wait_until(lambda: all(any("TracerPid:\t%d" % tracer.pid in line for line in open(f"/proc/{pid}/status")) for pid in watched))
         try:
@@ -70,6 +70,17 @@ def test_no_process_is_written_into_a_cgroup_from_outside(traced):
     assert not opened, opened
     tasks = [line for line in lines if re.search(r'"/sys/fs/cgroup/[^"]*/tasks"', line) or '"tasks"' in line]
     assert tasks or not os.path.exists("/sys/fs/cgroup/memory/tasks"), "on cgroup v1 the child joins by its own hand"
+
+
+def test_no_directory_is_made_on_the_data_disk(traced, engine):
+    """It was kept ready, with its files, and becomes the container's by its name."""
+    lines = traced()
+    made = [line for line in lines if "mkdir(" in line and f'"{engine.data_root}/containers/' in line and "EEXIST" not in line]
+    assert not made, made
+    renamed = [line for line in lines if "rename(" in line and f'"{engine.data_root}/tmp/' in line]
+    assert len(renamed) == 1, renamed
+    files = [line for line in lines if "O_CREAT" in line and f'"{engine.data_root}/containers/' in line and "O_EXCL" in line and "config.json" not in line]
+    assert not files, files
 
 
 def test_the_daemon_does_not_fork(traced, engine):
