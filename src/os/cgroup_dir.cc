@@ -22,15 +22,18 @@ long filesystem_type(const std::string& path) {
 
 }  // namespace
 
+const CgroupLayout::Hierarchy* CgroupLayout::hierarchy_of(std::string_view controller) const {
+  for (const auto& hierarchy : hierarchies) {
+    const auto& names = hierarchy.controllers;
+    if (std::find(names.begin(), names.end(), controller) != names.end()) return &hierarchy;
+  }
+  return nullptr;
+}
+
 std::optional<std::string> CgroupLayout::directory(std::string_view controller, std::string_view path) const {
   if (unified) return path_join(root, path);
-  for (const auto& hierarchy : hierarchies) {
-    if (std::find(hierarchy.controllers.begin(), hierarchy.controllers.end(), controller) !=
-        hierarchy.controllers.end()) {
-      return path_join(path_join(root, hierarchy.directory), path);
-    }
-  }
-  return std::nullopt;
+  auto hierarchy = hierarchy_of(controller);
+  return hierarchy ? std::optional(path_join(path_join(root, hierarchy->directory), path)) : std::nullopt;
 }
 
 CgroupLayout find_cgroups(std::string root) {

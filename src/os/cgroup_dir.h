@@ -20,6 +20,7 @@ struct CgroupLayout {
   };
   std::vector<Hierarchy> hierarchies;
 
+  const Hierarchy* hierarchy_of(std::string_view controller) const;  // nullptr: not mounted, or version 2
   // The directory of `controller` for group `path`; nullopt where this host does not have it. (v2: one for all.)
   std::optional<std::string> directory(std::string_view controller, std::string_view path) const;
 };

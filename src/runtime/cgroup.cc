@@ -109,8 +109,10 @@ void apply_writes(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& wr
                   std::vector<std::string>& warnings) {
   os::Fd file;
   std::string opened;
-  for (const auto& write : writes) {
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    const auto& write = writes[i];
     if (write.instead && file) continue;
+    bool has_other = i + 1 < writes.size() && writes[i + 1].instead;
     std::string path = full_path(cgroup, write);
     if (path != opened) {
       file = os::Fd(path.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -122,7 +124,7 @@ void apply_writes(const CgroupHandle& cgroup, const std::vector<CgroupWrite>& wr
                                               quoted(write.controller), " not available"));
     }
     if (missing && !write.named && (write.optional || !has_controller(cgroup, write.controller))) {
-      warnings.push_back(cat("this kernel has no ", write.file, ": the limit was left out"));
+      if (!has_other) warnings.push_back(cat("this kernel has no ", write.file, ": the limit was left out"));
       continue;
     }
     if (!file) os::fail(cat("open ", path));
@@ -175,6 +177,16 @@ void set_frozen(const CgroupHandle& cgroup, bool frozen) {
   }
 }
 
+// What no write stands for, in words.
+void warn_of_what_is_ignored(const oci::Resources& wanted, bool unified, std::vector<std::string>& warnings) {
+  if (wanted.memory && wanted.memory->kernel.value_or(0) != 0) {
+    warnings.push_back("kernel memory settings are ignored: kernels from 5.16 on have no such limit");
+  }
+  if (unified && wanted.block_io && wanted.block_io->leaf_weight.value_or(0) != 0) {
+    warnings.push_back("blockIO.leafWeight is ignored: cgroup v2 has no such weight");
+  }
+}
+
 // memory.checkBeforeUpdate: v1's kernel refuses a limit below what is used; v2's would kill.
 void check_usage(const CgroupHandle& cgroup, const oci::Resources& resources) {
   if (!cgroup.layout.unified || !resources.memory || !resources.memory->check_before_update.value_or(false)) return;
@@ -201,7 +213,9 @@ std::vector<std::string> directories(const CgroupHandle& cgroup) {
   if (cgroup.layout.unified) return {os::path_join(cgroup.layout.root, cgroup.path)};
   std::vector<std::string> out;
   for (const auto& hierarchy : cgroup.layout.hierarchies) {
-    out.push_back(os::path_join(os::path_join(cgroup.layout.root, hierarchy.directory), cgroup.path));
+    auto part = cgroup.parts.find(hierarchy.directory);
+    std::string path = part == cgroup.parts.end() ? cgroup.path : os::path_join(cgroup.path, part->second);
+    out.push_back(os::path_join(os::path_join(cgroup.layout.root, hierarchy.directory), path));
   }
   return out;
 }
@@ -239,6 +253,7 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
       throw Error(ErrorKind::Conflict, cat("cgroup ", cgroup.path, " is in use"));
     }
     apply_writes(cgroup, writes, warnings);
+    warn_of_what_is_ignored(wanted, layout.unified, warnings);
     if (layout.unified && !options.skip_devices) attach_device_filter(cgroup, wanted.devices);
   } catch (...) {
     if (!existed) destroy_cgroup(cgroup);

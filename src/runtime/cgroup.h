@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct CgroupHandle {
   os::CgroupLayout layout;
   std::string path;       // "/proa/<id>", below each hierarchy's root; "" : the container has no group of its own
   std::string unit = {};  // "proa-<id>.scope": systemd made it; "" : we did
+  std::map<std::string, std::string> parts = {};  // v1, exec --cgroup: a path below `path`, by the hierarchy's directory
 };
 // Every directory of the group; one on v2.
 std::vector<std::string> directories(const CgroupHandle& cgroup);

@@ -65,12 +65,20 @@ void throttles_v1(Plan& plan, std::string_view file, const std::vector<oci::Thro
 }
 
 void block_io_v1(Plan& plan, const oci::BlockIoLimits& io) {
-  // The weight belongs to the BFQ scheduler and is absent without it.
-  if (io.weight && *io.weight != 0) plan.add("blkio", "blkio.bfq.weight", cat(*io.weight), true);
+  // Weights are the BFQ scheduler's, and absent without it. Before Linux 5.0 they were CFQ's, which alone had leaf
+  // weights: nothing else could give what they promise.
+  if (io.weight && *io.weight != 0) {
+    plan.add("blkio", "blkio.bfq.weight", cat(*io.weight), true);
+    plan.or_else("blkio.weight", cat(*io.weight));
+  }
+  if (io.leaf_weight && *io.leaf_weight != 0) plan.add("blkio", "blkio.leaf_weight", cat(*io.leaf_weight));
   for (const auto& device : io.weight_device) {
+    std::string number = cat(device.major, ":", device.minor, " ");
     if (device.weight) {
-      plan.add("blkio", "blkio.bfq.weight_device", cat(device.major, ":", device.minor, " ", *device.weight), true);
+      plan.add("blkio", "blkio.bfq.weight_device", cat(number, *device.weight), true);
+      plan.or_else("blkio.weight_device", cat(number, *device.weight));
     }
+    if (device.leaf_weight) plan.add("blkio", "blkio.leaf_weight_device", cat(number, *device.leaf_weight));
   }
   throttles_v1(plan, "blkio.throttle.read_bps_device", io.throttle_read_bps_device);
   throttles_v1(plan, "blkio.throttle.write_bps_device", io.throttle_write_bps_device);

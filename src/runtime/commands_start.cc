@@ -163,18 +163,35 @@ oci::Process exec_process(const ContainerState& state, const Arguments& argument
   return process;
 }
 
-// exec --cgroup: a group that is there already, below the container's.
-CgroupHandle group_below(const CgroupHandle& cgroup, const std::string& path) {
-  if (path.empty() || path == "/") return cgroup;
-  if (path.find(':') != std::string::npos) {
-    throw Error(ErrorKind::NotImplemented, "exec --cgroup takes one path for all controllers");
-  }
-  std::string relative = os::clean_path(path);
-  if (relative.starts_with("..")) {
-    throw Error(ErrorKind::InvalidArgument, cat("cgroup ", quoted(path), " is not below the container's"));
-  }
+// exec --cgroup: groups that are there already, below the container's: PATH, or on v1 CONTROLLER[,CONTROLLER]:PATH.
+CgroupHandle group_below(const CgroupHandle& cgroup, const std::vector<std::string>& arguments) {
   CgroupHandle below = cgroup;
-  below.path = os::path_join(cgroup.path, relative);
+  for (const auto& argument : arguments) {
+    auto [names, path] = cut(argument, ':');
+    std::string relative = os::clean_path(path ? *path : names);
+    if (relative.starts_with("..")) {
+      throw Error(ErrorKind::InvalidArgument, cat("bad sub cgroup path: ", relative));
+    }
+    if (!path) {
+      if (arguments.size() != 1) {
+        throw Error(ErrorKind::InvalidArgument,
+                    cat("invalid --cgroup argument: ", argument, " (missing <controller>: prefix)"));
+      }
+      below.path = os::path_join(cgroup.path, relative);
+      continue;
+    }
+    for (const auto& name : split(names, ',')) {
+      auto hierarchy = cgroup.layout.hierarchy_of(name);
+      if (!hierarchy) {
+        throw Error(ErrorKind::InvalidArgument, cat("unknown controller ", quoted(name), " in --cgroup ", argument));
+      }
+      auto [part, added] = below.parts.emplace(hierarchy->directory, relative);
+      if (!added && part->second != relative) {
+        throw Error(ErrorKind::InvalidArgument,
+                    cat("invalid --cgroup argument(s): controller ", name, " specified multiple times"));
+      }
+    }
+  }
   for (const auto& dir : directories(below)) {
     if (!os::exists(dir)) throw Error(ErrorKind::NotFound, cat("cgroup ", dir, " does not exist"));
   }
@@ -192,7 +209,7 @@ int command_exec(const GlobalOptions& global, Words words) {
   if (status == "paused" && !arguments.has("ignore-paused")) {
     throw Error(ErrorKind::Conflict, "cannot exec in a paused container (use --ignore-paused to override)");
   }
-  CgroupHandle group = group_below(state.cgroup, arguments.value("cgroup"));
+  CgroupHandle group = group_below(state.cgroup, arguments.values("cgroup"));
   ExecOptions options;
   options.process = exec_process(state, arguments);
   bool detached = arguments.has("detach");

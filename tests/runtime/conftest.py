@@ -1,7 +1,7 @@
 """Fixtures and marks of the runtime's tests.
 
 @differs(runc="why", crun="why"): the test must fail with that runtime, for this reason; docs/conformance.md lists it.
-@field("process.cwd", ...): which fields of config.json a test proves; @degraded and @refused say it is not all of it.
+@degraded("process.cwd", "why"): a container with that field of config.json runs, but the field does not do all it says; the table says so.
 """
 import ctypes
 import os
@@ -28,8 +28,8 @@ def pytest_configure(config):
         deny_system_call(437, int(error))  # for this process and all it starts
     if bundle.NAME == "crun" and os.path.exists("/sys/fs/cgroup/unified"):
         hide_unified_tree()
-    for mark in ("differs(**why): peers that fail this test, and why; racy=True: not always", "field(*names): fields of config.json it proves",
-                 "degraded(why)", "refused(why)", "ours: about something only Proa has"):
+    for mark in ("differs(**why): peers that fail this test, and why; racy=True: not always",
+                 "degraded(field, why): a field that does not do all it says", "ours: about something only Proa has"):
         config.addinivalue_line("markers", mark)
 
 
@@ -65,3 +65,18 @@ def another(runtime):
     made = Box(runtime)
     yield made
     made.close()
+
+
+@pytest.fixture
+def disk():
+    """The numbers of a loop device, the only disk of a virtual machine."""
+    path = "/tmp/disk"
+    with open(path, "wb") as file:
+        file.truncate(64 << 20)
+    device = os.popen(f"losetup --show -f {path}").read().strip()
+    if not device:
+        pytest.skip("no loop device")
+    number = os.stat(device).st_rdev
+    yield device, os.major(number), os.minor(number)
+    os.system(f"losetup -d {device}")
+    os.remove(path)

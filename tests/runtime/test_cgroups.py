@@ -90,21 +90,6 @@ def test_huge_pages(box):
     assert v2_file(box, "hugetlb.2MB.max") == str(4 * MEGABYTE)
 
 
-@pytest.fixture
-def disk():
-    """The numbers of a loop device, the only disk of a virtual machine."""
-    path = "/tmp/disk"
-    with open(path, "wb") as file:
-        file.truncate(64 * MEGABYTE)
-    device = os.popen(f"losetup --show -f {path}").read().strip()
-    if not device:
-        pytest.skip("no loop device")
-    number = os.stat(device).st_rdev
-    yield device, os.major(number), os.minor(number)
-    os.system(f"losetup -d {device}")
-    os.remove(path)
-
-
 @v2
 def test_block_io_limits(box, disk):
     device, major, minor = disk
