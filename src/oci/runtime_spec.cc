@@ -85,6 +85,9 @@ PROA_FIELDS(Seccomp, always("defaultAction", &T::default_action), optional("defa
             optional("syscalls", &T::syscalls));
 PROA_FIELDS(Personality, always("domain", &T::domain), optional("flags", &T::flags));
 PROA_FIELDS(MemoryPolicy, always("mode", &T::mode), optional("nodes", &T::nodes), optional("flags", &T::flags));
+PROA_FIELDS(IntelRdt, optional("closID", &T::clos_id), optional("l3CacheSchema", &T::l3_cache_schema),
+            optional("memBwSchema", &T::mem_bw_schema), optional("schemata", &T::schemata),
+            optional("enableMonitoring", &T::enable_monitoring));
 PROA_FIELDS(NetDevice, optional("name", &T::name));
 PROA_FIELDS(TimeOffset, optional("secs", &T::secs), optional("nanosecs", &T::nanosecs));
 PROA_FIELDS(Linux, optional("uidMappings", &T::uid_mappings), optional("gidMappings", &T::gid_mappings),

@@ -119,6 +119,11 @@ struct MemoryPolicy {
   std::string mode, nodes;
   std::vector<std::string> flags;
 };
+struct IntelRdt {
+  std::string clos_id, l3_cache_schema, mem_bw_schema;
+  std::vector<std::string> schemata;
+  bool enable_monitoring = false;
+};
 struct NetDevice {
   std::string name;  // in the container; "" : as on the host
 };
@@ -137,7 +142,7 @@ struct Linux {
   std::string rootfs_propagation;
   std::vector<std::string> masked_paths, readonly_paths;
   std::string mount_label;
-  Json intel_rdt;  // not supported: refused when present
+  std::optional<IntelRdt> intel_rdt;
   std::optional<Personality> personality;
   std::optional<MemoryPolicy> memory_policy;
   std::map<std::string, NetDevice> net_devices;    // by the name on the host

@@ -61,6 +61,18 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at) {
   return value;
 }
 
+// The number that a user of our namespace has outside of it, where systemd is.
+uid_t uid_outside(uid_t uid) {
+  for (const auto& line : split(try_read_file("/proc/self/uid_map").value_or(""), '\n')) {
+    auto words = split(line, ' ');
+    std::erase(words, "");
+    if (words.size() != 3) continue;
+    auto first = parse_int<uid_t>(words[0]), outside = parse_int<uid_t>(words[1]), size = parse_int<uid_t>(words[2]);
+    if (first && outside && size && uid >= *first && uid - *first < *size) return *outside + (uid - *first);
+  }
+  return uid;
+}
+
 }  // namespace
 
 void DBusBody::u32(std::uint32_t value) {
@@ -151,7 +163,7 @@ DBus::DBus(Fd socket) : socket_(std::move(socket)) {
   check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "limit the wait for D-Bus");
   // EXTERNAL: the kernel says who we are, we name the same user, its number's digits in hexadecimal.
   std::string user;
-  for (char digit : cat(::geteuid())) user += cat("3", digit);
+  for (char digit : cat(uid_outside(::geteuid()))) user += cat("3", digit);
   // All in one write, and nothing more before both answers: systemd does not look at a message that it reads together
   // with BEGIN until there is another. (We pass no descriptors; that question only tells us that it has read so far.)
   write_all(socket_.get(),

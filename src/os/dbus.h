@@ -38,8 +38,8 @@ struct DBusCall {
 
 class DBus {
  public:
-  // systemd's own socket, for root: no bus daemon takes part.
-  static DBus connect_systemd(std::string_view socket = "/run/systemd/private");
+  // systemd's own socket, for its user alone: no bus daemon takes part. Root's is /run/systemd/private.
+  static DBus connect_systemd(std::string_view socket);
   // Waits for the reply. An error reply is an Error whose message begins with the error's name.
   std::string call(const DBusCall& call, const DBusBody& body);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "base/text.h"
@@ -19,11 +20,17 @@ constexpr std::size_t kMaxFds = 32;
 // sun_path holds 107 bytes; longer paths go through a descriptor of their directory, which must stay open meanwhile.
 struct Address {
   sockaddr_un name{};
+  socklen_t size = sizeof name;
   Fd dir;
 
   explicit Address(std::string_view path) {
     std::string shown(path);
-    if (shown.size() >= sizeof name.sun_path) {
+    bool abstract = path.starts_with('@');
+    if (abstract) {
+      shown[0] = '\0';
+      size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + shown.size());
+    }
+    if (shown.size() >= sizeof name.sun_path && !abstract) {
       dir = open_file(dir_name(path), O_PATH | O_DIRECTORY);
       shown = cat(fd_path(dir.get()), "/", base_name(path));
     }
@@ -47,9 +54,9 @@ Fd listen_unix(std::string_view path, int type, mode_t mode) {
   Fd socket(check(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "socket"));
   Address address(path);
   remove_file(path);
-  check(::bind(socket.get(), address.get(), sizeof address.name), cat("bind ", path));
+  check(::bind(socket.get(), address.get(), address.size), cat("bind ", path));
   check(::chmod(address.name.sun_path, mode), cat("chmod ", path));
-  check(::listen(socket.get(), 1024), cat("listen ", path));
+  if (type != SOCK_DGRAM) check(::listen(socket.get(), 1024), cat("listen ", path));
   return socket;
 }
 
@@ -58,7 +65,7 @@ Fd connect_unix(std::string_view path, int type) {
   Address address(path);
   int result;
   do {
-    result = ::connect(socket.get(), address.get(), sizeof address.name);
+    result = ::connect(socket.get(), address.get(), address.size);
   } while (result < 0 && errno == EINTR);
   check(result, cat("connect ", path));
   return socket;

@@ -16,9 +16,10 @@ namespace proa::os {
 // socketpair(2) of the given type (SOCK_STREAM, SOCK_SEQPACKET), CLOEXEC.
 std::pair<Fd, Fd> make_socket_pair(int type);
 
-// Listens on a path (an existing socket there is replaced). Long paths work: they are bound through /proc/self/fd.
+// Listens on a path, or receives there (SOCK_DGRAM); an existing socket is replaced. Long paths work: they are bound
+// through /proc/self/fd.
 Fd listen_unix(std::string_view path, int type, mode_t mode);
-// Throws NotFound or Unavailable (nobody listens).
+// "@name" is an abstract address. Throws NotFound or Unavailable (nobody listens).
 Fd connect_unix(std::string_view path, int type);
 Fd accept_connection(int listener);
 

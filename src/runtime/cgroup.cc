@@ -33,10 +33,17 @@ struct Fields<os::CgroupLayout> {
       std::tuple{always("root", &T::root), always("unified", &T::unified), always("hierarchies", &T::hierarchies)};
 };
 template <>
+struct Fields<runtime::ResctrlGroup> {
+  using T = runtime::ResctrlGroup;
+  static constexpr auto list =
+      std::tuple{always("directory", &T::directory), optional("monitoring", &T::monitoring), optional("own", &T::own)};
+};
+template <>
 struct Fields<runtime::CgroupHandle> {
   using T = runtime::CgroupHandle;
   static constexpr auto list =
-      std::tuple{always("layout", &T::layout), always("path", &T::path), optional("unit", &T::unit)};
+      std::tuple{always("layout", &T::layout), always("path", &T::path), optional("unit", &T::unit),
+                 optional("systemd", &T::systemd), optional("resctrl", &T::resctrl)};
 };
 }  // namespace proa::json
 
@@ -226,7 +233,7 @@ CgroupHandle cgroup_from_json(const Json& value) { return json::decode<CgroupHan
 CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, const oci::Resources* resources,
                            std::vector<std::string>& warnings, CgroupOptions options) {
   trace::Span span("runtime.cgroup");
-  CgroupHandle cgroup{layout, os::clean_path(cat("/", path)), std::move(options.unit)};
+  CgroupHandle cgroup{layout, os::clean_path(cat("/", path)), std::move(options.unit), std::move(options.systemd)};
   span.set("path", cgroup.path);
   if (cgroup.path == "/") throw Error(ErrorKind::InvalidArgument, "the root cgroup cannot be a container's");
   static const oci::Resources kNone;
@@ -288,7 +295,7 @@ void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) 
     auto now = os::read_cgroup_number(os::path_join(*dir, "memory.memsw.limit_in_bytes"));
     limit_first = now && *resources.memory->limit >= 0 && static_cast<std::uint64_t>(*resources.memory->limit) <= *now;
   }
-  if (!cgroup.unit.empty()) update_scope(cgroup.unit, resources);
+  if (!cgroup.unit.empty()) update_scope(cgroup, resources);
   apply_writes(cgroup, plan_cgroup(resources, version, {.update = true, .memory_first = limit_first}), warnings);
 }
 
@@ -349,7 +356,8 @@ std::uint64_t oom_kills(const CgroupHandle& cgroup) {
 }
 
 bool destroy_cgroup(const CgroupHandle& cgroup) {
-  if (!cgroup.unit.empty()) stop_scope(cgroup.unit);
+  if (cgroup.resctrl) remove_resctrl(*cgroup.resctrl);
+  if (!cgroup.unit.empty()) stop_scope(cgroup);
   auto deadline = monotonic_now() + kSecond;
   for (std::int64_t wait = kMillisecond;; wait = std::min(wait * 2, 50 * kMillisecond)) {
     bool busy = false;

@@ -126,7 +126,7 @@ class Restoration {
     prepare_root();
     // CRIU mounts in them: opened where its mounts are.
     Directories directories(options_.files, criu_);
-    ContainerGroup group(spec_, options_.id, {options_.cgroup_root, options_.systemd_cgroup, options_.rootless},
+    ContainerGroup group(spec_, options_.id, {options_.cgroup_root, "", options_.systemd_cgroup, options_.rootless},
                          created_.cgroup, created_.warnings, rollback_);
     describe();
     give_streams();
@@ -136,6 +136,7 @@ class Restoration {
     for (const auto& dir : runtime::directories(created_.cgroup)) {
       os::write_cgroup_file(os::path_join(dir, "cgroup.procs"), cat(session.pid()));
     }
+    if (created_.cgroup.resctrl) join_resctrl(*created_.cgroup.resctrl, session.pid());
     group.release();
     auto log = os::path_join(directories.work_path, criu_.log_file);
     auto answer = session.request(criu::Kind::Restore, &criu_, log, [&](const criu::Answer& note, os::Fd fd) {

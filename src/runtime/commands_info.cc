@@ -123,11 +123,11 @@ int command_features(const GlobalOptions&, Words) {
   JsonObject linux{
       {"namespaces", strings({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})},
       {"capabilities", std::move(capabilities)},
-      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", false}, {"rdma", true}}},
+      {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
       {"seccomp", std::move(seccomp)},
       {"apparmor", enabled(true)},
       {"selinux", enabled(false)},
-      {"intelRdt", enabled(false)},
+      {"intelRdt", JsonObject{{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
       {"memoryPolicy", memory_policy_names()},
       {"mountExtensions", JsonObject{{"idmap", enabled(true)}}},
       {"netDevices", enabled(true)}};

@@ -1,6 +1,9 @@
 // proa-runtime create, start, run, exec.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rollback.h"
@@ -14,6 +17,8 @@
 #include "runtime/cli.h"
 #include "runtime/command_launch.h"
 #include "runtime/foreground.h"
+#include "runtime/notify_proxy.h"
+#include "runtime/program.h"
 #include "runtime/state_dir.h"
 #include "runtime/verbs.h"
 
@@ -32,16 +37,38 @@ constexpr FlagSpec kExecFlags[] = {
     {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true},
     {"cgroup", "", true},         {"pidfd-socket", "", true}};
 
-std::vector<int> preserved(const Arguments& arguments) {
+// From 3 on: what systemd has opened for us, then what --preserve-fds counts.
+std::vector<int> preserved(const Arguments& arguments, std::int64_t sockets = 0) {
   std::vector<int> fds;
-  for (std::int64_t i = 0; i < arguments.number("preserve-fds").value_or(0); ++i)
+  for (std::int64_t i = 0; i < sockets + arguments.number("preserve-fds").value_or(0); ++i)
     fds.push_back(static_cast<int>(3 + i));
   return fds;
+}
+
+// sd_listen_fds(3): how many sockets systemd has opened for this very process.
+std::int64_t sockets_of_systemd() {
+  const char *pid = ::getenv("LISTEN_PID"), *count = ::getenv("LISTEN_FDS");
+  if (!pid || !count || parse_int<pid_t>(pid) != ::getpid()) return 0;
+  constexpr std::int64_t kMost = 1024;
+  return std::clamp<std::int64_t>(parse_int<std::int64_t>(count).value_or(0), 0, kMost);
 }
 
 template <class F>
 auto starting(F&& f) {
   return in_context("unable to start container process", std::forward<F>(f));
+}
+
+// What systemd gives a service that is a container: its sockets, and somebody who waits to hear that it is ready.
+std::optional<NotifyProxy> take_from_systemd(Launch& launch, CreateOptions& options, const Arguments& arguments) {
+  auto& env = launch.spec.process.env;
+  if (auto sockets = sockets_of_systemd()) {
+    options.keep_fds = preserved(arguments, sockets);
+    set_variable(env, "LISTEN_FDS", cat(sockets));
+    set_variable(env, "LISTEN_PID", "1");
+  }
+  auto notify = NotifyProxy::of_environment(launch.dir.path());
+  if (notify) notify->add_to(launch.spec);
+  return notify;
 }
 
 CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
@@ -73,6 +100,7 @@ int command_create(const GlobalOptions& global, Words words) {
   rollback.add([&] { launch.dir.remove(); });
   CreateOptions options = create_options(launch, arguments);
   options.gate_path = launch.dir.gate_path();
+  take_from_systemd(launch, options, arguments);
   created = starting([&] { return create(launch.spec, std::move(options)); });
   rollback.add([&] {
     kill_all(created.cgroup, SIGKILL);
@@ -91,9 +119,13 @@ int command_start(const GlobalOptions& global, Words words) {
   if (status == "stopped") throw Error(ErrorKind::Conflict, "cannot start a container that has stopped");
   if (status != "created") throw Error(ErrorKind::Conflict, "cannot start an already running container");
   auto supervisor = supervisor_of(state.spec, state.id, state.bundle, state.pid);
+  auto notify = NotifyProxy::of_environment(dir.path());
+  auto pidfd = notify ? os::try_open_pidfd(state.pid) : std::nullopt;
+  if (pidfd) notify->listen();
   starting([&] { start_remote(dir.gate_path(), supervisor); });
   os::remove_file(dir.gate_path());
   poststart(state);
+  if (pidfd) notify->wait(pidfd->get(), state.pid);
   return 0;
 }
 
@@ -107,7 +139,10 @@ int command_run(const GlobalOptions& global, Words words) {
   Rollback rollback;
   rollback.add([&] { launch.dir.remove(); });
   Foreground foreground;
-  created = starting([&] { return run(launch.spec, create_options(launch, arguments)); });
+  CreateOptions options = create_options(launch, arguments);
+  auto notify = take_from_systemd(launch, options, arguments);
+  if (notify) notify->listen();
+  created = starting([&] { return run(launch.spec, std::move(options)); });
   rollback.add([&] {
     kill_all(created.cgroup, SIGKILL);
     destroy_cgroup(created.cgroup);
@@ -115,10 +150,11 @@ int command_run(const GlobalOptions& global, Words words) {
   tell_of(created, launch, arguments);
   poststart(launch.state);
   if (detached) {
+    if (notify) notify->wait(created.pidfd.get(), created.pid);
     rollback.commit();
     return 0;
   }
-  int code = foreground.wait(created.pidfd.get(), std::move(created.console));
+  int code = foreground.wait(created.pidfd.get(), std::move(created.console), notify ? &*notify : nullptr);
   rollback.commit();
   if (arguments.has("keep")) return code;
   kill_all(created.cgroup, SIGKILL);

@@ -104,17 +104,31 @@ void merge(oci::Resources& into, const oci::Resources& from) {
   for (const auto& [file, value] : from.unified) into.unified[file] = value;
 }
 
+void update_intel_rdt(ContainerState& state, const Arguments& arguments) {
+  oci::IntelRdt wanted;
+  wanted.l3_cache_schema = arguments.value("l3-cache-schema");
+  wanted.mem_bw_schema = arguments.value("mem-bw-schema");
+  check_intel_rdt(wanted);
+  std::string schemata = render_schemata(wanted);
+  if (schemata.empty()) return;
+  if (!state.cgroup.resctrl) {
+    throw Error(ErrorKind::Conflict, "Intel RDT: the container was started without intelRdt and has no class of service");
+  }
+  update_resctrl(*state.cgroup.resctrl, schemata);
+  auto& kept = *state.spec.linux.intel_rdt;
+  if (!wanted.l3_cache_schema.empty()) kept.l3_cache_schema = wanted.l3_cache_schema;
+  if (!wanted.mem_bw_schema.empty()) kept.mem_bw_schema = wanted.mem_bw_schema;
+}
+
 }  // namespace
 
 int command_update(const GlobalOptions& global, Words words) {
   Arguments arguments(kUpdateFlags, words, Order::Mixed);
-  for (const char* flag : {"l3-cache-schema", "mem-bw-schema"}) {
-    if (!arguments.value(flag).empty()) throw Error(ErrorKind::NotImplemented, "Intel RDT is not supported");
-  }
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   oci::Resources wanted = resources_of(arguments);
   update_cgroup(state.cgroup, wanted);
+  update_intel_rdt(state, arguments);
   if (!state.spec.linux.resources) state.spec.linux.resources.emplace();
   merge(*state.spec.linux.resources, wanted);
   dir.save(state);

@@ -29,11 +29,19 @@ bool asks_for_limits(const os::CgroupLayout& layout, const oci::Resources* resou
 ContainerGroup::ContainerGroup(const oci::Spec& spec, const std::string& id, const GroupOptions& options,
                                CgroupHandle& cgroup, std::vector<std::string>& warnings, Rollback& rollback) {
   const oci::Resources* resources = spec.linux.resources ? &*spec.linux.resources : nullptr;
+  std::optional<ResctrlGroup> resctrl;
+  if (spec.linux.intel_rdt) {
+    resctrl = create_resctrl(options.resctrl_root, *spec.linux.intel_rdt, id);
+    rollback.add([made = *resctrl] { remove_resctrl(made); });
+  }
   auto layout = os::find_cgroups(options.cgroup_root);
   if (options.systemd) {
-    scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id), spec, id);
-    rollback.add([unit = scope_->name().unit] { stop_scope(unit); });
-    cgroup = create_cgroup(layout, scope_->name().path, resources, warnings, {.unit = scope_->name().unit});
+    scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id, options.rootless), systemd_socket(options.rootless),
+                   spec, id);
+    const auto& name = scope_->name();
+    rollback.add([made = CgroupHandle{layout, name.path, name.unit, scope_->systemd()}] { stop_scope(made); });
+    cgroup = create_cgroup(layout, name.path, resources, warnings,
+                           {.unit = name.unit, .systemd = scope_->systemd(), .skip_devices = options.rootless});
   } else {
     try {
       cgroup = create_cgroup(layout, cgroup_path(spec, id), resources, warnings, {.skip_devices = options.rootless});
@@ -48,6 +56,7 @@ ContainerGroup::ContainerGroup(const oci::Spec& spec, const std::string& id, con
     }
   }
   rollback.add([&cgroup] { destroy_cgroup(cgroup); });
+  cgroup.resctrl = std::move(resctrl);
   delegate_cgroup(cgroup, spec);
 }
 

@@ -1,4 +1,4 @@
-// PARENT: the control group of a new container, by the driver that was asked for.
+// PARENT: the control group of a new container, by the driver that was asked for, and its class of service.
 #pragma once
 
 #include <optional>
@@ -13,9 +13,9 @@
 namespace proa::runtime {
 
 struct GroupOptions {
-  std::string cgroup_root;
+  std::string cgroup_root, resctrl_root;  // verbs.h
   bool systemd = false;
-  bool rootless = false;  // verbs.h
+  bool rootless = false;
 };
 
 class ContainerGroup {

@@ -41,7 +41,7 @@ Foreground::Foreground() {
 
 Foreground::~Foreground() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
-int Foreground::wait(int pidfd, os::Fd console) {
+int Foreground::wait(int pidfd, os::Fd console, NotifyProxy* notify) {
   std::optional<os::RawTty> raw;
   if (console) {
     copy_size(console.get());
@@ -49,11 +49,12 @@ int Foreground::wait(int pidfd, os::Fd console) {
   }
   bool input = static_cast<bool>(console);
   for (;;) {
-    pollfd set[4] = {{pidfd, POLLIN, 0},
+    pollfd set[5] = {{pidfd, POLLIN, 0},
                      {signals_.get(), POLLIN, 0},
                      {console.get(), POLLIN, 0},
-                     {input ? STDIN_FILENO : -1, POLLIN, 0}};
-    if (::poll(set, 4, -1) < 0 && errno != EINTR) os::fail("poll");
+                     {input ? STDIN_FILENO : -1, POLLIN, 0},
+                     {notify ? notify->socket() : -1, POLLIN, 0}};
+    if (::poll(set, 5, -1) < 0 && errno != EINTR) os::fail("poll");
     if (set[1].revents) {
       signalfd_siginfo info{};
       if (::read(signals_.get(), &info, sizeof info) == sizeof info) {
@@ -66,6 +67,7 @@ int Foreground::wait(int pidfd, os::Fd console) {
     }
     if (console && set[2].revents && !relay(console.get(), STDOUT_FILENO)) console.reset();
     if (input && set[3].revents && (!console || !relay(STDIN_FILENO, console.get()))) input = false;
+    if (set[4].revents) notify->relay(::getpid());
     if (set[0].revents) {
       // What it wrote last is still in the terminal.
       while (console) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "os/fd.h"
+#include "runtime/notify_proxy.h"
 
 namespace proa::runtime {
 
@@ -17,8 +18,8 @@ class Foreground {
   Foreground(const Foreground&) = delete;
   Foreground& operator=(const Foreground&) = delete;
 
-  // Returns the exit code. `console` may be empty.
-  int wait(int pidfd, os::Fd console);
+  // Returns the exit code. `console` may be empty; what `notify` is told goes on meanwhile.
+  int wait(int pidfd, os::Fd console, NotifyProxy* notify = nullptr);
 
  private:
   sigset_t before_{};

@@ -2,7 +2,7 @@
 //
 //   PARENT                                   CHILD
 //   clone3 ------------------------------->  (born in its namespaces)
-//   writes uid_map, gid_map, moves network devices
+//   writes uid_map, gid_map, moves network devices, has systemd move it into its group
 //   Gifts -------------------------------->  only where there are such
 //          <-------------------------------  Hooks      only with prestart or createRuntime hooks
 //   HooksDone ---------------------------->

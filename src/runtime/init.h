@@ -29,11 +29,14 @@ struct InitPlan {
   Gate gate = Gate::None;
   int socket = -1;    // to PARENT
   int listener = -1;  // Gate::Socket
+  bool attached_later = false;  // not born in the cgroup: systemd moves it there
 };
 
-// What only PARENT can give: the id maps of a new user namespace, the host's network devices.
+// What only PARENT can give: the id maps of a new user namespace, the host's network devices, a group of a user's
+// systemd, a class of service.
 inline bool waits_for_gifts(const InitPlan& plan) {
-  return plan.namespaces.is_new(CLONE_NEWUSER) || !plan.spec.linux.net_devices.empty();
+  return plan.namespaces.is_new(CLONE_NEWUSER) || !plan.spec.linux.net_devices.empty() || plan.attached_later ||
+         plan.cgroup.resctrl;
 }
 
 [[noreturn]] void run_init(const InitPlan& plan) noexcept;

@@ -23,6 +23,7 @@
 #include "runtime/namespaces.h"
 #include "runtime/program.h"
 #include "runtime/spec_check.h"
+#include "runtime/systemd_scope.h"
 #include "runtime/verbs.h"
 
 namespace proa::runtime {
@@ -34,6 +35,9 @@ struct JoinPlan {
   int init_pidfd;
   const SeccompProgram* filter;  // null: none
   int socket;
+  bool attached_later = false;  // not born in the cgroup: systemd moves it there
+  // PARENT moves it into groups before it does anything.
+  bool waits_for_gifts() const { return attached_later || (options.cgroup && options.cgroup->resctrl); }
 };
 
 // Two processes, one after the other: what lives in the container's pid namespace is seen from inside, and may be
@@ -49,6 +53,7 @@ class Join {
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
     const auto& affinity = process_.exec_cpu_affinity;
     if (affinity) set_cpu_affinity(affinity->initial);
+    if (plan_.waits_for_gifts()) expect_note(plan_.socket, Tag::Gifts, "the runtime");
     if (plan_.options.cgroup) join_cgroup(*plan_.options.cgroup);
     if (affinity) set_cpu_affinity(affinity->final);
     if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
@@ -114,19 +119,33 @@ class Join {
   ::_exit(1);
 }
 
-// v2: a group that hands controllers down may have no processes. Then the container's init has moved into one below,
-// and what joins the container joins it there.
-os::CloneResult clone_into_group(const ExecOptions& options) {
+os::CloneResult clone_join(const JoinPlan& plan, os::Fd& parent_end, const os::Fd& group) {
+  auto child = os::clone_process(0, group.get());
+  if (child.pid == 0) {
+    parent_end.reset();
+    run_join(plan);
+  }
+  return child;
+}
+
+os::CloneResult clone_into_group(JoinPlan& plan, os::Fd& parent_end) {
+  const auto& options = plan.options;
   os::Fd group = options.cgroup ? open_for_clone(*options.cgroup) : os::Fd();
   try {
-    return os::clone_process(0, group.get());
+    return clone_join(plan, parent_end, group);
   } catch (const Error& error) {
-    if (error.errno_code() != EBUSY || !group) throw;
+    if (!group) throw;
+    if (error.errno_code() == EACCES && !options.cgroup->unit.empty()) {
+      plan.attached_later = true;
+      return clone_join(plan, parent_end, {});
+    }
+    // v2: a group that hands controllers down may have no processes. Then the container's init has moved into one
+    // below, and what joins the container joins it there.
+    if (error.errno_code() != EBUSY) throw;
     auto text = os::read_file(cat("/proc/", options.init_pid, "/cgroup"));
     auto path = os::parse_proc_cgroup(text, "");
     if (!path) throw;
-    group = open_for_clone({options.cgroup->layout, *path});
-    return os::clone_process(0, group.get());
+    return clone_join(plan, parent_end, open_for_clone({options.cgroup->layout, *path}));
   }
 }
 
@@ -173,16 +192,15 @@ Executed exec(ExecOptions&& options) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);
   plan.socket = child_end.get();
-  auto outside = clone_into_group(options);
-  if (outside.pid == 0) {
-    parent_end.reset();
-    run_join(plan);
-  }
+  auto outside = clone_into_group(plan, parent_end);
   child_end.reset();
   Executed executed;
   Rollback rollback;
   rollback.add([&] { discard_child(outside.pidfd); });
   FAILPOINT("runtime.exec.after_clone");
+  if (plan.attached_later) attach_to_scope(*options.cgroup, outside.pid);
+  if (options.cgroup && options.cgroup->resctrl) join_resctrl(*options.cgroup->resctrl, outside.pid);
+  if (plan.waits_for_gifts()) send_note(parent_end.get(), Tag::Gifts);
   rollback.add([&] { discard_child(executed.pidfd); });
   ReadyBody body = receive_both(parent_end.get(), executed);
   span.set("pid", executed.pid);

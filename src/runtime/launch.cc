@@ -2,6 +2,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/failpoint.h"
 #include "base/rollback.h"
 #include "base/text.h"
@@ -17,6 +19,7 @@
 #include "runtime/init.h"
 #include "runtime/net_devices.h"
 #include "runtime/spec_check.h"
+#include "runtime/systemd_scope.h"
 #include "runtime/verbs.h"
 
 namespace proa::runtime {
@@ -47,11 +50,21 @@ os::CloneResult clone_init(InitPlan& plan, os::Fd& parent_end) {
   span.set("namespaces", namespace_names(plan.spec));
   os::Fd pid_namespace = plan.namespaces.pid_path.empty() ? os::Fd() : open_namespace(plan.namespaces.pid_path);
   PidNamespaceForChildren joined(pid_namespace.get());
-  os::Fd group = open_for_clone(plan.cgroup);
-  auto child = os::clone_process(plan.namespaces.clone_flags, group.get());
-  if (child.pid == 0) {
-    parent_end.reset();
-    run_init(plan);
+  auto clone_into = [&](const os::Fd& group) {
+    auto child = os::clone_process(plan.namespaces.clone_flags, group.get());
+    if (child.pid == 0) {
+      parent_end.reset();
+      run_init(plan);
+    }
+    return child;
+  };
+  os::CloneResult child;
+  try {
+    child = clone_into(open_for_clone(plan.cgroup));
+  } catch (const Error& error) {
+    if (error.errno_code() != EACCES || plan.cgroup.unit.empty()) throw;
+    plan.attached_later = true;
+    child = clone_into({});
   }
   span.set("pid", child.pid);
   return child;
@@ -101,7 +114,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 gate};
   plan.prepared = open_id_mapped(plan.mounts, spec.linux);
   take_given_mounts(spec, options, plan);
-  ContainerGroup group(spec, options.id, {options.cgroup_root, options.systemd_cgroup, options.rootless},
+  ContainerGroup group(spec, options.id, {options.cgroup_root, options.resctrl_root, options.systemd_cgroup, options.rootless},
                        created.cgroup, created.warnings, rollback);
   FAILPOINT("runtime.create.after_cgroup");
 
@@ -117,6 +130,8 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   created.pidfd = std::move(child.pidfd);
   child_end.reset();
   rollback.add([&] { discard_child(created.pidfd); });
+  if (plan.attached_later) attach_to_scope(created.cgroup, created.pid);
+  if (created.cgroup.resctrl) join_resctrl(*created.cgroup.resctrl, created.pid);
   group.release();
   FAILPOINT("runtime.create.after_clone");
 

@@ -156,15 +156,15 @@ void check_scheduling(const oci::Process& process) {
   }
 }
 
-void set_personality(const oci::Personality& wanted) {
-  unsigned long domain = 0;
-  if (wanted.domain == "LINUX32") {
-    domain = PER_LINUX32;
-  } else if (wanted.domain != "LINUX") {
+void check_personality(const oci::Personality& wanted) {
+  if (wanted.domain != "LINUX" && wanted.domain != "LINUX32") {
     throw Error(ErrorKind::InvalidArgument, cat("personality ", quoted(wanted.domain), " is unknown"));
   }
   if (!wanted.flags.empty()) throw Error(ErrorKind::InvalidArgument, "personality flags are not supported");
-  os::check(::personality(domain), "personality");
+}
+
+void set_personality(const oci::Personality& wanted) {
+  os::check(::personality(wanted.domain == "LINUX32" ? PER_LINUX32 : PER_LINUX), "personality");
 }
 
 std::string plan_sysctl(std::string_view key, const NamespacePlan& namespaces) {

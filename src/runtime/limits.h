@@ -25,6 +25,7 @@ void set_memory_policy(const oci::MemoryPolicy& policy);
 std::vector<std::string_view> memory_policy_modes();
 std::vector<std::string_view> memory_policy_flags();
 void check_scheduling(const oci::Process& process);  // pure: names and ranges
+void check_personality(const oci::Personality& personality);  // throws InvalidArgument
 void set_personality(const oci::Personality& personality);
 
 // kernel.shmmax or net/ipv4/ip_forward -> the path below /proc/sys. Throws what security.md section 2.9 refuses. Pure.

@@ -63,6 +63,12 @@ std::string look_path(const std::string& name, const std::vector<std::string>& e
   refuse(name, "executable file not found in $PATH", ENOENT);
 }
 
+void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value) {
+  std::string prefix = cat(name, "=");
+  std::erase_if(env, [&](const std::string& entry) { return entry.starts_with(prefix); });
+  env.push_back(cat(prefix, value));
+}
+
 void add_home(std::vector<std::string>& env, unsigned uid) {
   if (!value_of(env, "HOME").empty()) return;
   std::string home = "/";

@@ -1,4 +1,4 @@
-// CHILD: finding and executing the program, with docker's words for what goes wrong.
+// Finding and executing the program, with docker's words for what goes wrong (CHILD), and its environment.
 #pragma once
 
 #include <string>
@@ -11,6 +11,8 @@ namespace proa::runtime {
 // its like; judged by access(2) as the user we are by now.
 std::string look_path(const std::string& name, const std::vector<std::string>& env);
 
+// In place of every NAME= that is there.
+void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value);
 // HOME from the container's /etc/passwd (which is ours by now) where `env` has none.
 void add_home(std::vector<std::string>& env, unsigned uid);
 

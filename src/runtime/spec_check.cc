@@ -8,6 +8,7 @@
 #include "runtime/limits.h"
 #include "runtime/namespaces.h"
 #include "runtime/net_devices.h"
+#include "runtime/resctrl.h"
 
 namespace proa::runtime {
 namespace {
@@ -24,11 +25,12 @@ void check_names(const oci::Spec& spec, const NamespacePlan& namespaces) {
 }
 
 void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
-  if (!linux.intel_rdt.is_null()) refuse("intelRdt is specified in config, but Intel RDT is not supported or enabled");
+  if (linux.intel_rdt) check_intel_rdt(*linux.intel_rdt);
   if (!linux.net_devices.empty() && !namespaces.own(CLONE_NEWNET)) {
     refuse("unable to move network devices without a private NET namespace");
   }
   check_net_devices(linux);
+  if (linux.personality) check_personality(*linux.personality);
   if (linux.memory_policy) check_memory_policy(*linux.memory_policy);
   if (!linux.time_offsets.empty() && !namespaces.is_new(CLONE_NEWTIME)) {
     refuse("time namespace offsets specified, but time namespace isn't enabled in the config");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "base/time.h"
@@ -26,6 +27,11 @@ std::string call_manager(os::DBus& bus, std::string_view member, std::string_vie
   return in_context(cat("systemd: ", member), [&] {
     return bus.call({kSystemd, kObject, kManager, member, signature}, body);
   });
+}
+
+os::DBus connect(const CgroupHandle& cgroup) {
+  // Containers of earlier versions have no socket noted: theirs are the system's.
+  return os::DBus::connect_systemd(cgroup.systemd.empty() ? systemd_socket(false) : cgroup.systemd);
 }
 
 bool is_error(const Error& error, std::string_view name) { return error.message().find(name) != std::string::npos; }
@@ -81,6 +87,12 @@ void cpu_properties(os::DBusBody& body, const oci::CpuLimits& cpu) {
   if (!cpu.mems.empty()) bit_mask(body, "AllowedMemoryNodes", cpu.mems);
 }
 
+void append_pids(os::DBusBody& body, pid_t pid) {
+  auto pids = body.begin_array(4);
+  body.u32(static_cast<std::uint32_t>(pid));
+  body.end_array(pids);
+}
+
 void start_properties(os::DBusBody& body, const ScopeName& name, const oci::Spec& spec, std::string_view id,
                       pid_t pid) {
   text(body, "Description", cat("container ", id));
@@ -92,13 +104,11 @@ void start_properties(os::DBusBody& body, const ScopeName& name, const oci::Spec
     flag(body, accounting, true);
   }
   property(body, "PIDs", "au");
-  auto pids = body.begin_array(4);
-  body.u32(static_cast<std::uint32_t>(pid));
-  body.end_array(pids);
+  append_pids(body, pid);
   if (spec.linux.resources) append_resource_properties(body, *spec.linux.resources);
 }
 
-void start_unit(const ScopeName& name, const oci::Spec& spec, std::string_view id, pid_t pid) {
+void start_unit(os::DBus& bus, const ScopeName& name, const oci::Spec& spec, std::string_view id, pid_t pid) {
   os::DBusBody body;
   body.string(name.unit);
   body.string("replace");
@@ -106,7 +116,6 @@ void start_unit(const ScopeName& name, const oci::Spec& spec, std::string_view i
   start_properties(body, name, spec, id, pid);
   body.end_array(properties);
   body.end_array(body.begin_array(8));  // no auxiliary units
-  auto bus = os::DBus::connect_systemd();
   call_manager(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", body);
 }
 
@@ -117,16 +126,15 @@ os::Spawned waiting_process() {
   for (;;) ::pause();
 }
 
-bool is_in(pid_t pid, const std::string& path) {
-  auto text = os::try_read_file(cat("/proc/", pid, "/cgroup"));
-  return text && os::parse_proc_cgroup(*text, "") == path;
-}
-
-void wait_until_in(pid_t pid, const ScopeName& name) {
+// The whole path of the group that a process is in, once it is the scope's. (All that has to be known of where the
+// user's systemd has its own.)
+std::string wait_until_in(pid_t pid, const std::string& scope) {
   auto deadline = monotonic_now() + 30 * kSecond;
-  for (std::int64_t wait = 200'000; !is_in(pid, name.path); wait = std::min(wait * 2, 20 * kMillisecond)) {
-    if (monotonic_now() > deadline)
-      throw Error(ErrorKind::Deadline, cat("systemd did not start ", name.unit, " in time"));
+  for (std::int64_t wait = 200'000;; wait = std::min(wait * 2, 20 * kMillisecond)) {
+    auto text = os::try_read_file(cat("/proc/", pid, "/cgroup"));
+    auto path = text ? os::parse_proc_cgroup(*text, "") : std::nullopt;
+    if (path && path->ends_with(scope)) return *path;
+    if (monotonic_now() > deadline) throw Error(ErrorKind::Deadline, cat("systemd did not start ", scope, " in time"));
     timespec time{0, static_cast<long>(wait)};
     ::nanosleep(&time, nullptr);
   }
@@ -153,7 +161,7 @@ std::string slice_path(std::string_view slice) {
   return out;
 }
 
-ScopeName plan_scope(std::string_view cgroups_path, std::string_view id) {
+ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, bool rootless) {
   std::vector<std::string> parts = {"", "proa", std::string(id)};
   if (!cgroups_path.empty()) {
     if (!names_scope(cgroups_path)) {
@@ -164,12 +172,22 @@ ScopeName plan_scope(std::string_view cgroups_path, std::string_view id) {
     parts = split(cgroups_path, ':');
   }
   ScopeName out;
-  out.slice = parts[0].empty() ? "system.slice" : parts[0];
+  out.slice = !parts[0].empty() ? parts[0] : rootless ? "user.slice" : "system.slice";
   std::string name = parts[2].empty() ? std::string(id) : parts[2];
   if (name.find('/') != std::string::npos) throw Error(ErrorKind::InvalidArgument, cat("invalid scope name: ", name));
   out.unit = parts[1].empty() ? cat(name, ".scope") : cat(parts[1], "-", name, ".scope");
   out.path = os::path_join(slice_path(out.slice), out.unit);
   return out;
+}
+
+std::string systemd_socket(bool rootless) {
+  constexpr std::string_view kBelowRun = "systemd/private";
+  if (!rootless) return os::path_join("/run", kBelowRun);
+  const char* own = ::getenv("XDG_RUNTIME_DIR");
+  if (!own || !*own) {
+    throw Error(ErrorKind::Unavailable, "rootless needs the user's own systemd, and $XDG_RUNTIME_DIR to find it by");
+  }
+  return os::path_join(own, kBelowRun);
 }
 
 void append_resource_properties(os::DBusBody& body, const oci::Resources& resources) {
@@ -190,26 +208,27 @@ void append_resource_properties(os::DBusBody& body, const oci::Resources& resour
   }
 }
 
-ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, const oci::Spec& spec, std::string_view id)
-    : name_(std::move(name)) {
+ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string systemd, const oci::Spec& spec,
+                       std::string_view id)
+    : name_(std::move(name)), systemd_(std::move(systemd)) {
   trace::Span span("runtime.systemd_scope");
   span.set("unit", name_.unit);
   if (!layout.unified)
     throw Error(ErrorKind::Unavailable, "the systemd cgroup driver needs a host with cgroup v2 alone");
+  auto bus = os::DBus::connect_systemd(systemd_);
   placeholder_ = waiting_process();
   try {
     try {
-      start_unit(name_, spec, id, placeholder_.pid);
+      start_unit(bus, name_, spec, id, placeholder_.pid);
     } catch (const Error& error) {
       // A scope of that name that failed is in the way until systemd is told to forget it.
       if (!is_error(error, "UnitExists")) throw;
       os::DBusBody body;
       body.string(name_.unit);
-      auto bus = os::DBus::connect_systemd();
       call_manager(bus, "ResetFailedUnit", "s", body);
-      start_unit(name_, spec, id, placeholder_.pid);
+      start_unit(bus, name_, spec, id, placeholder_.pid);
     }
-    wait_until_in(placeholder_.pid, name_);
+    name_.path = wait_until_in(placeholder_.pid, name_.path);
   } catch (...) {
     release();
     throw;
@@ -223,27 +242,37 @@ void ScopeStart::release() noexcept {
   placeholder_.pidfd.reset();
 }
 
-void update_scope(const std::string& unit, const oci::Resources& resources) {
+void update_scope(const CgroupHandle& cgroup, const oci::Resources& resources) {
   os::DBusBody body;
-  body.string(unit);
+  body.string(cgroup.unit);
   body.boolean(true);  // until the next boot
   auto properties = body.begin_array(8);
   append_resource_properties(body, resources);
   body.end_array(properties);
-  auto bus = os::DBus::connect_systemd();
+  auto bus = connect(cgroup);
   call_manager(bus, "SetUnitProperties", "sba(sv)", body);
 }
 
-void stop_scope(const std::string& unit) {
+void stop_scope(const CgroupHandle& cgroup) {
   os::DBusBody body;
-  body.string(unit);
+  body.string(cgroup.unit);
   body.string("replace");
   try {
-    auto bus = os::DBus::connect_systemd();
+    auto bus = connect(cgroup);
     call_manager(bus, "StopUnit", "ss", body);
   } catch (const Error&) {
     // It is gone already, or so is systemd: the directory is removed in any case.
   }
+}
+
+void attach_to_scope(const CgroupHandle& cgroup, pid_t pid) {
+  os::DBusBody body;
+  body.string(cgroup.unit);
+  body.string("/");
+  append_pids(body, pid);
+  auto bus = connect(cgroup);
+  call_manager(bus, "AttachProcessesToUnit", "ssau", body);
+  wait_until_in(pid, cgroup.path);
 }
 
 }  // namespace proa::runtime

@@ -44,6 +44,7 @@ struct CreateOptions {
   bool systemd_cgroup = false;  // cgroupsPath is "slice:prefix:name"
   bool rootless = false;        // without cgroupsPath and limits, a group that may not be made is done without
   std::string cgroup_root = "/sys/fs/cgroup";
+  std::string resctrl_root;  // "" : where it is mounted
 };
 
 // Spans of this process and of the container's init go to the current trace::Recorder.

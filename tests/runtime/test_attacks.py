@@ -162,11 +162,11 @@ def test_2021_30465_2024_45310_destination_that_is_swapped_meanwhile(box, marker
     assert marker.unchanged()
 
 
-def swapped_at(box, place, skip, swap):
+def swapped_at(box, place, skip, swap, script="ls /vol /vol/d /vol/link 2>/dev/null; true"):
     """Runs the container; `swap` happens when its init has come to the named place for the time after `skip` others."""
     stop = os.path.join(box.path("stops"))
     os.mkdir(stop)
-    box.args("ls /vol /vol/d /vol/link 2>/dev/null; true")
+    box.args(script)
     box.save()
     environment = {**os.environ, "PROA_FAILPOINTS_ON": f"{place}={skip}*off->pause", "PROA_FAILPOINTS_DIR": stop}
     done = []
@@ -347,6 +347,95 @@ def test_2023_6476_limits_hold_in_every_mix_of_namespaces(box, spaces):
     with open(f"/proc/{box.pid()}/cgroup") as file:
         lines = [line for line in file if "memory" in line or line.startswith("0::")]
     assert any(box.group in line for line in lines)
+
+
+@pytest.fixture
+def decoy(box):
+    """A directory that looks like /proc, of files which nobody may write to."""
+    top = box.path("rootfs/decoy")
+    names = [f"{process}/{name}" for process in ("self", "thread-self", "1")
+             for name in ("attr/exec", "attr/current", "attr/apparmor/exec", "oom_score_adj", "setgroups", "uid_map", "loginuid")]
+    for name in [*names, "sys/net/ipv4/ip_forward", "sys/kernel/domainname", "sysrq-trigger"]:
+        os.makedirs(os.path.dirname(f"{top}/{name}"), exist_ok=True)
+        with open(f"{top}/{name}", "w") as file:
+            file.write("decoy")
+    return top
+
+
+def is_untouched(decoy):
+    texts = set()
+    for parent, _, names in os.walk(decoy):
+        for name in names:
+            with open(os.path.join(parent, name)) as file:
+                texts.add(file.read())
+    return texts == {"decoy"}
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("place", ["runtime.mount.before_make", "runtime.mount.place_found"])
+@pytest.mark.parametrize("target", ["sys/net/ipv4", "self/attr"])
+def test_2025_52881_a_mount_that_races_redirects_no_write_to_proc(box, decoy, place, target):
+    """A directory of a volume becomes a link to /proc at the worst time: a sysctl, or a label, would be written to what
+    was then mounted there."""
+    volume = box.path("volume")
+    os.makedirs(f"{volume}/d" if place.endswith("make") else f"{volume}/d/{target}")
+    os.symlink("/proc", f"{volume}/link")
+    box.bind(volume, "/vol", "rbind")
+    box.bind(f"{decoy}/{target}", f"/vol/d/{target}", "rbind")
+    box.linux["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.domainname": "its-own"}
+    skip = len(box.config["mounts"]) - 1 if place.endswith("place_found") else 3
+    done = swapped_at(box, place, skip, lambda: exchange(f"{volume}/d", f"{volume}/link"), "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/domainname")
+    assert is_untouched(decoy)
+    assert done.has_failed("inside /proc", "No such file") or done.out.split() == ["1", "its-own"], done
+
+
+@pytest.mark.parametrize("target", ["sys/net/ipv4", "self/attr", "thread-self", ""])
+@differs(crun="crun 1.8 mounts there")
+def test_2025_52881_nothing_that_looks_like_proc_takes_its_place(box, decoy, target):
+    """The same by a link that is there from the start, and by a bind over /proc itself."""
+    os.symlink("/proc", box.path("rootfs/link"))
+    box.bind(f"{decoy}/{target}", f"/link/{target}" if target else "/proc")
+    box.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
+    assert box.run("true").has_failed("proc") and is_untouched(decoy)
+
+
+def load_profile(name):
+    """An AppArmor profile that allows everything."""
+    text = f"profile {name} flags=(attach_disconnected) {{ file, capability, network, mount, umount, signal, ptrace, unix, }}"
+    subprocess.run(["apparmor_parser", "--replace"], input=text.encode(), check=True)
+
+
+APPARMOR = os.path.exists("/sys/kernel/security/apparmor/profiles") and shutil.which("apparmor_parser")
+
+
+def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, decoy):
+    """What the container has mounted over its /proc takes neither the label nor the score of who is executed into it."""
+    for kind in ("bounding", "effective", "permitted"):
+        box.process["capabilities"][kind] = bundle.CAPS + ["CAP_SYS_ADMIN"]
+    if APPARMOR:
+        load_profile("proa-runtime-test")
+        box.process["apparmorProfile"] = "proa-runtime-test"
+    try:
+        box.start("mount --bind /decoy /proc && echo up >/tmp/up; exec sleep 1000")
+        bundle.wait_until(lambda: os.path.exists(box.path("rootfs/tmp/up")))
+        process = {**box.process, "args": ["sleep", "1000"], "oomScoreAdj": 77, "user": {"uid": 1000, "gid": 1000}}
+        with open(box.path("process.json"), "w") as file:
+            bundle.json.dump(process, file)
+        done = box.call("exec", "-d", "--pid-file", box.path("pid"), "-p", box.path("process.json"), box.id)
+        assert is_untouched(decoy)
+        # A runtime may also refuse to write where /proc is none.
+        if done.code == 0:
+            with open(f"/proc/{pid_in(box.path('pid'))}/oom_score_adj") as file:
+                assert file.read() == "77\n"
+            if APPARMOR:
+                with open(f"/proc/{pid_in(box.path('pid'))}/attr/current") as file:
+                    assert file.read() == "proa-runtime-test (enforce)\n"
+        assert done.code == 0 or not bundle.IS_OURS, done
+    finally:
+        box.call("delete", "--force", box.id)
+        if APPARMOR:
+            with open("/sys/kernel/security/apparmor/.remove", "w") as file:
+                file.write("proa-runtime-test")
 
 
 def test_hooks_see_only_what_the_specification_gives_them(box):

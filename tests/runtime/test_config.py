@@ -7,7 +7,7 @@ import time
 
 import bundle
 import pytest
-from bundle import CAPS, UNIFIED, wait_until
+from bundle import CAPS, UNIFIED, make_tools
 
 differs = pytest.mark.differs
 
@@ -86,6 +86,59 @@ def test_oom_score_adjustment(box):
 def test_scheduler(box):
     box.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 5}
     assert box.sh("awk '{print $19, $41}' /proc/self/stat") == "5 3"
+
+
+def scheduler_of(box, wanted):
+    """policy, flags, nice, priority, runtime, deadline, period as the kernel has them."""
+    make_tools(box)
+    box.process["scheduler"] = wanted
+    done = box.run(["/bin/tools", "scheduler"])
+    assert done.code == 0, done
+    return [int(word) for word in done.out.split()]
+
+
+@differs(runc="runc 1.1 ignores it")
+def test_scheduler_of_deadlines(box):
+    wanted = {"policy": "SCHED_DEADLINE", "runtime": 10_000_000, "deadline": 30_000_000, "period": 100_000_000, "flags": ["SCHED_FLAG_RECLAIM"]}
+    assert scheduler_of(box, wanted) == [6, 2, 0, 0, 10_000_000, 30_000_000, 100_000_000]
+
+
+@pytest.fixture
+def real_time(box):
+    """A group of version 1 gives of its own share only: the container's parent has some for as long as the test."""
+    file = f"/sys/fs/cgroup/cpu{os.path.dirname(box.group)}/cpu.rt_runtime_us"
+    if not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"):
+        yield
+        return
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    with open(file, "w") as opened:
+        opened.write("100000")
+    yield
+    box.call("delete", "--force", box.id)
+    with open(file, "w") as opened:
+        opened.write("0")
+
+
+@pytest.mark.parametrize("policy, number", [("SCHED_FIFO", 1), ("SCHED_RR", 2)])
+@differs(runc="runc 1.1 ignores it")
+def test_scheduler_of_real_time(box, real_time, policy, number):
+    box.resources["cpu"] = {"realtimeRuntime": 50000, "realtimePeriod": 1000000}
+    assert scheduler_of(box, {"policy": policy, "priority": 7})[:4] == [number, 0, 0, 7]
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"), reason="this kernel shares out no real time")
+def test_real_time_of_version_one(box, real_time):
+    box.resources["cpu"] = {"realtimeRuntime": 50000, "realtimePeriod": 500000}
+    box.start()
+    assert [box.limit("cpu", f"cpu.rt_{name}_us") for name in ("runtime", "period")] == ["50000", "500000"]
+
+
+@pytest.mark.parametrize("wanted", [{"policy": "SCHED_OTHER", "priority": 1}, {"policy": "SCHED_FIFO", "runtime": 1}, {"policy": "SCHED_OTHER", "nice": 20},
+                                    {"policy": "SCHED_DEADLINE", "runtime": 5, "deadline": 4, "period": 3}, {"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_NOSUCH"]}])
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores a part of it")
+def test_scheduler_of_nonsense_is_refused(box, wanted):
+    box.process["scheduler"] = wanted
+    assert box.run("true").has_failed("sched")
 
 
 @differs(runc="runc 1.1 ignores it", crun="crun 1.8 takes it")
@@ -318,6 +371,12 @@ def test_sysctl(box):
 
 
 @differs(runc="runc 1.1 ignores it")
+def test_flags_of_a_personality_are_refused(box):
+    """The specification has the field and says that no flag is supported."""
+    box.linux["personality"] = {"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"]}
+    assert box.run("true").has_failed("personality")
+
+
 def test_personality(box):
     box.linux["personality"] = {"domain": "LINUX32"}
     assert box.sh("uname -m") in ("i686", "i386")

@@ -87,6 +87,11 @@ def make_rootfs(path):
     return path
 
 
+def make_tools(box):
+    """tools.c, as /bin/tools."""
+    subprocess.run(["gcc", "-static", "-O1", "-o", box.path("rootfs/bin/tools"), os.path.join(HERE, "tools.c")], check=True)
+
+
 def paths_of(value, path=""):
     """Every field in a document: linux.resources.memory.limit; what is below names chosen freely is left out."""
     if isinstance(value, list):

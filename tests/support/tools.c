@@ -1,11 +1,15 @@
-// A static program for test images: tools stamp | udp-echo PORT | syscall NUMBER | shm-put KEY TEXT | shm-get KEY
+// A static program for test images: tools stamp | udp-echo PORT | syscall NUMBER | shm-put KEY TEXT | shm-get KEY |
+// notify TEXT | scheduler
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,11 +55,37 @@ static int shared_memory(int key, const char* text) {
   return 0;
 }
 
+// sd_notify(3), without a library.
+static int notify(const char* text) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  strncpy(name.sun_path, getenv("NOTIFY_SOCKET"), sizeof name.sun_path - 1);
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  if (sendto(fd, text, strlen(text), 0, (struct sockaddr*)&name, sizeof name) < 0) return perror("notify"), 1;
+  return 0;
+}
+
+// sched_getattr(2) of this process: policy, flags, nice, priority, runtime, deadline, period.
+static int scheduler(void) {
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } attr;
+  if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) < 0) return perror("sched_getattr"), 1;
+  printf("%u %llu %d %u %llu %llu %llu\n", attr.policy, (unsigned long long)attr.flags, attr.nice, attr.priority,
+         (unsigned long long)attr.runtime, (unsigned long long)attr.deadline, (unsigned long long)attr.period);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   if (argc > 1 && !strcmp(argv[1], "stamp")) return stamp();
   if (argc > 2 && !strcmp(argv[1], "udp-echo")) return udp_echo(atoi(argv[2]));
   if (argc > 2 && !strcmp(argv[1], "syscall")) return call(atol(argv[2]));
   if (argc > 3 && !strcmp(argv[1], "shm-put")) return shared_memory(atoi(argv[2]), argv[3]);
   if (argc > 2 && !strcmp(argv[1], "shm-get")) return shared_memory(atoi(argv[2]), NULL);
+  if (argc > 2 && !strcmp(argv[1], "notify")) return notify(argv[2]);
+  if (argc > 1 && !strcmp(argv[1], "scheduler")) return scheduler();
   return 2;
 }
