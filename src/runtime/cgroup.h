@@ -19,11 +19,12 @@ namespace proa::runtime {
 
 struct CgroupHandle {
   os::CgroupLayout layout;
-  std::string path;       // "/proa/<id>", below each hierarchy's root; "" : the container has no group of its own
+  std::string path;          // "/proa/<id>", below each hierarchy's root; "" : the container has no group of its own
   std::string unit = {};     // "proa-<id>.scope": systemd made it; "" : we did
   std::string systemd = {};  // whose systemd: the path of its socket
-  std::map<std::string, std::string> parts = {};  // v1, exec --cgroup: a path below `path`, by the hierarchy's directory
-  std::optional<ResctrlGroup> resctrl = {};       // beside the groups: linux.intelRdt
+  std::map<std::string, std::string> parts =
+      {};                                    // v1, exec --cgroup: a path below `path`, by the hierarchy's directory
+  std::optional<ResctrlGroup> resctrl = {};  // beside the groups: linux.intelRdt
 };
 // Every directory of the group; one on v2.
 std::vector<std::string> directories(const CgroupHandle& cgroup);
@@ -34,7 +35,7 @@ CgroupHandle cgroup_from_json(const Json& value);
 // left out; a limit that is asked for and has no controller is a warning.
 struct CgroupOptions {
   std::string unit = {}, systemd = {};  // the scope of systemd's whose directory it is
-  bool skip_devices = false;  // no rules for devices: the kernel lets only root make them
+  bool skip_devices = false;            // no rules for devices: the kernel lets only root make them
 };
 CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, const oci::Resources* resources,
                            std::vector<std::string>& warnings, CgroupOptions options = {});

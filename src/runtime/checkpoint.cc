@@ -123,6 +123,7 @@ class Restoration {
   Restoration(const oci::Spec& spec, RestoreOptions& options) : spec_(spec), options_(options), criu_(options.criu) {}
 
   Created run() {
+    check_image();
     prepare_root();
     // CRIU mounts in them: opened where its mounts are.
     Directories directories(options_.files, criu_);
@@ -151,6 +152,21 @@ class Restoration {
   }
 
  private:
+  // CRIU opens the image as root of a new user namespace, by the directory's descriptor.
+  void check_image() {
+    if (!plan_namespaces(spec_.linux).is_new(CLONE_NEWUSER)) return;
+    struct stat info {};
+    os::check(::stat(options_.files.image_path.c_str(), &info), options_.files.image_path);
+    for (const auto& mapping : spec_.linux.uid_mappings) {
+      if (mapping.container_id != 0) continue;
+      bool own = info.st_uid == mapping.host_id && (info.st_mode & S_IXUSR);
+      if (own || (info.st_mode & S_IXOTH)) return;
+      throw Error(ErrorKind::Forbidden,
+                  cat("user ", mapping.host_id, ", root of the container's user namespace, may not search ",
+                      options_.files.image_path, ", and CRIU opens the checkpoint as that user"));
+    }
+  }
+
   // CRIU wants the root to be a mount, and the places of mounts to be there. Nobody but us sees that mount.
   void prepare_root() {
     os::check(::unshare(CLONE_NEWNS), "unshare");

@@ -112,7 +112,8 @@ void update_intel_rdt(ContainerState& state, const Arguments& arguments) {
   std::string schemata = render_schemata(wanted);
   if (schemata.empty()) return;
   if (!state.cgroup.resctrl) {
-    throw Error(ErrorKind::Conflict, "Intel RDT: the container was started without intelRdt and has no class of service");
+    throw Error(ErrorKind::Conflict,
+                "Intel RDT: the container was started without intelRdt and has no class of service");
   }
   update_resctrl(*state.cgroup.resctrl, schemata);
   auto& kept = *state.spec.linux.intel_rdt;

@@ -27,8 +27,8 @@ struct InitPlan {
   std::map<std::size_t, os::Fd> prepared;  // detached mounts, by their place in `mounts`
   std::optional<SeccompProgram> filter;
   Gate gate = Gate::None;
-  int socket = -1;    // to PARENT
-  int listener = -1;  // Gate::Socket
+  int socket = -1;              // to PARENT
+  int listener = -1;            // Gate::Socket
   bool attached_later = false;  // not born in the cgroup: systemd moves it there
 };
 

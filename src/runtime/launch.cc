@@ -114,7 +114,8 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 gate};
   plan.prepared = open_id_mapped(plan.mounts, spec.linux);
   take_given_mounts(spec, options, plan);
-  ContainerGroup group(spec, options.id, {options.cgroup_root, options.resctrl_root, options.systemd_cgroup, options.rootless},
+  ContainerGroup group(spec, options.id,
+                       {options.cgroup_root, options.resctrl_root, options.systemd_cgroup, options.rootless},
                        created.cgroup, created.warnings, rollback);
   FAILPOINT("runtime.create.after_cgroup");
 

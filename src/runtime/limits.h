@@ -24,7 +24,7 @@ void check_memory_policy(const oci::MemoryPolicy& policy);  // pure
 void set_memory_policy(const oci::MemoryPolicy& policy);
 std::vector<std::string_view> memory_policy_modes();
 std::vector<std::string_view> memory_policy_flags();
-void check_scheduling(const oci::Process& process);  // pure: names and ranges
+void check_scheduling(const oci::Process& process);           // pure: names and ranges
 void check_personality(const oci::Personality& personality);  // throws InvalidArgument
 void set_personality(const oci::Personality& personality);
 

@@ -1,5 +1,6 @@
 // sd_notify(3) for a container that is a service of systemd's. The service's process is the runtime, so that READY=1 of
-// the container goes through a socket of its own, in a directory mounted at /run/notify, and from there to $NOTIFY_SOCKET.
+// the container goes through a socket of its own, in a directory mounted at /run/notify, and from there to
+// $NOTIFY_SOCKET.
 #pragma once
 
 #include <sys/types.h>

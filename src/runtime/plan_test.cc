@@ -169,16 +169,16 @@ TEST(CgroupPlan, LeavesNoWeightOfVersionOneOut) {
   resources.block_io->weight_device.push_back({.major = 8, .minor = 0, .weight = 10, .leaf_weight = 20});
   auto writes = plan_cgroup(resources, CgroupVersion::One);
   std::erase_if(writes, [](const CgroupWrite& write) { return write.controller == "devices"; });
-  EXPECT_THAT(rendered(writes),
-              ElementsAre("blkio.bfq.weight=500", "blkio.weight=500", "blkio.leaf_weight=300",
-                          "blkio.bfq.weight_device=8:0 10", "blkio.weight_device=8:0 10",
-                          "blkio.leaf_weight_device=8:0 20"));
+  EXPECT_THAT(rendered(writes), ElementsAre("blkio.bfq.weight=500", "blkio.weight=500", "blkio.leaf_weight=300",
+                                            "blkio.bfq.weight_device=8:0 10", "blkio.weight_device=8:0 10",
+                                            "blkio.leaf_weight_device=8:0 20"));
   EXPECT_TRUE(writes[1].instead && !writes[2].optional && writes[4].instead && !writes[5].optional);
 }
 
 TEST(CgroupPlan, LimitsRdmaDevicesInBothVersions) {
   oci::Resources resources;
-  resources.rdma = {{"mlx5_0", {.hca_handles = 3, .hca_objects = 10000}}, {"mlx4_0", {.hca_handles = {}, .hca_objects = 7}}};
+  resources.rdma = {{"mlx5_0", {.hca_handles = 3, .hca_objects = 10000}},
+                    {"mlx4_0", {.hca_handles = {}, .hca_objects = 7}}};
   for (auto version : {CgroupVersion::One, CgroupVersion::Two}) {
     auto writes = plan_cgroup(resources, version);
     std::erase_if(writes, [](const CgroupWrite& write) { return write.file != "rdma.max"; });

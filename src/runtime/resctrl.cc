@@ -130,8 +130,8 @@ ResctrlGroup create_resctrl(std::string root, const oci::IntelRdt& wanted, const
   ResctrlGroup group{class_directory(root, wanted, id), "", wanted.clos_id.empty()};
   std::string schemata = render_schemata(wanted);
   if (!group.own && schemata.empty() && !os::exists(group.directory)) {
-    throw Error(ErrorKind::NotFound,
-                cat("intelRdt: the class ", quoted(wanted.clos_id), " is not there, and nothing says what to make it of"));
+    throw Error(ErrorKind::NotFound, cat("intelRdt: the class ", quoted(wanted.clos_id),
+                                         " is not there, and nothing says what to make it of"));
   }
   Rollback rollback;
   bool made = make_directory(group.directory);
@@ -142,8 +142,8 @@ ResctrlGroup create_resctrl(std::string root, const oci::IntelRdt& wanted, const
     // Others may be in it: it is not changed under them.
     auto present = os::read_file(os::path_join(group.directory, "schemata"));
     if (!schemata_agree(present, schemata)) {
-      throw Error(ErrorKind::Conflict, cat("intelRdt: the class ", quoted(wanted.clos_id), " has other schemata: ",
-                                           join(lines_of(present), ", ")));
+      throw Error(ErrorKind::Conflict, cat("intelRdt: the class ", quoted(wanted.clos_id),
+                                           " has other schemata: ", join(lines_of(present), ", ")));
     }
   }
   if (wanted.enable_monitoring) {

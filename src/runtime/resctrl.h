@@ -27,13 +27,14 @@ std::string render_schemata(const oci::IntelRdt& wanted);
 // Whether the file `schemata` says of every resource and domain in `wanted` what `wanted` says. Pure.
 bool schemata_agree(std::string_view file, std::string_view wanted);
 
-// Throws InvalidArgument for a closID that is no name of a directory, and for schemata of more lines than they may have.
+// Throws InvalidArgument for a closID that is no name of a directory, and for schemata of more lines than they may
+// have.
 void check_intel_rdt(const oci::IntelRdt& wanted);
 
 // PARENT. The class that `wanted` names, or one with the container's id, made where it is missing, with its schemata.
-// `root`: where resctrl is mounted, "" to find it. Throws Unavailable where it is not; Conflict for a class that is there
-// with other schemata; NotFound for one that is not there and has no schemata to be made with. On an Error what was made
-// is gone.
+// `root`: where resctrl is mounted, "" to find it. Throws Unavailable where it is not; Conflict for a class that is
+// there with other schemata; NotFound for one that is not there and has no schemata to be made with. On an Error what
+// was made is gone.
 ResctrlGroup create_resctrl(std::string root, const oci::IntelRdt& wanted, const std::string& id);
 // PARENT: a process, which may not have forked yet, goes into both groups.
 void join_resctrl(const ResctrlGroup& group, pid_t pid);

@@ -15,7 +15,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-oci::IntelRdt wanted(std::string clos_id, std::string l3 = "", std::string mb = "", std::vector<std::string> more = {}) {
+oci::IntelRdt wanted(std::string clos_id, std::string l3 = "", std::string mb = "",
+                     std::vector<std::string> more = {}) {
   oci::IntelRdt out;
   out.clos_id = std::move(clos_id);
   out.l3_cache_schema = std::move(l3);

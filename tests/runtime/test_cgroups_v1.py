@@ -60,7 +60,7 @@ def test_swap_counts_memory_too(box):
 
 
 @needs("memory")
-@pytest.mark.degraded("linux.resources.memory.kernel", "ignored with a warning, as runc does: kernels from 5.16 on have no such limit")
+@pytest.mark.row("linux.resources.memory.kernel", "degraded", "ignored with a warning, as runc does: kernels from 5.16 on have no such limit")
 @differs(crun="crun writes it to a file that does nothing")
 def test_a_limit_of_kernel_memory_is_left_out_and_said(box):
     box.resources["memory"] = {"limit": 64 * MEGABYTE, "kernel": 32 * MEGABYTE}
@@ -126,6 +126,7 @@ def test_network_class_and_priorities(box):
 
 
 @needs("rdma")
+@pytest.mark.row("linux.resources.rdma", "implemented", "no machine of ours has a device: the kernel's refusal is passed on; `plan_test.cc` has what is written")
 @differs(crun="crun 1.8 ignores it")
 def test_limits_of_an_rdma_device_that_there_is_not_are_refused(box):
     box.resources["rdma"] = {"nosuch0": {"hcaHandles": 3, "hcaObjects": 10000}}

@@ -19,7 +19,7 @@ COUNT = "i=0; while :; do i=$((i+1)); echo $i >/tmp/count; sleep 0.05; done"
 def count(box):
     try:
         with open(box.path("rootfs/tmp/count")) as file:
-            return int(file.read() or 0)
+            return int((file.read().split() or ["0"])[0])
     except OSError:
         return 0
 
@@ -235,6 +235,88 @@ def test_a_network_namespace_of_somebody_else_stays_his(box, another):
     assert checkpoint(box).code == 0
     restore(box)
     assert os.readlink(f"/proc/{box.pid()}/ns/net") == os.readlink(path) and goes_on(box)
+
+
+@works
+def test_a_container_of_a_user_namespace_goes_on(box):
+    """CRIU opens the image as the container's root: a directory of root's alone is closed to it, and that is said."""
+    box.map_user()
+    start(box)
+    done = checkpoint(box)
+    assert done.code == 0, done
+    if bundle.IS_OURS:
+        done = box.call("restore", "-d", "--image-path", box.path("image"), "-b", box.bundle, box.id)
+        assert done.has_failed("user 100000") and box.call("state", box.id).has_failed("does not exist")
+    os.chmod(box.path("image"), 0o711)
+    restore(box)
+    assert goes_on(box) and box.exec("cat", "/proc/self/uid_map").out.split() == ["0", "100000", "65536"]
+    assert os.stat(f"/proc/{box.pid()}").st_uid == 100000
+
+
+def criu(box, verb, directory, port, *words):
+    """One of CRIU's services; its port is its own in the machine or the test's network namespace."""
+    os.makedirs(box.path(directory), exist_ok=True)
+    return subprocess.Popen(["criu", verb, "-D", box.path(directory), "--address", "127.0.0.1", "--port", str(port), "-o", f"{verb}.log", *words],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def listens(port):
+    with open("/proc/net/tcp") as file:
+        return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in file.readlines()[1:])
+
+
+@works
+def test_pages_go_to_a_page_server(box):
+    start(box)
+    server = criu(box, "page-server", "remote", 27001)
+    try:
+        wait_until(lambda: listens(27001))
+        done = checkpoint(box, "--page-server", "127.0.0.1:27001")
+        assert done.code == 0, done
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
+    sent = [name for name in os.listdir(box.path("remote")) if name.startswith("pages-")]
+    assert sent and not [name for name in os.listdir(box.path("image")) if name.startswith("pages-")]
+    for name in os.listdir(box.path("remote")):
+        if name.endswith(".img"):
+            shutil.copy(box.path("remote", name), box.path("image", name))
+    restore(box)
+    assert goes_on(box)
+
+
+@works
+def test_pages_are_fetched_once_they_are_needed(box):
+    """The checkpoint keeps the pages and serves them until the restored container has them all."""
+    start(box, "big=$(head -c 3000000 /dev/zero | tr '\\0' x); " + COUNT.replace("echo $i", "echo $i ${#big}"))
+    wait_until(lambda: os.path.exists(box.path("rootfs/tmp/count")))
+    os.makedirs(box.path("image"))
+    null = subprocess.DEVNULL
+    source = subprocess.Popen([PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, "checkpoint", "--lazy-pages", "--page-server", "127.0.0.1:27002",
+                               "--image-path", box.path("image"), "--work-path", box.path("image"), box.id], stdin=null, stdout=null)
+    fetcher = None
+    try:
+        wait_until(lambda: listens(27002) and os.path.exists(box.path("image/inventory.img")), 30)
+        fetcher = criu(box, "lazy-pages", "image", 27002, "--page-server")
+        wait_until(lambda: os.path.exists(box.path("image/lazy-pages.socket")))
+        other = Box(box.runtime)
+        try:
+            other.config = box.config
+            other.linux["cgroupsPath"] = other.group
+            os.rmdir(other.rootfs) if not os.listdir(other.rootfs) else shutil.rmtree(other.rootfs)
+            os.symlink(box.rootfs, other.rootfs)
+            other.save()
+            words = [PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, "restore", "-d", "--lazy-pages", "--image-path", box.path("image"),
+                     "--work-path", box.path("image"), "-b", other.bundle, other.id]
+            assert subprocess.run(words, stdin=null, stdout=null, timeout=60).returncode == 0
+            assert goes_on(box) and fetcher.wait(60) == 0 and source.wait(60) == 0
+        finally:
+            other.close()
+    finally:
+        for process in filter(None, (fetcher, source)):
+            process.kill()
+            process.wait()
 
 
 @works

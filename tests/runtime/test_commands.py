@@ -553,7 +553,7 @@ def test_features_are_what_the_specification_says(runtime):
     assert {"bind", "rbind", "ro", "rro", "rprivate", "tmpcopyup"} <= set(found["mountOptions"])
     linux = found["linux"]
     assert {"pid", "network", "mount", "user", "cgroup", "uts", "ipc"} <= set(linux["namespaces"])
-    assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"] and linux["seccomp"]["enabled"]
+    assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"] and linux["cgroup"]["systemdUser"] and linux["seccomp"]["enabled"]
     assert {"SCMP_ACT_LOG", "SCMP_ACT_ERRNO"} <= set(linux["seccomp"]["actions"])
     assert "CAP_SYS_ADMIN" in linux["capabilities"]
 

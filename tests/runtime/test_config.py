@@ -97,7 +97,7 @@ def scheduler_of(box, wanted):
     return [int(word) for word in done.out.split()]
 
 
-@differs(runc="runc 1.1 ignores it")
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores it")
 def test_scheduler_of_deadlines(box):
     wanted = {"policy": "SCHED_DEADLINE", "runtime": 10_000_000, "deadline": 30_000_000, "period": 100_000_000, "flags": ["SCHED_FLAG_RECLAIM"]}
     assert scheduler_of(box, wanted) == [6, 2, 0, 0, 10_000_000, 30_000_000, 100_000_000]
@@ -110,6 +110,7 @@ def real_time(box):
     if not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"):
         yield
         return
+    box.resources["cpu"] = {"realtimeRuntime": 50000, "realtimePeriod": 500000}
     os.makedirs(os.path.dirname(file), exist_ok=True)
     with open(file, "w") as opened:
         opened.write("100000")
@@ -120,15 +121,13 @@ def real_time(box):
 
 
 @pytest.mark.parametrize("policy, number", [("SCHED_FIFO", 1), ("SCHED_RR", 2)])
-@differs(runc="runc 1.1 ignores it")
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores it")
 def test_scheduler_of_real_time(box, real_time, policy, number):
-    box.resources["cpu"] = {"realtimeRuntime": 50000, "realtimePeriod": 1000000}
     assert scheduler_of(box, {"policy": policy, "priority": 7})[:4] == [number, 0, 0, 7]
 
 
 @pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"), reason="this kernel shares out no real time")
 def test_real_time_of_version_one(box, real_time):
-    box.resources["cpu"] = {"realtimeRuntime": 50000, "realtimePeriod": 500000}
     box.start()
     assert [box.limit("cpu", f"cpu.rt_{name}_us") for name in ("runtime", "period")] == ["50000", "500000"]
 
@@ -371,15 +370,16 @@ def test_sysctl(box):
 
 
 @differs(runc="runc 1.1 ignores it")
+def test_personality(box):
+    box.linux["personality"] = {"domain": "LINUX32"}
+    assert box.sh("uname -m") in ("i686", "i386")
+
+
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores it")
 def test_flags_of_a_personality_are_refused(box):
     """The specification has the field and says that no flag is supported."""
     box.linux["personality"] = {"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"]}
     assert box.run("true").has_failed("personality")
-
-
-def test_personality(box):
-    box.linux["personality"] = {"domain": "LINUX32"}
-    assert box.sh("uname -m") in ("i686", "i386")
 
 
 # --- hooks and annotations -------------------------------------------------------------------------------------------

@@ -47,10 +47,27 @@ def test_exec_cpu_affinity(box):
 
 @pytest.mark.ours
 def test_what_is_not_supported_is_refused(box):
-    wrong = [{"intelRdt": {"closID": "x"}}, {"timeOffsets": {"boottime": {"secs": 1}}}]
+    wrong = [{"timeOffsets": {"boottime": {"secs": 1}}}]
     if not UNIFIED:
         wrong.append({"resources": {"unified": {"memory.max": "1"}}})
     before = dict(box.linux)
     for fields in wrong:
         box.config["linux"] = {**before, **fields}
         assert box.run("true").code == 1, fields
+
+
+@pytest.mark.skipif(os.path.exists("/sys/fs/resctrl/schemata"), reason="this machine has resctrl")
+@pytest.mark.row("linux.intelRdt", "implemented", "refused where resctrl is not mounted, as on every machine of ours; `resctrl_test.cc` has the rest, over a "
+                 "directory that is laid out as the kernel's")
+@pytest.mark.parametrize("wanted", [{"closID": "gold", "l3CacheSchema": "L3:0=f"}, {"schemata": ["MB:0=50"]}, {"enableMonitoring": True}, {}])
+def test_intel_rdt_without_resctrl_is_refused(box, wanted):
+    box.linux["intelRdt"] = wanted
+    assert box.run("true").has_failed("intel rdt", "resctrl")
+    assert not os.path.exists(box.cgroup("pids"))
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("wanted", [{"closID": "../x"}, {"memBwSchema": "L3:0=f"}, {"schemata": ["L3:0=f\nMB:0=5"]}])
+def test_intel_rdt_of_nonsense_is_refused(box, wanted):
+    box.linux["intelRdt"] = wanted
+    assert box.run("true").has_failed("intelRdt.")
