@@ -22,6 +22,7 @@
 #include "image/snapshots.h"
 #include "network/networks.h"
 #include "os/file.h"
+#include "os/file_walk.h"
 #include "shim/client.h"
 #include "volume/volumes.h"
 

@@ -14,6 +14,7 @@
 #include "base/trace.h"
 #include "image/changes.h"
 #include "os/file.h"
+#include "os/file_walk.h"
 #include "os/overlay.h"
 
 namespace proa::image {

@@ -207,39 +207,6 @@ std::vector<std::string> list_dir(std::string_view path) {
   return names;
 }
 
-namespace {
-
-void add_usage(int dirfd, const std::string& name, std::uint64_t& total, std::set<ino_t>& seen) {
-  struct stat info {};
-  if (::fstatat(dirfd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) return;  // gone meanwhile
-  if (!S_ISDIR(info.st_mode)) {
-    if (info.st_nlink < 2 || seen.insert(info.st_ino).second) total += static_cast<std::uint64_t>(info.st_size);
-    return;
-  }
-  Fd child(::openat(dirfd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!child) return;
-  int handle = child.duplicate().release();
-  DIR* dir = ::fdopendir(handle);
-  if (!dir) {
-    ::close(handle);
-    return;
-  }
-  while (dirent* entry = ::readdir(dir)) {
-    std::string_view below = entry->d_name;
-    if (below != "." && below != "..") add_usage(child.get(), std::string(below), total, seen);
-  }
-  ::closedir(dir);
-}
-
-}  // namespace
-
-std::uint64_t disk_usage(std::string_view path) {
-  std::uint64_t total = 0;
-  std::set<ino_t> seen;
-  add_usage(AT_FDCWD, std::string(path), total, seen);
-  return total;
-}
-
 std::string path_join(std::string_view a, std::string_view b) {
   if (a.empty()) return std::string(b);
   while (!b.empty() && b.front() == '/') b.remove_prefix(1);

@@ -51,8 +51,6 @@ void remove_file(std::string_view path);
 void remove_tree(std::string_view path);
 // Names in the directory but "." and "..", sorted.
 std::vector<std::string> list_dir(std::string_view path);
-// Bytes of the files below `path` as docker counts them: their sizes, nothing for directories, hard links once.
-std::uint64_t disk_usage(std::string_view path);
 
 // "a/b", "/c" -> "a/b/c" whatever slashes the two have at the seam.
 std::string path_join(std::string_view a, std::string_view b);

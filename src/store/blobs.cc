@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "os/file_walk.h"
 
 namespace proa::store {
 
@@ -106,6 +107,8 @@ std::string Blobs::staging_path() const { return cat(directory_, "/ingest/", kSt
 void Blobs::remove(const oci::Digest& digest) { os::remove_file(path(digest)); }
 
 std::vector<oci::Digest> Blobs::list() const { return digests_in(cat(directory_, "/blobs/sha256")); }
+std::uint64_t Blobs::disk_blocks(const oci::Digest& digest) const { return os::disk_blocks(path(digest)); }
+std::uint64_t Blobs::disk_blocks() const { return os::disk_blocks(directory_); }
 std::vector<oci::Digest> Blobs::ingests() const { return digests_in(cat(directory_, "/ingest")); }
 void Blobs::drop_ingest(const oci::Digest& digest) { os::remove_file(ingest_path(digest)); }
 

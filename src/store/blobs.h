@@ -37,6 +37,9 @@ class Blobs {
   void adopt(const std::string& file, const oci::Digest& digest);
   void remove(const oci::Digest& digest);
   std::vector<oci::Digest> list() const;
+  // Bytes of disk that one takes (0: it is not here), and all of them with what is on its way in.
+  std::uint64_t disk_blocks(const oci::Digest& digest) const;
+  std::uint64_t disk_blocks() const;
   // A new name for a file that put() or Staging will rename; the next start removes what is left there.
   std::string staging_path() const;
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
+#include "os/file_walk.h"
 #include "volume/copy_up.h"
 #include "volume/mount_args.h"
 
@@ -171,6 +172,7 @@ std::string Volumes::mountpoint(std::string_view name) const {
   return os::path_join(os::path_join(root_, name), "_data");
 }
 std::uint64_t Volumes::disk_usage(std::string_view name) const { return os::disk_usage(mountpoint(name)); }
+std::uint64_t Volumes::disk_blocks(std::string_view name) const { return os::disk_blocks(os::path_join(root_, name)); }
 
 void Volumes::hold(std::string_view name, const std::string& container_id) {
   state_.lock()->users[std::string(name)].insert(container_id);

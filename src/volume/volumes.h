@@ -45,8 +45,9 @@ class Volumes {
   std::vector<VolumeRecord> list() const;         // by name
   // Throws Conflict where containers use it: "remove x: volume is in use - [ids]".
   void remove(std::string_view name, bool force);
-  std::string mountpoint(std::string_view name) const;  // D/volumes/<name>/_data
-  std::uint64_t disk_usage(std::string_view name) const;
+  std::string mountpoint(std::string_view name) const;     // D/volumes/<name>/_data
+  std::uint64_t disk_usage(std::string_view name) const;   // bytes of its files, as docker counts them
+  std::uint64_t disk_blocks(std::string_view name) const;  // on this disk, as du does
 
   // Containers that name it, from create to remove.
   void hold(std::string_view name, const std::string& container_id);
