@@ -84,6 +84,8 @@ constexpr Command kCommands[] = {
      image_rm_flags},
     {"image tag|tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
      2, 2, run_tag},
+    {"image tree", "[OPTIONS] IMAGE", "Show the layers of an image, who shares them, and their largest files", 1, 1,
+     run_image_tree, image_tree_flags},
     {"network connect", "[OPTIONS] NETWORK CONTAINER", "Connect a container to a network", 2, 2, run_network_connect,
      network_connect_flags},
     {"network create", "[OPTIONS] NETWORK", "Create a network", 1, 1, run_network_create, network_create_flags},

@@ -40,6 +40,7 @@ constexpr Label kLabels[] = {
     {"pull.resolve", "reference resolved"},
     {"pull.manifest", "manifest fetched"},
     {"pull.layer", "layer"},
+    {"pull.blob", "blob"},
     {"pull.download", "downloaded"},
     {"pull.verify", "digest verified"},
     {"pull.unpack", "unpacked"},

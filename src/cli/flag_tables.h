@@ -44,6 +44,7 @@ std::span<const Flag> image_load_flags();
 std::span<const Flag> image_import_flags();
 std::span<const Flag> search_flags();
 std::span<const Flag> image_gc_flags();
+std::span<const Flag> image_tree_flags();
 std::span<const Flag> registry_serve_flags();
 std::span<const Flag> container_commit_flags();
 std::span<const Flag> login_flags();

@@ -88,6 +88,12 @@ constexpr Flag kImageGc[] = {
     {"min-free", 0, Kind::String, "... until so much of the disk is free"},
 };
 
+constexpr Flag kImageTree[] = {
+    {"files", 0, Kind::String, "How many of the largest files of each layer to show (default 3)"},
+    {"format", 0, Kind::String, "'json': for tools"},
+    {"no-trunc", 0, Kind::Bool, "Don't truncate output"},
+};
+
 constexpr Flag kRegistryServe[] = {
     {"listen", 0, Kind::String, "Address (default tcp://127.0.0.1:5000)"},
     {"plain-http", 0, Kind::Bool, "Listen on any address without TLS"},
@@ -129,6 +135,7 @@ std::span<const Flag> image_load_flags() { return kImageLoad; }
 std::span<const Flag> image_import_flags() { return kImageImport; }
 std::span<const Flag> search_flags() { return kSearch; }
 std::span<const Flag> image_gc_flags() { return kImageGc; }
+std::span<const Flag> image_tree_flags() { return kImageTree; }
 std::span<const Flag> registry_serve_flags() { return kRegistryServe; }
 std::span<const Flag> container_commit_flags() { return kCommit; }
 std::span<const Flag> login_flags() { return kLogin; }

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "cli/console.h"
 #include "cli/listing_text.h"
+#include "cli/platform.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "oci/reference.h"
@@ -33,13 +34,6 @@ constexpr const char* kNone = "<none>";
 struct Name {
   std::string repository, tag, digest;
 };
-
-// "repo:5000/x:tag" -> repo:5000/x and tag.
-std::pair<std::string, std::string> split_tag(const std::string& reference) {
-  std::size_t colon = reference.rfind(':');
-  if (colon == std::string::npos || reference.find('/', colon) != std::string::npos) return {reference, ""};
-  return {reference.substr(0, colon), reference.substr(colon + 1)};
-}
 
 // One row per tag (and per digest where digests are shown), as docker does it.
 std::vector<Name> names_of(const Json& image, bool digests) {
@@ -112,6 +106,8 @@ int run_remove_image(Call& call) {
   Query query;
   if (call.flags.on("force")) query.emplace_back("force", "1");
   if (call.flags.on("no-prune")) query.emplace_back("noprune", "1");
+  for (const std::string& platform : call.flags.list("platform"))
+    query.emplace_back("platforms", platform_json(platform));
   int status = 0;
   for (const std::string& name : call.arguments()) {
     try {
@@ -151,7 +147,10 @@ int run_history(Call& call) {
   std::string table = human ? "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
                             : "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
   Listing listing(kHistoryColumns, format, table, "*formatter.historyContext");
-  Json reply = call.session.get(cat("/images/", replace_all(path_escape(call.arguments()[0]), "%2F", "/"), "/history"));
+  Query query;
+  if (flags.given("platform")) query.emplace_back("platform", platform_json(flags.text("platform")));
+  Json reply =
+      call.session.get(cat("/images/", replace_all(path_escape(call.arguments()[0]), "%2F", "/"), "/history"), query);
   std::vector<JsonObject> rows;
   for (const Json& layer : array_of(&reply)) {
     JsonObject row;

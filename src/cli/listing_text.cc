@@ -39,6 +39,12 @@ std::string truncated_id(std::string_view id) {
   return std::string(id.substr(0, 12));
 }
 
+std::pair<std::string, std::string> split_tag(const std::string& reference) {
+  std::size_t colon = reference.rfind(':');
+  if (colon == std::string::npos || reference.find('/', colon) != std::string::npos) return {reference, ""};
+  return {reference.substr(0, colon), reference.substr(colon + 1)};
+}
+
 std::string size_text(double bytes) { return human_size(bytes, 3); }
 
 JsonObject object_of(const Json* value) { return value && value->is_object() ? value->get_object() : JsonObject(); }

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/json.h"
 
@@ -14,6 +15,8 @@ std::string created_at(std::int64_t unix_seconds);               // "2026-11-23 
 std::string labels_text(const Json* labels);                     // "a=b,c=d"
 std::string truncated_id(std::string_view id);                   // 12 digits, without "sha256:"
 std::string size_text(double bytes);                             // three digits
+// "repo:5000/x:tag" -> repo:5000/x and tag.
+std::pair<std::string, std::string> split_tag(const std::string& reference);
 // "0.0.0.0:80->80/tcp, 90/tcp" of a summary's Ports.
 std::string ports_text(const Json* ports);
 // The members of an object, JSON text of the value where it is none; empty object if `value` is null.

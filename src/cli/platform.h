@@ -8,12 +8,15 @@
 
 namespace proa::cli {
 
-inline void add_platform(StreamRequest& request, const std::string& text) {
-  if (text.empty()) return;
+inline std::string platform_json(const std::string& text) {
   oci::Platform platform = oci::Platform::parse(text);
   JsonObject value{{"architecture", platform.architecture}, {"os", platform.os}};
   if (!platform.variant.empty()) value["variant"] = platform.variant;
-  request.query.add("platform", json::text(value));
+  return json::text(value);
+}
+
+inline void add_platform(StreamRequest& request, const std::string& text) {
+  if (!text.empty()) request.query.add("platform", platform_json(text));
 }
 
 }  // namespace proa::cli

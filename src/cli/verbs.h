@@ -22,6 +22,7 @@ int run_history(Call& call);
 int run_image_gc(Call& call);
 int run_image_inspect(Call& call);
 int run_image_prune(Call& call);
+int run_image_tree(Call& call);
 int run_images(Call& call);
 int run_import(Call& call);
 int run_info(Call& call);

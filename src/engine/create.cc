@@ -34,8 +34,12 @@ image::ImageRecord find_image(const Rooms& rooms, const api::ContainerCreateRequ
   std::optional<oci::Platform> platform;
   if (!request.platform.empty()) platform = oci::Platform::parse(request.platform);
   auto found = rooms.images->find(request.config.image, platform);
+  auto known = found ? *found : rooms.images->get(request.config.image);  // throws "No such image"
+  if (!known.artifact_type.empty()) {
+    throw Error(ErrorKind::InvalidArgument, cat("image ", request.config.image, " is an artifact (",
+                                                known.artifact_type, "), not a container image: it cannot be run"));
+  }
   if (!found) {
-    auto other = rooms.images->get(request.config.image);  // throws "No such image"
     throw Error(ErrorKind::NotFound,
                 cat("image with reference ", request.config.image,
                     " was found but does not provide the specified platform (", request.platform, ")"));

@@ -45,9 +45,16 @@ JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, cons
 
 }  // namespace
 
-JsonObject Images::manifests(std::string_view name, bool all) const {
+JsonObject Images::manifests(std::string_view name, bool all, const std::string& platform) const {
   auto record = rooms_.images->get(name);
   JsonObject out;
+  if (!platform.empty()) {
+    auto chosen = image::image_for(*rooms_.blobs, *rooms_.layers, record, oci::Platform::parse(platform));
+    oci::Descriptor manifest = image::describe(*rooms_.blobs, chosen.manifest);
+    manifest.platform = chosen.config.platform;
+    out["Descriptor"] = oci::to_json(manifest);
+    return out;
+  }
   const oci::Digest& root = rooms_.blobs->has(record.index) ? record.index : record.manifest;
   if (!root.empty() && rooms_.blobs->has(root)) out["Descriptor"] = oci::to_json(image::describe(*rooms_.blobs, root));
   if (!all) return out;

@@ -43,10 +43,7 @@ std::vector<Named> find_names(const std::vector<image::ImageRecord>& images, con
 
 bool ImageOffer::belongs(const oci::Digest& digest) const {
   for (const auto& image : rooms_.images->list()) {
-    if (digest == image.id || digest == image.manifest || digest == image.index) return true;
-    if (std::find(image.others.begin(), image.others.end(), digest) != image.others.end()) return true;
-    for (const auto& layer : image.layers)
-      if (layer.digest == digest) return true;
+    if (image::blobs_of(image).contains(digest)) return true;
   }
   return false;
 }

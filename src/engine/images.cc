@@ -1,5 +1,6 @@
 #include "engine/images.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/rollback.h"
@@ -11,6 +12,7 @@
 #include "engine/image_progress.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
+#include "image/contents.h"
 #include "image/images.h"
 #include "image/pull.h"
 
@@ -135,12 +137,8 @@ namespace {
 
 image::ImageRecord get_for(const Rooms& rooms, std::string_view name, const std::string& platform) {
   auto record = rooms.images->get(name);
-  if (!platform.empty() && !rooms.images->find(name, oci::Platform::parse(platform))) {
-    throw Error(ErrorKind::NotFound,
-                cat("image with reference ", name, " was found but does not provide the specified platform (",
-                    oci::Platform::parse(platform).text(), ")"));
-  }
-  return record;
+  if (platform.empty()) return record;
+  return image::image_for(*rooms.blobs, *rooms.layers, record, oci::Platform::parse(platform));
 }
 
 }  // namespace
@@ -168,9 +166,8 @@ api::ImageInspect Images::inspect(std::string_view name, const std::string& plat
 }
 
 std::vector<api::ImageHistoryItem> Images::history(std::string_view name, const std::string& platform) const {
-  get_for(rooms_, name, platform);
   std::vector<api::ImageHistoryItem> out;
-  for (const auto& item : rooms_.images->history(name)) {
+  for (const auto& item : image::history_of(get_for(rooms_, name, platform))) {
     api::ImageHistoryItem view;
     view.id = item.id;
     view.created = item.created == kZeroTime ? 0 : item.created / kSecond;
@@ -211,8 +208,29 @@ void Images::tag(std::string_view source, std::string_view repository, std::stri
   rooms_.events->emit("image", "tag", record.id.text(), {{"name", target.familiar()}});
 }
 
-std::vector<api::ImageDeleteItem> Images::remove(std::string_view name, bool force, bool) {
-  auto items = rooms_.images->remove(name, force ? image::Removal::Forced : image::Removal::Normal, uses_of(rooms_));
+std::vector<api::ImageDeleteItem> Images::remove(std::string_view name, const RemoveOptions& options,
+                                                 std::stop_token stop) {
+  std::vector<image::RemovedItem> items;
+  if (options.platforms.empty()) {
+    items =
+        rooms_.images->remove(name, options.force ? image::Removal::Forced : image::Removal::Normal, uses_of(rooms_));
+  } else if (!options.force) {
+    // The dashes are docker's.
+    throw Error(ErrorKind::InvalidArgument,
+                "Content will be removed from all images referencing this variant. Use \u2014-force to force delete.");
+  }
+  auto record = options.platforms.empty() ? image::ImageRecord{} : rooms_.images->get(name);
+  std::vector<oci::Platform> platforms;
+  for (const std::string& text : options.platforms) platforms.push_back(oci::Platform::parse(text));
+  // The unpacked one last: the image is called otherwise then.
+  std::stable_partition(platforms.begin(), platforms.end(), [&](const oci::Platform& one) {
+    return one.normalized().text() != record.config.platform.normalized().text();
+  });
+  for (const oci::Platform& platform : platforms) {
+    auto removed = in_context(cat("failed to delete platform ", platform.text(), " for image ", record.id.text()),
+                              [&] { return rooms_.images->remove_platform(name, platform, uses_of(rooms_), stop); });
+    items.insert(items.end(), removed.begin(), removed.end());
+  }
   empty_trash_soon(rooms_);
   return items_view(rooms_, items);
 }

@@ -49,11 +49,14 @@ class Images {
     bool shared_size = false;
   };
   std::vector<api::ImageSummary> list(const ListOptions& options, const api::Filters& filters) const;
-  // `platform`: "" for whichever is there. Throws NotFound where the image is another platform's.
+  // `platform`: "" for the unpacked one. Throws NotFound where the image does not have it here.
   api::ImageInspect inspect(std::string_view name, const std::string& platform = "") const;
   std::vector<api::ImageHistoryItem> history(std::string_view name, const std::string& platform = "") const;
-  // What an image consists of: {"Descriptor"} (API 1.48) and, if `all`, {"Manifests"} (1.47).
-  JsonObject manifests(std::string_view name, bool all) const;
+  // What an image consists of: {"Descriptor"} (API 1.48; of `platform`, that manifest's) and, if `all`, {"Manifests"}
+  // (1.47).
+  JsonObject manifests(std::string_view name, bool all, const std::string& platform = "") const;
+  // `proa image tree`: its layers, who else has them, and the `files` largest files of each.
+  JsonObject tree(std::string_view name, std::size_t files) const;
   ImageOffer offer() const { return ImageOffer(rooms_); }
   // What fails before the first message is thrown; later failures are thrown too, the server writes them in-band.
   void pull(const PullRequest& request, const ProgressSink& progress, std::stop_token stop);
@@ -81,7 +84,11 @@ class Images {
   std::string import_from(const std::string& url, ImportRequest request, const ProgressSink& progress,
                           std::stop_token stop);
   void tag(std::string_view source, std::string_view repository, std::string_view tag);
-  std::vector<api::ImageDeleteItem> remove(std::string_view name, bool force, bool no_prune);
+  struct RemoveOptions {
+    bool force = false, no_prune = false;
+    std::vector<std::string> platforms;  // only these, of an image of several
+  };
+  std::vector<api::ImageDeleteItem> remove(std::string_view name, const RemoveOptions& options, std::stop_token stop);
   api::ImagesPruneReport prune(const api::Filters& filters);
 
  private:

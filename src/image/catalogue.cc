@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "archive/hash.h"
 #include "base/json_codec.h"
 #include "base/text.h"
 
@@ -20,6 +19,8 @@ struct ImageRow {
   std::vector<LayerRow> layers;
   std::vector<std::string> others;
   std::int64_t last_tagged = 0;
+  std::string artifact_type;
+  std::uint64_t artifact_size = 0;
 };
 
 oci::Digest digest_or_empty(const std::string& text) { return text.empty() ? oci::Digest() : oci::Digest::parse(text); }
@@ -42,11 +43,15 @@ struct Fields<LayerRow> {
 };
 template <>
 struct Fields<ImageRow> {
-  static constexpr auto list =
-      std::tuple{optional("manifest", &ImageRow::manifest),   optional("index", &ImageRow::index),
-                 always("references", &ImageRow::references), always("repo_digests", &ImageRow::repo_digests),
-                 always("layers", &ImageRow::layers),         always("last_tagged", &ImageRow::last_tagged),
-                 optional("others", &ImageRow::others)};
+  static constexpr auto list = std::tuple{optional("manifest", &ImageRow::manifest),
+                                          optional("index", &ImageRow::index),
+                                          always("references", &ImageRow::references),
+                                          always("repo_digests", &ImageRow::repo_digests),
+                                          always("layers", &ImageRow::layers),
+                                          always("last_tagged", &ImageRow::last_tagged),
+                                          optional("others", &ImageRow::others),
+                                          optional("artifact_type", &ImageRow::artifact_type),
+                                          optional("artifact_size", &ImageRow::artifact_size)};
 };
 
 }  // namespace proa::json
@@ -63,10 +68,12 @@ Json record_to_json(const ImageRecord& record) {
     row.layers.push_back({layer.digest.text(), layer.diff_id.text(), layer.size});
   for (const oci::Digest& other : record.others) row.others.push_back(other.text());
   row.last_tagged = record.last_tagged;
+  row.artifact_type = record.artifact_type;
+  if (!record.artifact_type.empty()) row.artifact_size = record.size;
   return json::encode(row);
 }
 
-ImageRecord record_from_json(const std::string& id, const Json& value, const std::string& config_bytes) {
+ImageRecord record_from_json(const std::string& id, const Json& value, const std::string& document) {
   auto row = json::decode<ImageRow>(value, "image");
   ImageRecord record;
   record.id = oci::Digest::parse(id);
@@ -74,7 +81,9 @@ ImageRecord record_from_json(const std::string& id, const Json& value, const std
   record.index = digest_or_empty(row.index);
   record.references = std::move(row.references);
   record.repo_digests = std::move(row.repo_digests);
-  record.config = oci::parse_image_config(config_bytes);
+  record.artifact_type = std::move(row.artifact_type);
+  record.size = row.artifact_size;
+  if (record.artifact_type.empty()) record.config = oci::parse_image_config(document);
   for (const LayerRow& layer : row.layers) {
     record.layers.push_back({digest_or_empty(layer.digest), oci::Digest::parse(layer.diff_id), layer.size});
     record.diff_ids.push_back(record.layers.back().diff_id);
@@ -147,21 +156,6 @@ bool add_sorted(std::vector<std::string>& names, const std::string& name) {
 
 bool drop(std::vector<std::string>& names, std::string_view name) {
   return std::erase_if(names, [&](const std::string& one) { return one == name; }) > 0;
-}
-
-oci::Digest chain_id(const std::vector<oci::Digest>& diff_ids) {
-  oci::Digest chain;
-  for (const oci::Digest& diff_id : diff_ids) {
-    if (chain.empty()) {
-      chain = diff_id;
-      continue;
-    }
-    std::string text = cat(chain.text(), " ", diff_id.text());
-    archive::Sha256 hash;
-    hash.update(std::as_bytes(std::span(text.data(), text.size())));
-    chain = oci::Digest::from_hex(hash.hex());
-  }
-  return chain;
 }
 
 }  // namespace proa::image

@@ -26,8 +26,8 @@ struct Catalogue {
 
 // A row holds what the configuration's blob does not say.
 Json record_to_json(const ImageRecord& record);
-// Throws where the row or the configuration cannot be read.
-ImageRecord record_from_json(const std::string& id, const Json& row, const std::string& config_bytes);
+// `document`: the blob that `id` is the digest of. Throws where one of the two cannot be read.
+ImageRecord record_from_json(const std::string& id, const Json& row, const std::string& document);
 
 // Is `text` the beginning of this ID, with or without "sha256:"?
 bool is_id_prefix(const oci::Digest& id, std::string_view text);

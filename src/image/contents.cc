@@ -1,8 +1,7 @@
 #include "image/contents.h"
 
-#include <set>
-
 #include "base/text.h"
+#include "base/time.h"
 
 namespace proa::image {
 
@@ -89,21 +88,13 @@ std::vector<oci::Descriptor> list_manifests(const store::Blobs& blobs, const Ima
   return out;
 }
 
-oci::Digest attested_by(const oci::Descriptor& descriptor) {
-  auto type = descriptor.annotations.find("vnd.docker.reference.type");
-  auto digest = descriptor.annotations.find("vnd.docker.reference.digest");
-  bool attestation = type != descriptor.annotations.end() && type->second == "attestation-manifest";
-  if (!attestation || digest == descriptor.annotations.end()) return {};
-  return oci::Digest::try_parse(digest->second).value_or(oci::Digest());
-}
-
 }  // namespace
 
 std::vector<ManifestEntry> manifests_of(const store::Blobs& blobs, const ImageRecord& image) {
   std::vector<ManifestEntry> out;
   for (oci::Descriptor& descriptor : list_manifests(blobs, image)) {
     ManifestEntry entry;
-    entry.attests = attested_by(descriptor);
+    entry.attests = oci::attested_by(descriptor);
     auto below = contents_below(blobs, descriptor.digest);
     entry.available = below.has_value();
     entry.size = blobs.size(descriptor.digest).value_or(0);
@@ -115,13 +106,14 @@ std::vector<ManifestEntry> manifests_of(const store::Blobs& blobs, const ImageRe
   return out;
 }
 
-Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform) {
+namespace {
+
+oci::Descriptor manifest_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform) {
   oci::Index index;
   for (oci::Descriptor& one : list_manifests(blobs, image))
     if (one.platform && contents_below(blobs, one.digest)) index.manifests.push_back(std::move(one));
-  const oci::Descriptor* chosen = nullptr;
   try {
-    chosen = &oci::choose_manifest(index, platform);
+    return oci::choose_manifest(index, platform);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::NotFound) throw;
     std::string name = image.references.empty() ? image.id.text() : image.references.front();
@@ -129,7 +121,61 @@ Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const
                 cat("image with reference ", name, " was found but does not provide the specified platform (",
                     platform.text(), ")"));
   }
-  return *contents_below(blobs, chosen->digest);
+}
+
+void add_belongings(const store::Blobs& blobs, const oci::Descriptor& at, const std::set<oci::Digest>& without,
+                    int depth, std::vector<oci::Digest>& out) {
+  bool left_out = without.contains(at.digest) || without.contains(oci::attested_by(at));
+  if (left_out || depth > kMaxIndexDepth || !blobs.has(at.digest)) return;
+  if (oci::media_type::is_index(at.media_type)) {
+    out.push_back(at.digest);
+    for (const auto& entry : oci::parse_index(blobs.read(at.digest, oci::kMaxManifest), at.media_type).manifests)
+      add_belongings(blobs, entry, without, depth + 1, out);
+  } else if (auto below = contents_below(blobs, at.digest)) {
+    for (const auto* list : {&below->blobs, &below->manifests})
+      for (const oci::Descriptor& one : *list) out.push_back(one.digest);
+  }
+}
+
+}  // namespace
+
+Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform) {
+  return *contents_below(blobs, manifest_for(blobs, image, platform).digest);
+}
+
+ImageRecord image_for(const store::Blobs& blobs, const Layers& layers, const ImageRecord& image,
+                      const oci::Platform& platform) {
+  oci::Digest chosen = manifest_for(blobs, image, platform).digest;
+  return chosen == image.manifest ? image : image_of(blobs, layers, image, chosen);
+}
+
+ImageRecord image_of(const store::Blobs& blobs, const Layers& layers, const ImageRecord& image,
+                     const oci::Digest& chosen) {
+  oci::Manifest manifest = oci::parse_manifest(blobs.read(chosen, oci::kMaxManifest), "");
+  ImageRecord out = image;
+  out.id = manifest.config.digest;
+  out.manifest = chosen;
+  out.config = oci::parse_image_config(blobs.read(out.id, oci::kMaxConfig));
+  out.created = parse_rfc3339(out.config.created).value_or(kZeroTime);
+  out.diff_ids = out.config.diff_ids;
+  if (out.diff_ids.size() != manifest.layers.size())
+    throw Error(ErrorKind::DataLoss, cat("manifest ", chosen.text(), " does not match its configuration"));
+  out.layers.clear();
+  out.size = 0;
+  for (std::size_t i = 0; i < out.diff_ids.size(); ++i) {
+    auto unpacked = layers.find(out.diff_ids[i]);
+    auto size = unpacked ? unpacked->size : static_cast<std::uint64_t>(manifest.layers[i].size);
+    out.layers.push_back({manifest.layers[i].digest, out.diff_ids[i], size});
+    out.size += size;
+  }
+  return out;
+}
+
+std::vector<oci::Digest> belongings(const store::Blobs& blobs, const oci::Digest& index,
+                                    const std::set<oci::Digest>& without) {
+  std::vector<oci::Digest> out;
+  if (!index.empty() && blobs.has(index)) add_belongings(blobs, describe(blobs, index), without, 1, out);
+  return out;
 }
 
 Contents contents_of(const store::Blobs& blobs, const ImageRecord& image) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "image/images.h"
@@ -21,6 +22,17 @@ struct Contents {
 Contents contents_of(const store::Blobs& blobs, const ImageRecord& image);
 // Of the one manifest for `platform`. Throws NotFound, docker's words, where it is not here whole.
 Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform);
+// The image as it is for `platform`: with that manifest, its configuration as the ID and its layers (those that are not
+// unpacked have the size of their blobs). Throws as contents_for() does.
+ImageRecord image_for(const store::Blobs& blobs, const Layers& layers, const ImageRecord& image,
+                      const oci::Platform& platform);
+// The same of the manifest `chosen`, an image's that is here whole.
+ImageRecord image_of(const store::Blobs& blobs, const Layers& layers, const ImageRecord& image,
+                     const oci::Digest& chosen);
+// What belongs to the image's index, as far as it is here whole: indexes, manifests of all platforms, attestations and
+// what is below them; without these manifests and what attests them.
+std::vector<oci::Digest> belongings(const store::Blobs& blobs, const oci::Digest& index,
+                                    const std::set<oci::Digest>& without = {});
 
 // A manifest of an image, of its index also those that are not here.
 struct ManifestEntry {

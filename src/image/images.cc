@@ -90,37 +90,6 @@ std::size_t Images::count() const {
   return state_->catalogue.by_id.size();
 }
 
-std::vector<HistoryItem> Images::history(std::string_view name) const {
-  RecordPtr record = state_->get(name);
-  std::vector<HistoryItem> out;
-  std::size_t layer = 0;
-  for (const oci::HistoryEntry& entry : record->config.history) {
-    HistoryItem item;
-    item.id = "<missing>";
-    item.created = parse_rfc3339(entry.created).value_or(kZeroTime);
-    item.created_by = entry.created_by;
-    item.comment = entry.comment;
-    if (!entry.empty_layer && layer < record->layers.size()) item.size = record->layers[layer++].size;
-    out.push_back(std::move(item));
-  }
-  // Builders that write no history still made layers.
-  for (; layer < record->layers.size(); ++layer) {
-    HistoryItem item;
-    item.id = "<missing>";
-    item.created = record->created;
-    item.size = record->layers[layer].size;
-    out.push_back(std::move(item));
-  }
-  std::reverse(out.begin(), out.end());
-  if (!out.empty()) {
-    out.front().id = record->id.text();
-    out.front().tags = record->references;
-  }
-  return out;
-}
-
-std::string Images::config_bytes(const oci::Digest& id) const { return state_->blobs.read(id, oci::kMaxConfig); }
-
 namespace {
 
 // `record` with one name more; the image that had the name without it.
@@ -136,6 +105,15 @@ std::vector<Images::State::Change> move_name(const Catalogue& catalogue, std::sh
   }
   add_sorted(is_digest_name(name) ? record->repo_digests : record->references, name);
   return changes;
+}
+
+// What came with the index that the image was a part of stays, where the very same comes again alone.
+void keep_belongings(ImageRecord& record, const ImageRecord& known) {
+  if (record.manifest != known.manifest || (!record.index.empty() && record.index != known.index)) return;
+  record.index = known.index;
+  std::set<oci::Digest> others(record.others.begin(), record.others.end());
+  others.insert(known.others.begin(), known.others.end());
+  record.others.assign(others.begin(), others.end());
 }
 
 }  // namespace
@@ -157,15 +135,17 @@ void Images::tag(std::string_view source, const oci::Reference& target) {
 
 bool Images::record(ImageRecord image, const std::optional<oci::Reference>& reference, const oci::Digest& repo_digest,
                     const std::string& lease) {
-  std::lock_guard guard(state_->changing);
+  std::unique_lock guard(state_->changing);
   auto record = std::make_shared<ImageRecord>(std::move(image));
   const Catalogue& catalogue = state_->catalogue;  // only changed by holders of `changing`
-  bool changed = true;
+  bool changed = true, replaced = false;
   if (auto known = catalogue.by_id.find(record->id); known != catalogue.by_id.end()) {
     record->references = known->second->references;
     record->repo_digests = known->second->repo_digests;
     record->last_tagged = known->second->last_tagged;
+    keep_belongings(*record, *known->second);
     changed = false;
+    replaced = blobs_of(*record) != blobs_of(*known->second);
   }
   std::map<oci::Digest, Images::State::Change> changes;
   auto give = [&](const std::string& name) {
@@ -194,6 +174,8 @@ bool Images::record(ImageRecord image, const std::optional<oci::Reference>& refe
   for (auto& [id, change] : changes) all.push_back(change);
   all.push_back({record->id, record});
   state_->commit(all, lease);
+  guard.unlock();
+  if (replaced) collect();
   return changed;
 }
 

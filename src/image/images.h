@@ -2,10 +2,11 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,34 +14,13 @@
 #include "base/time.h"
 #include "image/check_report.h"
 #include "image/layers.h"
-#include "oci/image_spec.h"
+#include "image/record.h"
 #include "oci/reference.h"
 #include "store/blobs.h"
 #include "store/database.h"
 #include "store/lease.h"
 
 namespace proa::image {
-
-struct ImageLayer {
-  oci::Digest digest;  // of the compressed blob, empty where it was never one
-  oci::Digest diff_id;
-  std::uint64_t size = 0;  // of the uncompressed tar
-};
-
-struct ImageRecord {
-  oci::Digest id;                         // digest of the configuration: docker's image ID
-  oci::Digest manifest;                   // of the platform's manifest, empty where there is none
-  oci::Digest index;                      // of the index it came from, empty where there was none
-  std::vector<std::string> references;    // "busybox:latest", sorted
-  std::vector<std::string> repo_digests;  // "busybox@sha256:...", sorted
-  oci::ImageConfig config;
-  std::vector<ImageLayer> layers;   // bottom first
-  std::vector<oci::Digest> others;  // blobs that belong to it besides: of other platforms, attestations
-  std::vector<oci::Digest> diff_ids;
-  UnixNanos created = kZeroTime;
-  UnixNanos last_tagged = kZeroTime;
-  std::uint64_t size = 0;  // uncompressed, all layers
-};
 
 struct RemovedItem {
   enum class Kind { Untagged, Deleted } kind;
@@ -56,14 +36,6 @@ struct ImageUse {
 using ImageUses = std::function<std::vector<ImageUse>(const oci::Digest& image)>;
 enum class Removal { Normal, Forced };
 
-struct HistoryItem {
-  std::string id;  // "sha256:..." for the newest, else "<missing>"
-  UnixNanos created = kZeroTime;
-  std::string created_by, comment;
-  std::vector<std::string> tags;
-  std::uint64_t size = 0;
-};
-
 class Images {
  public:
   // Loads the catalogue; drops rows whose layers are gone (logged) and forgets leases that have lapsed; collect() does
@@ -76,13 +48,15 @@ class Images {
   ImageRecord get(std::string_view name) const;  // throws NotFound "No such image: x:latest"
   std::vector<ImageRecord> list() const;         // newest first
   std::size_t count() const;
-  std::vector<HistoryItem> history(std::string_view name) const;
-  // The configuration's bytes, as in the registry.
-  std::string config_bytes(const oci::Digest& id) const;
 
   // Gives the image another name; one that had it loses it. Throws as docker does for digests and "sha256".
   void tag(std::string_view source, const oci::Reference& target);
   std::vector<RemovedItem> remove(std::string_view name, Removal how, const ImageUses& uses);
+  // Takes one platform's manifest, and what attests it, out of an image of several. Where it is the unpacked one,
+  // another is unpacked in its place and the image gets that one's ID; with the last one the image goes. Throws
+  // NotFound where it is not here, Conflict where a running container was made of it.
+  std::vector<RemovedItem> remove_platform(std::string_view name, const oci::Platform& platform, const ImageUses& uses,
+                                           std::stop_token stop);
   // Images without a tag (or, `all`, all) that no container was made of and that `keep` does not keep.
   struct Pruned {
     std::vector<RemovedItem> items;
@@ -143,8 +117,5 @@ class Images {
  private:
   std::unique_ptr<State> state_;
 };
-
-// Docker's chain ID of the topmost of `diff_ids`.
-oci::Digest chain_id(const std::vector<oci::Digest>& diff_ids);
 
 }  // namespace proa::image

@@ -28,17 +28,8 @@ Needs needs_of(const std::vector<RecordPtr>& records) {
   Needs out;
   for (const auto& record : records) {
     auto name = shown_name(*record);
-    auto blob = [&](const oci::Digest& digest) {
-      if (!digest.empty()) out.blobs[digest].push_back(name);
-    };
-    blob(record->id);
-    blob(record->manifest);
-    blob(record->index);
-    for (const auto& other : record->others) blob(other);
-    for (const auto& layer : record->layers) {
-      blob(layer.digest);
-      out.layers[layer.diff_id].push_back(name);
-    }
+    for (const auto& digest : blobs_of(*record)) out.blobs[digest].push_back(name);
+    for (const auto& layer : record->layers) out.layers[layer.diff_id].push_back(name);
   }
   return out;
 }

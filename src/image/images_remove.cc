@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "image/contents.h"
+#include "image/file_source.h"
 #include "image/images.h"
 #include "image/images_state.h"
 
@@ -127,6 +129,83 @@ std::vector<RemovedItem> Images::remove(std::string_view name, Removal how, cons
   return items;
 }
 
+namespace {
+
+// One platform of an image goes.
+struct PlatformRemoval {
+  oci::Digest manifest;  // of what goes
+  oci::Digest next;      // of what is unpacked in its place; empty: what is unpacked stays, or nothing else is here
+  std::vector<oci::Digest> others;
+};
+
+PlatformRemoval plan_platform_removal(const store::Blobs& blobs, const ImageRecord& record, std::string_view name,
+                                      const oci::Platform& platform) {
+  PlatformRemoval out;
+  // What another image has brought is that one's.
+  std::set<oci::Digest> own(record.others.begin(), record.others.end());
+  own.insert(record.manifest);
+  for (const ManifestEntry& entry : manifests_of(blobs, record)) {
+    const oci::Descriptor& one = entry.descriptor;
+    if (!entry.available || !one.platform || !entry.attests.empty() || !own.contains(one.digest)) continue;
+    if (one.platform->normalized().text() == platform.normalized().text()) {
+      out.manifest = one.digest;
+    } else if (out.next.empty() || *one.platform == oci::Platform::host()) {
+      out.next = one.digest;
+    }
+  }
+  if (out.manifest.empty()) {
+    throw Error(ErrorKind::NotFound,
+                cat("image with reference ", name, " was found but does not provide the specified platform (",
+                    platform.text(), ")"));
+  }
+  auto left = belongings(blobs, record.index, {out.manifest});
+  for (const oci::Digest& digest : std::set(left.begin(), left.end()))
+    if (own.contains(digest)) out.others.push_back(digest);
+  return out;
+}
+
+}  // namespace
+
+std::vector<RemovedItem> Images::remove_platform(std::string_view name, const oci::Platform& platform,
+                                                 const ImageUses& uses, std::stop_token stop) {
+  trace::Span span("image.remove_platform");
+  span.set("platform", platform.text());
+  Items items;
+  {
+    Growing growing(*this);  // what is unpacked anew is nobody's until it is recorded
+    RecordPtr seen = state_->get(name);
+    PlatformRemoval plan = plan_platform_removal(state_->blobs, *seen, name, platform);
+    auto changed = std::make_shared<ImageRecord>(*seen);
+    if (plan.manifest == seen->manifest) {
+      if (plan.next.empty()) return remove(seen->id.text(), Removal::Forced, uses);
+      auto users = uses ? uses(seen->id) : std::vector<ImageUse>();
+      if (auto conflict = find_conflict(*seen, Removal::Forced, Named::DoesNotMatter, users))
+        throw Error(ErrorKind::Conflict, conflict->message);
+      for (const ImageLayer& layer : image_of(state_->blobs, state_->layers, *seen, plan.next).layers) {
+        FileSource blob(state_->blobs.open(layer.digest));
+        state_->layers.apply(blob, layer.diff_id, {}, stop);
+      }
+      *changed = image_of(state_->blobs, state_->layers, *seen, plan.next);
+    }
+    changed->others = plan.others;
+    std::lock_guard guard(state_->changing);
+    if (state_->find(name) != seen)
+      throw Error(ErrorKind::Conflict, cat("image ", name, " was changed meanwhile: try again"));
+    std::vector<State::Change> changes;
+    if (changed->id != seen->id) {
+      changes.push_back({seen->id, nullptr});
+      if (auto known = state_->catalogue.by_id.find(changed->id); known != state_->catalogue.by_id.end())
+        for (const std::string& one : names_of(*known->second))
+          add_sorted(is_digest_name(one) ? changed->repo_digests : changed->references, one);
+    }
+    changes.push_back({changed->id, changed});
+    state_->commit(changes, "");
+    items.push_back({RemovedItem::Kind::Deleted, plan.manifest.text(), ""});
+  }
+  collect();
+  return items;
+}
+
 Images::Pruned Images::prune(bool all, const std::function<bool(const ImageRecord&)>& keep, const ImageUses& uses) {
   Pruned out;
   std::uint64_t before = 0, after = 0;
@@ -209,14 +288,8 @@ void Images::collect() {
   std::set<oci::Digest> held = state_->held();
   std::set<oci::Digest> kept = held;
   for (const RecordPtr& record : state_->all()) {
-    kept.insert(record->id);
-    kept.insert(record->manifest);
-    kept.insert(record->index);
-    kept.insert(record->others.begin(), record->others.end());
-    for (const ImageLayer& layer : record->layers) {
-      kept.insert(layer.digest);
-      kept.insert(layer.diff_id);
-    }
+    kept.merge(blobs_of(*record));
+    kept.insert(record->diff_ids.begin(), record->diff_ids.end());
   }
   if (state_->in_use) {
     for (const oci::Digest& diff_id : state_->in_use()) kept.insert(diff_id);

@@ -139,6 +139,26 @@ TEST_F(Catalogued, ANameBelongsToOneImage) {
   EXPECT_EQ(images_->count(), 2u);
 }
 
+TEST_F(Catalogued, WhatCameWithAnIndexStaysAndWhatIsReplacedGoes) {
+  auto base = layer(2);
+  oci::Digest id = image("app:1", {base});
+  ImageRecord record = images_->get("app:1");
+  auto index = blobs_->put("an index"), other = blobs_->put("another platform's"), first = record.manifest;
+  record.index = index;
+  record.others = {other};
+  images_->record(record, oci::Reference::parse("app:1"), {}, "");
+  record.index = {};
+  record.others.clear();
+  images_->record(record, oci::Reference::parse("app:alone"), {}, "");
+  EXPECT_EQ(images_->get("app:alone").index, index);
+  EXPECT_TRUE(blobs_->has(other) && blobs_->has(index));
+  record.manifest = blobs_->put("compressed otherwise");
+  images_->record(record, oci::Reference::parse("app:other"), {}, "");
+  EXPECT_EQ(images_->get("app:1").manifest, record.manifest);
+  EXPECT_FALSE(blobs_->has(first) || blobs_->has(other) || blobs_->has(index));
+  EXPECT_TRUE(blobs_->has(id));
+}
+
 TEST_F(Catalogued, RefusesTagsThatWouldConfuse) {
   image("app", {layer(2)});
   EXPECT_THROW(images_->tag("app", oci::Reference::parse(cat("x@sha256:", std::string(64, 'a')))), Error);

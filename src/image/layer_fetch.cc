@@ -135,6 +135,15 @@ LayerInfo LayerFetch::run(const oci::Descriptor& layer, const oci::Digest& diff_
   return info;
 }
 
+void LayerFetch::run_blob(const oci::Descriptor& blob) {
+  trace::Span span("pull.blob");
+  span.set("digest", blob.digest.text());
+  span.set("size", blob.size);
+  auto seat = flights.board(blob.digest, stop);
+  if (!blobs.has(blob.digest)) fetch_blob(blob);
+  progress.say("Download complete", short_name(blob.digest));
+}
+
 // The layer is unpacked but the bytes it came from are not here (an image of the same layers was loaded, or a death
 // came between the two): without them the image could be neither pushed nor saved.
 void LayerFetch::fetch_blob(const oci::Descriptor& layer) {

@@ -49,6 +49,8 @@ struct LayerFetch {
 
   // Throws DataLoss, InvalidArgument (nothing of it is kept then), Unavailable, Cancelled (what came is kept).
   LayerInfo run(const oci::Descriptor& layer, const oci::Digest& diff_id);
+  // Anything else: into the store as it is, whatever is in it. The same errors.
+  void run_blob(const oci::Descriptor& blob);
 
  private:
   void fetch_blob(const oci::Descriptor& layer);

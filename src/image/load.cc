@@ -88,6 +88,7 @@ class Load {
       at = choose(index);
     }
     oci::Manifest manifest = oci::parse_manifest(blobs_.read(at.digest, oci::kMaxManifest), "");
+    if (std::string type = oci::artifact_type(manifest); !type.empty()) return keep_artifact(type, at, wanted);
     NewImage image;
     image.manifest = at.digest;
     image.index = wanted.root == at.digest ? oci::Digest() : wanted.root;
@@ -100,11 +101,23 @@ class Load {
       unpack(contents_.layer(cat("blobs/sha256/", digest.hex())), digest, config.diff_ids[i]);
       image.layers.push_back({digest, config.diff_ids[i], layers_.get(config.diff_ids[i]).size});
     }
-    if (auto whole = contents_below(blobs_, image.index)) {
-      for (const auto* list : {&whole->blobs, &whole->manifests})
-        for (const oci::Descriptor& one : *list) image.others.push_back(one.digest);
-    }
+    image.others = belongings(blobs_, image.index);
     finish(std::move(image), std::move(config), wanted.names);
+  }
+
+  void keep_artifact(const std::string& type, const oci::Descriptor& manifest, const ToLoad& wanted) {
+    auto contents = contents_below(blobs_, manifest.digest);
+    if (!contents) bad(cat("a blob of artifact ", manifest.digest.text(), " is missing"));
+    ImageRecord record;
+    record.id = record.manifest = manifest.digest;
+    record.artifact_type = type;
+    if (wanted.root != manifest.digest) record.index = wanted.root;
+    record.others = belongings(blobs_, record.index);
+    for (const oci::Descriptor& blob : contents->blobs) {
+      record.others.push_back(blob.digest);
+      record.size += static_cast<std::uint64_t>(blob.size);
+    }
+    keep(record, wanted.names);
   }
 
   const oci::Descriptor& choose(const oci::Index& index) const {
@@ -176,7 +189,10 @@ class Load {
     if (config.platform.os != "linux")
       throw Error(ErrorKind::InvalidArgument, cat("cannot load ", config.platform.os, " image on linux"));
     FAILPOINT("load.before_record");
-    ImageRecord record = record_of(image, std::move(config));
+    keep(record_of(image, std::move(config)), names);
+  }
+
+  void keep(const ImageRecord& record, const std::vector<std::string>& names) {
     loaded_.push_back({record.id, names});
     if (names.empty()) images_.record(record, std::nullopt, {}, "");
     for (const std::string& name : names) images_.record(record, oci::Reference::parse(name), {}, "");

@@ -24,18 +24,28 @@ struct Resolved {
   std::vector<registry::FetchedManifest> indexes;  // outermost first
   registry::FetchedManifest manifest_document;
   oci::Manifest manifest;
+  std::string artifact_type;  // not empty: what follows is unset
   std::string config_bytes;
   oci::ImageConfig config;
+  std::vector<registry::FetchedManifest> attestations;
+  std::vector<oci::Descriptor> kept_blobs;  // as they are: an artifact's own, an attestation's
 
   const oci::Digest& top() const { return indexes.empty() ? manifest_document.digest : indexes.front().digest; }
+  // What the image is called by.
+  const oci::Digest& id() const { return artifact_type.empty() ? manifest.config.digest : manifest_document.digest; }
+
+  void keep_blobs(const oci::Manifest& of) {
+    std::vector<oci::Descriptor> all = of.layers;
+    all.push_back(of.config);
+    for (oci::Descriptor& blob : all) {
+      auto same = [&](const oci::Descriptor& one) { return one.digest == blob.digest; };
+      bool known = std::any_of(kept_blobs.begin(), kept_blobs.end(), same);
+      if (!known && !oci::media_type::is_foreign(blob.media_type)) kept_blobs.push_back(std::move(blob));
+    }
+  }
 };
 
 void check_types(const oci::Manifest& manifest) {
-  const std::string& type = manifest.config.media_type;
-  // Early builders wrote this for the configuration.
-  if (!oci::media_type::is_config(type) && type != "application/octet-stream") {
-    throw Error(ErrorKind::InvalidArgument, cat("unsupported media type ", type, ": this is no container image"));
-  }
   for (const oci::Descriptor& layer : manifest.layers) {
     if (!oci::media_type::is_layer(layer.media_type)) {
       throw Error(ErrorKind::InvalidArgument,
@@ -54,6 +64,24 @@ void check_config(const oci::ImageConfig& config, const oci::Manifest& manifest)
   }
 }
 
+// What builders say of the image that was chosen. A registry that copied the image without them is no reason to fail.
+void fetch_attestations(registry::Client& client, const oci::Index& index, Resolved& image) {
+  constexpr std::size_t kMost = 16;
+  for (const oci::Descriptor& entry : index.manifests) {
+    bool about_it = oci::attested_by(entry) == image.manifest_document.digest;
+    if (!about_it || !oci::media_type::is_manifest(entry.media_type)) continue;
+    if (image.attestations.size() == kMost) throw Error(ErrorKind::InvalidArgument, "too many attestations");
+    try {
+      image.attestations.push_back(client.manifest(entry));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::NotFound) throw;
+      continue;
+    }
+    const registry::FetchedManifest& document = image.attestations.back();
+    image.keep_blobs(oci::parse_manifest(document.bytes, document.media_type));
+  }
+}
+
 // The path from the reference to one platform's manifest and configuration.
 Resolved resolve(registry::Client& client, const store::Blobs& blobs, const oci::Reference& reference,
                  const oci::Platform& platform) {
@@ -61,10 +89,11 @@ Resolved resolve(registry::Client& client, const store::Blobs& blobs, const oci:
   trace::Span span("pull.manifest");
   registry::FetchedManifest document = client.manifest(reference.tag_or_digest());
   std::string type = oci::manifest_type(document.bytes, document.media_type);
+  oci::Index index;  // the innermost
   while (oci::media_type::is_index(type)) {
     if (out.indexes.size() >= kMaxIndexDepth)
       throw Error(ErrorKind::InvalidArgument, "image indexes are nested too deeply");
-    oci::Index index = oci::parse_index(document.bytes, document.media_type);
+    index = oci::parse_index(document.bytes, document.media_type);
     oci::Descriptor chosen = oci::choose_manifest(index, platform);
     out.indexes.push_back(std::move(document));
     document = client.manifest(chosen);
@@ -75,12 +104,18 @@ Resolved resolve(registry::Client& client, const store::Blobs& blobs, const oci:
   span.set("media_type", type);
   span.set("layers", static_cast<std::int64_t>(out.manifest.layers.size()));
   out.manifest_document = std::move(document);
+  out.artifact_type = oci::artifact_type(out.manifest);
+  if (!out.artifact_type.empty()) {
+    out.keep_blobs(out.manifest);
+    return out;
+  }
   check_types(out.manifest);
   const oci::Descriptor& config = out.manifest.config;
   out.config_bytes =
       blobs.has(config.digest) ? blobs.read(config.digest, oci::kMaxConfig) : client.blob(config, oci::kMaxConfig);
   out.config = oci::parse_image_config(out.config_bytes);
   check_config(out.config, out.manifest);
+  fetch_attestations(client, index, out);
   return out;
 }
 
@@ -89,8 +124,12 @@ std::vector<oci::Digest> everything_in(const Resolved& image) {
   for (const auto& index : image.indexes) out.push_back(index.digest);
   for (const oci::Descriptor& layer : image.manifest.layers) out.push_back(layer.digest);
   out.insert(out.end(), image.config.diff_ids.begin(), image.config.diff_ids.end());
+  for (const auto& attestation : image.attestations) out.push_back(attestation.digest);
+  for (const oci::Descriptor& blob : image.kept_blobs) out.push_back(blob.digest);
   return out;
 }
+
+const Progress kNobody;
 
 bool is_disk_full(const Error& error) { return error.errno_code() == ENOSPC || error.errno_code() == EDQUOT; }
 
@@ -138,7 +177,7 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
   };
   std::vector<Job> jobs;
   std::set<oci::Digest> seen;
-  for (std::size_t i = 0; i < image.manifest.layers.size(); ++i) {
+  for (std::size_t i = 0; i < image.config.diff_ids.size(); ++i) {
     const oci::Descriptor& layer = image.manifest.layers[i];
     const oci::Digest& diff_id = image.config.diff_ids[i];
     std::string id(layer.digest.short_hex());
@@ -155,8 +194,17 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
   for (std::size_t i = width; i < jobs.size(); ++i)
     progress.say("Waiting", std::string(jobs[i].layer->digest.short_hex()));
 
-  in_parallel(jobs.size(), width, stop, [&](std::size_t i) {
-    LayerFetch{layers, blobs, flights, client, progress, stop.get_token()}.run(*jobs[i].layer, *jobs[i].diff_id);
+  // Nobody is told of attestations: they are small.
+  PullProgress silent(kNobody);
+  PullProgress& of_blobs = image.artifact_type.empty() ? silent : progress;
+  std::size_t all = jobs.size() + image.kept_blobs.size();
+  in_parallel(all, std::min(all, static_cast<std::size_t>(max_concurrent)), stop, [&](std::size_t i) {
+    if (i < jobs.size()) {
+      LayerFetch{layers, blobs, flights, client, progress, stop.get_token()}.run(*jobs[i].layer, *jobs[i].diff_id);
+    } else {
+      const oci::Descriptor& blob = image.kept_blobs[i - jobs.size()];
+      LayerFetch{layers, blobs, flights, client, of_blobs, stop.get_token()}.run_blob(blob);
+    }
   });
 }
 
@@ -164,11 +212,19 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
 bool Puller::State::store(const Resolved& image, const oci::Reference& reference, const std::string& lease) {
   trace::Span span("pull.commit");
   for (const auto& index : image.indexes) blobs.put(index.digest, index.bytes);
+  for (const auto& attestation : image.attestations) blobs.put(attestation.digest, attestation.bytes);
   blobs.put(image.manifest_document.digest, image.manifest_document.bytes);
-  blobs.put(image.manifest.config.digest, image.config_bytes);
+  if (image.artifact_type.empty()) blobs.put(image.manifest.config.digest, image.config_bytes);
   FAILPOINT("pull.before_record");
   ImageRecord record;
-  record.id = image.manifest.config.digest;
+  record.id = image.id();
+  record.artifact_type = image.artifact_type;
+  for (const auto& index : image.indexes) record.others.push_back(index.digest);
+  for (const auto& attestation : image.attestations) record.others.push_back(attestation.digest);
+  for (const oci::Descriptor& blob : image.kept_blobs) {
+    record.others.push_back(blob.digest);
+    if (!image.artifact_type.empty()) record.size += static_cast<std::uint64_t>(blob.size);
+  }
   record.manifest = image.manifest_document.digest;
   if (!image.indexes.empty()) record.index = image.indexes.front().digest;
   record.config = image.config;
@@ -210,7 +266,7 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
     image = resolve(client, state_->blobs, reference, platform);
   }
   progress.say_of_tag(cat("Pulling from ", reference.path), reference.tag_or_digest());
-  result.id = image->manifest.config.digest;
+  result.id = image->id();
   result.digest = image->top();
   std::string lease = cat("pull-", image->manifest_document.digest.hex());
   state_->images.hold(lease, everything_in(*image));

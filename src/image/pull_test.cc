@@ -258,6 +258,56 @@ TEST_F(Pull, ChoosesThePlatformAndNamesThoseThereAre) {
   }
 }
 
+TEST_F(Pull, TakesWhatAttestsTheImageAlongAndCanDoWithoutIt) {
+  std::string image = content_.image({tar_of("a", "amd")});
+  std::string digest = content_.add_manifest("", oci::media_type::kManifest, image);
+  std::string statement = content_.add_blob("{\"_type\":\"x\"}"), config = content_.add_blob("{}");
+  std::string attestation =
+      cat(R"({"schemaVersion":2,"config":)", Content::descriptor(oci::media_type::kConfig, config, 2), R"(,"layers":[)",
+          Content::descriptor("application/vnd.in-toto+json", statement, 13), "]}");
+  std::string attested = content_.add_manifest("", oci::media_type::kManifest, attestation);
+  std::string unknown = R"(,"platform":{"os":"unknown","architecture":"unknown"},"annotations":)";
+  std::string about =
+      cat(R"({"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":")", digest, "\"}");
+  std::string index = cat(
+      R"({"schemaVersion":2,"manifests":[)",
+      Content::descriptor(oci::media_type::kManifest, digest, image.size(),
+                          R"(,"platform":{"os":"linux","architecture":"amd64"})"),
+      ",", Content::descriptor(oci::media_type::kManifest, attested, attestation.size(), cat(unknown, about)), "]}");
+  content_.add_manifest("1", oci::media_type::kIndex, index);
+  pull();
+  EXPECT_FALSE(has_line(statement.substr(7, 12)));
+  images_->collect();
+  for (const std::string& kept : {attested, statement, config, digest})
+    EXPECT_TRUE(blobs_->has(oci::Digest::parse(kept))) << kept;
+  images_->remove(name("app:1"), Removal::Normal, {});
+  EXPECT_TRUE(blobs_->list().empty());
+
+  content_.manifests.erase(attested);
+  pull();
+  EXPECT_EQ(images_->get(name("app:1")).manifest.text(), digest);
+  EXPECT_FALSE(blobs_->has(oci::Digest::parse(statement)));
+}
+
+TEST_F(Pull, KeepsAnArtifactAsItIs) {
+  std::string text = content_.add_blob("not a tar"), empty = content_.add_blob("{}");
+  std::string manifest = cat(R"({"schemaVersion":2,"artifactType":"application/x-thing","config":)",
+                             Content::descriptor("application/vnd.oci.empty.v1+json", empty, 2), R"(,"layers":[)",
+                             Content::descriptor("text/plain", text, 9), "]}");
+  std::string digest = content_.add_manifest("1", oci::media_type::kManifest, manifest);
+  EXPECT_EQ(pull().id.text(), digest);
+  EXPECT_TRUE(has_line(cat(text.substr(7, 12), ": Download complete")));
+  EXPECT_TRUE(layers_->list().empty());
+  close();
+  open();
+  images_->collect();
+  ImageRecord record = images_->get(name("app:1"));
+  EXPECT_EQ(record.artifact_type, "application/x-thing");
+  EXPECT_EQ(record.size, 11u);
+  EXPECT_EQ(blobs_->list().size(), 3u);
+  EXPECT_FALSE(pull().downloaded);
+}
+
 TEST_F(Pull, RefusesContentThatIsNotWhatItsDigestSays) {
   std::string tar = tar_of("a", std::string(5000, 'x'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));

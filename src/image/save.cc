@@ -119,16 +119,10 @@ std::string Saving::manifest_json() const {
   for (const Item& item : items_) {
     JsonArray tags, layers;
     for (const std::string& tag : item.tags) tags.emplace_back(tag);
-    oci::Digest config = item.image.id;
-    if (platform_) {  // perhaps not the one that is unpacked here
-      const oci::Digest& chosen = contents(item).root.digest;
-      oci::Manifest manifest = oci::parse_manifest(blobs_.read(chosen, oci::kMaxManifest), "");
-      config = manifest.config.digest;
-      for (const oci::Descriptor& layer : manifest.layers) layers.emplace_back(blob_path(layer.digest));
-    } else {
-      for (const ImageLayer& layer : item.image.layers) layers.emplace_back(blob_path(layer.digest));
-    }
-    list.push_back(JsonObject{{"Config", blob_path(config)},
+    oci::Digest chosen = platform_ ? contents(item).root.digest : item.image.manifest;
+    oci::Manifest manifest = oci::parse_manifest(blobs_.read(chosen, oci::kMaxManifest), "");
+    for (const oci::Descriptor& layer : manifest.layers) layers.emplace_back(blob_path(layer.digest));
+    list.push_back(JsonObject{{"Config", blob_path(manifest.config.digest)},
                               {"RepoTags", tags.empty() ? Json(nullptr) : Json(std::move(tags))},
                               {"Layers", std::move(layers)}});
   }

@@ -1,5 +1,7 @@
 #include "oci/image_spec.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/json_codec.h"
 #include "base/text.h"
@@ -182,6 +184,7 @@ Manifest parse_manifest(std::string_view bytes, std::string_view claimed) {
     manifest.config = to_descriptor(json::decode<DescriptorDocument>(*config, "config"), "config");
     manifest.layers = descriptors_at(document, "layers");
     manifest.annotations = annotations_of(document);
+    if (json::find(document, "artifactType")) manifest.artifact_type = json::string_at(document, "artifactType");
     return manifest;
   });
 }
@@ -198,6 +201,27 @@ Json to_json(const Descriptor& descriptor) {
     document.platform = PlatformDocument{p->architecture, p->os, p->variant, p->os_version, p->os_features};
   }
   return json::encode(document);
+}
+
+std::string artifact_type(const Manifest& manifest) {
+  constexpr std::string_view kStatement = "application/vnd.in-toto+json";
+  const std::string& config = manifest.config.media_type;
+  auto is_statement = [&](const Descriptor& layer) { return layer.media_type == kStatement; };
+  bool attestation =
+      !manifest.layers.empty() && std::all_of(manifest.layers.begin(), manifest.layers.end(), is_statement);
+  if (attestation && manifest.artifact_type.empty()) return std::string(kStatement);
+  // Early builders wrote "octet-stream" for an image's configuration.
+  bool early = config == "application/octet-stream" && manifest.artifact_type.empty();
+  if (!attestation && (media_type::is_config(config) || early)) return "";
+  return manifest.artifact_type.empty() ? config : manifest.artifact_type;
+}
+
+Digest attested_by(const Descriptor& descriptor) {
+  auto type = descriptor.annotations.find("vnd.docker.reference.type");
+  auto digest = descriptor.annotations.find("vnd.docker.reference.digest");
+  bool attestation = type != descriptor.annotations.end() && type->second == "attestation-manifest";
+  if (!attestation || digest == descriptor.annotations.end()) return {};
+  return Digest::try_parse(digest->second).value_or(Digest());
 }
 
 const Descriptor& choose_manifest(const Index& index, const Platform& wanted) {

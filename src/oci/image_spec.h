@@ -56,6 +56,7 @@ struct Manifest {
   Descriptor config;
   std::vector<Descriptor> layers;  // bottom first
   std::map<std::string, std::string> annotations;
+  std::string artifact_type;
 };
 
 struct Healthcheck {
@@ -107,6 +108,13 @@ std::string manifest_type(std::string_view bytes, std::string_view claimed);
 Json to_json(const ImageDefaults& defaults);  // names and order as in the configuration
 ImageDefaults image_defaults_from_json(const Json& value);
 Json to_json(const Descriptor& descriptor);
+
+// Of what is no container image (image spec 1.1, "Guidelines for Artifact Usage"): its type, that of its configuration
+// where it names none. Also an attestation's (in-toto statements for layers, though it has an image's configuration).
+// "" for an image.
+std::string artifact_type(const Manifest& manifest);
+// Of an attestation in an index (BuildKit's annotations): the manifest that it is about; else empty.
+Digest attested_by(const Descriptor& descriptor);
 
 // The platform's manifest in an index: what builders attach (attestations, platform unknown/unknown) is passed over.
 // Throws NotFound "no matching manifest for linux/s390x in the manifest list entries ...".

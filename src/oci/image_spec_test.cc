@@ -92,6 +92,30 @@ TEST(ImageSpec, RefusesAConfigurationWithoutLayersToStandOn) {
   EXPECT_THROW(parse_image_config(R"({"rootfs":{"type":"layers","diff_ids":["sha256:1"]}})"), Error);
 }
 
+TEST(ImageSpec, TellsArtifactsFromImages) {
+  auto type_of = [](std::string_view config, std::string_view layer, std::string_view more) {
+    auto descriptor = [](std::string_view type) {
+      return cat(R"({"mediaType":")", type, R"(","digest":")", kHash, R"(","size":1})");
+    };
+    return artifact_type(parse_manifest(
+        cat(R"({"schemaVersion":2,"config":)", descriptor(config), R"(,"layers":[)", descriptor(layer), "]", more, "}"),
+        ""));
+  };
+  constexpr std::string_view kTyped = R"(,"artifactType":"application/x-thing")";
+  constexpr std::string_view kStatement = "application/vnd.in-toto+json";
+  for (std::string_view config : {media_type::kConfig, media_type::kDockerConfig}) {
+    EXPECT_EQ(type_of(config, media_type::kLayer, ""), "");
+    EXPECT_EQ(type_of(config, media_type::kLayer, kTyped), "");         // it can be run all the same
+    EXPECT_EQ(type_of(config, "application/x-unknown-layer", ""), "");  // a broken image, to be refused as one
+    EXPECT_EQ(type_of(config, kStatement, ""), kStatement);
+  }
+  EXPECT_EQ(type_of("application/octet-stream", media_type::kLayer, ""), "");
+  EXPECT_EQ(type_of("application/octet-stream", "text/plain", kTyped), "application/x-thing");
+  EXPECT_EQ(type_of("application/vnd.oci.empty.v1+json", "text/plain", kTyped), "application/x-thing");
+  EXPECT_EQ(type_of("application/vnd.cncf.helm.config.v1+json", "text/plain", ""),
+            "application/vnd.cncf.helm.config.v1+json");
+}
+
 TEST(ImageSpec, PassesOverAttestations) {
   auto entry = [](std::string_view platform, std::string_view more) {
     return cat(R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")", kHash,

@@ -25,14 +25,22 @@ Json Call::json_body() const {
 }
 
 std::string Call::json_platform() const {
-  if (since(52) && query().all("platform").size() > 1)
+  auto all = json_platforms("platform");
+  if (since(52) && all.size() > 1)
     throw Error(ErrorKind::NotImplemented, "several platforms at once are not supported; name one");
-  std::string text = query().get("platform");
-  if (text.empty()) return "";
-  Json value = json::parse(text, {.depth = 8});
-  std::string variant = json::string_at(value, "variant");
-  return cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"), variant.empty() ? "" : "/",
-             variant);
+  return all.empty() ? "" : all.front();
+}
+
+std::vector<std::string> Call::json_platforms(std::string_view name) const {
+  std::vector<std::string> out;
+  for (const std::string& text : query().all(name)) {
+    if (text.empty()) continue;
+    Json value = json::parse(text, {.depth = 8});
+    std::string variant = json::string_at(value, "variant");
+    out.push_back(cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"),
+                      variant.empty() ? "" : "/", variant));
+  }
+  return out;
 }
 
 int Call::integer(std::string_view name, int otherwise) const {

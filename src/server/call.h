@@ -35,6 +35,8 @@ struct Call {
   int integer(std::string_view name, int otherwise) const;
   // The parameter "platform", which is JSON here, as os/arch[/variant]; "" where it is missing.
   std::string json_platform() const;
+  // All of the parameter `name`, in the same form.
+  std::vector<std::string> json_platforms(std::string_view name) const;
   std::optional<UnixNanos> timestamp(std::string_view name) const;
 
   // The answer, sent when the handler has returned.

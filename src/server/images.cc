@@ -10,10 +10,10 @@ namespace proa::server {
 namespace {
 
 // Since 1.47 and 1.48, to those who ask.
-void add_manifests(Call& call, Json& value, std::string_view name) {
+void add_manifests(Call& call, Json& value, std::string_view name, const std::string& platform = "") {
   bool wanted = call.since(47) && call.query().boolean("manifests");
   if (!wanted && !call.since(48)) return;
-  JsonObject all = call.engine.images().manifests(name, wanted);
+  JsonObject all = call.engine.images().manifests(name, wanted, platform);
   JsonObject& object = value.get_object();
   if (wanted) object["Manifests"] = std::move(all["Manifests"]);
   if (call.since(48) && all.contains("Descriptor")) object["Descriptor"] = std::move(all["Descriptor"]);
@@ -33,9 +33,12 @@ void list(Call& call) {
 }
 
 void inspect(Call& call) {
-  Json value = api::to_json(call.engine.images().inspect(call.part(), call.since(49) ? call.json_platform() : ""));
+  std::string platform = call.since(49) ? call.json_platform() : "";
+  if (!platform.empty() && call.query().boolean("manifests"))
+    throw Error(ErrorKind::InvalidArgument, "conflicting options: manifests and platform options cannot both be set");
+  Json value = api::to_json(call.engine.images().inspect(call.part(), platform));
   api::shape_image_inspect(value, call.version);
-  add_manifests(call, value, call.part());
+  add_manifests(call, value, call.part(), platform);
   call.reply(200, value);
 }
 
@@ -86,11 +89,21 @@ void tag(Call& call) {
 
 void remove(Call& call) {
   JsonArray array;
-  for (const auto& item :
-       call.engine.images().remove(call.part(), call.query().boolean("force"), call.query().boolean("noprune"))) {
+  engine::Images::RemoveOptions options{
+      .force = call.query().boolean("force"), .no_prune = call.query().boolean("noprune"), .platforms = {}};
+  if (call.since(50)) options.platforms = call.json_platforms("platforms");
+  for (const auto& item : call.engine.images().remove(call.part(), options, call.request.client_gone))
     array.push_back(api::to_json(item));
-  }
   call.reply(200, array);
+}
+
+void tree(Call& call) {
+  constexpr int kMost = 10'000;
+  int files = call.query().get("files").empty() ? 3 : parse_int<int>(call.query().get("files")).value_or(-1);
+  if (files < 0 || files > kMost)
+    throw Error(ErrorKind::InvalidArgument,
+                cat("files ", call.query().get("files"), " is outside the range of [0, ", kMost, "]"));
+  call.reply(200, call.engine.images().tree(call.part(), static_cast<std::size_t>(files)));
 }
 
 void prune(Call& call) { call.reply(200, api::to_json(call.engine.images().prune(call.filters()))); }
@@ -110,7 +123,7 @@ void search(Call& call) {
 constexpr Route kRoutes[] = {
     {"GET", "/images/search", search}, {"GET", "/images/json", list},        {"POST", "/images/create", pull},
     {"POST", "/images/prune", prune},  {"GET", "/images/{*}/json", inspect}, {"GET", "/images/{*}/history", history},
-    {"POST", "/images/{*}/tag", tag},  {"DELETE", "/images/{*}", remove},
+    {"POST", "/images/{*}/tag", tag},  {"DELETE", "/images/{*}", remove},    {"GET", "/proa/images/{*}/tree", tree},
 };
 
 }  // namespace

@@ -76,6 +76,15 @@ def test_uncompressed_and_zstd_layers(engine, registry, client):
         client("rmi", full)
 
 
+def test_a_hard_link_into_a_lower_layer_is_refused(engine, registry, client):
+    """As by Docker 20.10 (overlay2) and 28 (containerd store): each layer stands for itself, nobody's builder makes such a one."""
+    link = images.Layer(images.tar_of([("etc/other", b"", {"type": b"1", "linkname": "etc/passwd", "size": 0})]))
+    registry.push("linked", "1", images.Image([images.Layer(images.busybox_layer()), link], {"Cmd": ["sh"]}))
+    refused = client("pull", f"{registry.address}/linked:1")
+    assert refused.code == 1 and "failed to register layer" in refused.err and "etc/passwd" in refused.err and "o such file or directory" in refused.err
+    assert client("images", "-q", f"{registry.address}/linked").out == ""
+
+
 def test_images_columns(engine, registry, image, client):
     lines = client("images").out.splitlines()
     assert lines[0].split() == ["REPOSITORY", "TAG", "IMAGE", "ID", "CREATED", "SIZE"]

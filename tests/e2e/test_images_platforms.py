@@ -6,6 +6,7 @@ import os
 import subprocess
 import tarfile
 import threading
+import urllib.parse
 
 import images
 import pytest
@@ -53,7 +54,8 @@ def tool(*command):
 
 
 def raw(address, name, reference):
-    return tool("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{address}/{name}:{reference}")
+    separator = "@" if reference.startswith("sha256:") else ":"
+    return tool("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{address}/{name}{separator}{reference}")
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_what_was_not_pulled_is_named_and_not_available(engine, multi):
     name, digest, here, there, _ = multi
     engine.run("pull", "-q", name)
     row = next(row for row in engine.api("GET", "/v1.51/images/json?manifests=1").json if row["Id"] == here.id)
-    assert [one["Available"] for one in row["Manifests"]] == [True, False, False]
+    assert [one["Available"] for one in row["Manifests"]] == [True, False, True]  # what attests the first came with it
     refused = engine.run("save", "--platform", "linux/arm64", "-o", os.devnull, name, program="proa")
     assert refused.code == 1 and f"image with reference {name} was found but does not provide the specified platform (linux/arm64)" in refused.err, refused
     engine.run("rmi", name)
@@ -128,6 +130,98 @@ def test_one_platform_of_it(engine, registry, loaded, tmp_path):
         reply = engine.api("GET", f"{path}?platform={platform}")
         assert reply.status == 404 and "does not provide the specified platform (linux/s390x)" in reply.message
         assert engine.api("GET", f"{path}?platform={platform.replace('s390x', 'amd64')}").status == 200
+
+
+def query_of(platform):
+    system, architecture = platform.split("/")
+    return urllib.parse.quote(json.dumps({"os": system, "architecture": architecture}))
+
+
+def test_a_platform_is_inspected(engine, loaded):
+    """docker 28 with the containerd store says the same; its IDs are manifests' digests."""
+    name, digest, here, there, _ = loaded
+    for image, architecture in ((here, "amd64"), (there, "arm64")):
+        document = engine.api("GET", f"/v1.51/images/{name}/json?platform={query_of('linux/' + architecture)}").json
+        assert (document["Architecture"], document["Id"]) == (architecture, image.id)
+        assert document["Descriptor"] == {"mediaType": images.OCI_MANIFEST, "digest": image.digest, "size": len(image.manifest), "platform": {"architecture": architecture, "os": "linux"}}
+        assert document["RootFS"]["Layers"] == [layer.diff_id for layer in image.layers] and document["RepoTags"] == [name]
+        shown = json.loads(engine.run("image", "inspect", "--platform", f"linux/{architecture}", name, program="proa").out)
+        assert [one["Architecture"] for one in shown] == [architecture]
+        history = engine.run("history", "--platform", f"linux/{architecture}", "--no-trunc", "--format", "{{.ID}} {{.CreatedBy}}", name, program="proa").out.splitlines()
+        assert history == [f"{image.id} layer 1", "<missing> layer 0"]
+    assert engine.api("GET", f"/v1.51/images/{name}/json").json["Descriptor"]["digest"] == digest
+    both = engine.api("GET", f"/v1.51/images/{name}/json?manifests=1&platform={query_of('linux/arm64')}")
+    assert (both.status, both.message) == (400, "conflicting options: manifests and platform options cannot both be set")
+    for command in (("image", "inspect"), ("history",)):
+        refused = engine.run(*command, "--platform", "linux/s390x", name, program="proa")
+        assert refused.code == 1 and f"image with reference {name} was found but does not provide the specified platform (linux/s390x)" in refused.err
+
+
+def available(engine, image):
+    row = next(row for row in engine.api("GET", "/v1.51/images/json?manifests=1").json if row["Id"] == image.id)
+    return [one["Available"] for one in row["Manifests"]]
+
+
+def blobs_of(engine):
+    return set(os.listdir(os.path.join(engine.data_root, "content/blobs/sha256")))
+
+
+def test_one_platform_is_removed(engine, loaded):
+    name, _, here, there, _ = loaded
+    refused = engine.run("rmi", "--platform", "linux/arm64", name, program="proa")
+    assert refused.code == 1 and "Content will be removed from all images referencing this variant. Use \u2014-force to force delete." in refused.err
+    assert engine.api("DELETE", f"/v1.51/images/{name}?platforms={query_of('linux/arm64')}").status == 400
+    missing = engine.api("DELETE", f"/v1.51/images/{name}?force=1&platforms={query_of('linux/s390x')}")
+    assert missing.status == 404 and missing.message.startswith(f"failed to delete platform linux/s390x for image {here.id}: image with reference {name} was found")
+    done = engine.run("rmi", "--force", "--platform", "linux/arm64", name, program="proa")
+    assert (done.code, done.out) == (0, f"Deleted: {there.digest}\n")
+    assert available(engine, here) == [True, False, True]
+    assert not blobs_of(engine) & {there.digest[7:], there.id[7:], there.layers[1].digest[7:]}
+    assert engine.run("system", "check", program="proa").code == 0
+    assert engine.run("run", "--rm", name, "echo", "runs").out == "runs\n"
+
+
+def test_the_unpacked_platform_makes_way_for_another(engine, loaded):
+    name, _, here, there, _ = loaded
+    engine.run("run", "-d", "--name", "runs-of-it", name, "sleep", "60")
+    refused = engine.api("DELETE", f"/v1.51/images/{name}?force=1&platforms={query_of('linux/amd64')}")
+    assert refused.status == 409 and "(cannot be forced) - image is being used by running container" in refused.message
+    engine.run("rm", "-f", "runs-of-it")
+    assert engine.run("rmi", "-f", "--platform", "linux/amd64", name, program="proa").out == f"Deleted: {here.digest}\n"
+    document = engine.api("GET", f"/v1.51/images/{name}/json").json
+    assert (document["Id"], document["Architecture"], document["RepoTags"]) == (there.id, "arm64", [name])
+    assert available(engine, there) == [False, True, False]
+    assert not blobs_of(engine) & {here.digest[7:], here.id[7:], here.layers[1].digest[7:]}
+    assert engine.run("run", "--rm", name, "cat", "arm", text=False).out != b""  # unpacked; busybox is this machine's
+    assert engine.run("system", "check", program="proa").code == 0
+    last = engine.run("rmi", "-f", "--platform", "linux/arm64", name, program="proa")
+    assert last.code == 0 and last.out.startswith(f"Untagged: {name}\n") and f"Deleted: {there.id}\n" in last.out
+    assert engine.api("GET", f"/v1.51/images/{name}/json").status == 404
+
+
+def test_several_platforms_at_once(engine, loaded):
+    name, _, here, there, _ = loaded
+    done = engine.api("DELETE", f"/v1.51/images/{name}?force=1&platforms={query_of('linux/amd64')}&platforms={query_of('linux/arm64')}")
+    assert done.status == 200 and {"Deleted": there.digest} in done.json and {"Deleted": here.id} in done.json
+    assert engine.api("GET", f"/v1.51/images/{name}/json").status == 404
+
+
+def test_an_attested_image_is_pulled_whole(engine, registry, multi):
+    """What builders make for one platform: the image and its attestation, under an index."""
+    name, _, here, _, attestation = multi
+    index = json.loads(raw(registry.address, "multi", "1"))
+    del index["manifests"][1]
+    text = json.dumps(index).encode()
+    registry.put_manifest("multi", "attested", text, images.OCI_INDEX)
+    attested = f"{registry.address}/multi:attested"
+    assert engine.run("pull", "-q", attested).code == 0
+    assert available(engine, here) == [True, True]
+    engine.run("tag", attested, f"{registry.address}/elsewhere:1")
+    assert f"digest: {images.digest_of(text)}" in engine.run("push", f"{registry.address}/elsewhere:1").out
+    assert raw(registry.address, "elsewhere", "1") == text.decode()
+    assert raw(registry.address, "elsewhere", attestation) == raw(registry.address, "multi", attestation)
+    engine.run("rmi", "-f", here.id)
+    assert engine.run("system", "check", program="proa").code == 0
 
 
 def test_search(engine, program):
