@@ -35,14 +35,13 @@ const JsonArray& list_of(const Json& reply, std::string_view list, std::string_v
   const Json* usage = json::find(reply, sum);
   return array_of(usage ? json::find(*usage, "Items") : json::find(reply, list));
 }
-const JsonArray& images_of(const Json& reply) { return list_of(reply, "Images", "ImageUsage"); }
 const JsonArray& containers_of(const Json& reply) { return list_of(reply, "Containers", "ContainerUsage"); }
 const JsonArray& volumes_of(const Json& reply) { return list_of(reply, "Volumes", "VolumeUsage"); }
 
 Usage images_usage(const Json& reply) {
   Usage usage{"Images"};
   std::int64_t used = 0;
-  for (const Json& image : images_of(reply)) {
+  for (const Json& image : images_of_usage(reply)) {
     ++usage.total;
     if (json::int_at(image, "Containers") <= 0) continue;
     ++usage.active;
@@ -85,6 +84,8 @@ Usage volumes_usage(const Json& reply) {
 
 }  // namespace
 
+const JsonArray& images_of_usage(const Json& disk_usage) { return list_of(disk_usage, "Images", "ImageUsage"); }
+
 std::int64_t layers_size(const Json& disk_usage) {
   const Json* sum = json::find(disk_usage, "ImageUsage");
   return sum ? json::int_at(*sum, "TotalSize") : json::int_at(disk_usage, "LayersSize");
@@ -102,14 +103,17 @@ int run_disk_usage(Call& call) {
     out(listing.render(rows));
     return 0;
   }
-  std::string images = "REPOSITORY\tIMAGE ID\tCREATED\tSIZE\tCONTAINERS\n",
+  std::string images = "REPOSITORY\tTAG\tIMAGE ID\tCREATED\tSIZE\tSHARED SIZE\tUNIQUE SIZE\tCONTAINERS\n",
               containers = "CONTAINER ID\tIMAGE\tSIZE\tCREATED\tSTATUS\tNAMES\n",
               volumes = "VOLUME NAME\tLINKS\tSIZE\n";
-  for (const Json& image : images_of(reply)) {
+  for (const Json& image : images_of_usage(reply)) {
     const JsonArray& tags = array_of(json::find(image, "RepoTags"));
-    images += cat(tags.empty() || !tags[0].is_string() ? "<none>" : std::string_view(tags[0].as_string()), "\t",
-                  truncated_id(json::string_at(image, "Id")), "\t", ago(json::int_at(image, "Created")), "\t",
-                  size_text(static_cast<double>(json::int_at(image, "Size"))), "\t",
+    auto [repository, tag] = split_tag(
+        tags.empty() || !tags[0].is_string() ? "<none>:<none>" : std::string(std::string_view(tags[0].as_string())));
+    std::int64_t size = json::int_at(image, "Size"), shared = json::int_at(image, "SharedSize");
+    images += cat(repository, "\t", tag, "\t", truncated_id(json::string_at(image, "Id")), "\t",
+                  ago(json::int_at(image, "Created")), "\t", size_text(static_cast<double>(size)), "\t",
+                  size_text(static_cast<double>(shared)), "\t", size_text(static_cast<double>(size - shared)), "\t",
                   std::max<std::int64_t>(0, json::int_at(image, "Containers")), "\n");
   }
   for (const Json& one : containers_of(reply)) {

@@ -7,7 +7,9 @@
 
 namespace proa::cli {
 
-// Bytes that the layers of all images take.
+// Bytes of disk that all images take together.
 std::int64_t layers_size(const Json& disk_usage);
+// Its images: Size, and in it SharedSize, are bytes of disk. Lives as long as `disk_usage`.
+const JsonArray& images_of_usage(const Json& disk_usage);
 
 }  // namespace proa::cli

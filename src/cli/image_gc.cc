@@ -21,8 +21,8 @@ std::vector<GcImage> read_images(Session& session) {
   Json containers = session.get("/containers/json", {{"all", "1"}});
   for (const Json& one : array_of(&containers)) used.insert(json::string_at(one, "ImageID"));
   std::vector<GcImage> out;
-  Json reply = session.get("/images/json", {{"shared-size", "1"}});
-  for (const Json& one : array_of(&reply)) {
+  Json usage = session.get("/system/df", {{"type", "image"}, {"verbose", "1"}});
+  for (const Json& one : images_of_usage(usage)) {
     GcImage image;
     image.id = json::string_at(one, "Id");
     for (const Json& name : array_of(json::find(one, "RepoTags")))

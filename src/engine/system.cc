@@ -139,23 +139,6 @@ api::Version System::version() const {
   return out;
 }
 
-api::DiskUsage System::disk_usage(UsageOf wanted) const {
-  api::DiskUsage out;
-  if (wanted.images) {
-    for (const auto& layer : rooms_.layers->list()) out.layers_size += static_cast<std::int64_t>(layer.size);
-    out.images = Images(rooms_).list({.all = true, .shared_size = true}, {});
-  }
-  if (wanted.containers) out.containers = rooms_.containers->list({.all = true, .limit = 0, .size = true}, {});
-  if (!wanted.volumes) return out;
-  out.volumes.emplace();
-  for (auto volume : Volumes(rooms_).list({})) {
-    volume.usage_data = api::VolumeUsage{static_cast<std::int64_t>(rooms_.volumes->disk_usage(volume.name)),
-                                         static_cast<std::int64_t>(rooms_.volumes->users(volume.name).size())};
-    out.volumes->push_back(std::move(volume));
-  }
-  return out;
-}
-
 image::CheckReport System::check(image::Repair repair) const {
   auto report = rooms_.images->check(repair);
   for (const auto& id : os::list_dir(rooms_.containers_dir)) {
