@@ -6,151 +6,22 @@
 Peers install and start themselves: Debian 12's docker.io and the newest Docker of Debian, in a root of its own.
 """
 import argparse
+import contextlib
 import datetime
-import http.client
 import json
 import os
 import platform
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../tests/support"))
-import images  # noqa: E402
-from engine import UnixConnection, free_port  # noqa: E402
-from machine import own_network  # noqa: E402
-
-CACHE = os.environ.get("PROA_CACHE", os.path.join(HERE, "../.cache"))
-BIN = os.path.abspath(os.environ.get("PROA_BIN", os.path.join(HERE, "../build/release/bin")))
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-class Peer:
-    """A daemon with private paths, and its own client program."""
-
-    def __init__(self, name, work):
-        self.name = name
-        self.directory = os.path.join(work, name)
-        os.makedirs(self.directory)
-        self.socket = os.path.join(self.directory, "api.sock")
-        self.log = open(os.path.join(self.directory, "log"), "ab")
-
-    def spawn(self, command):
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True)
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                self.api("GET", "/_ping")
-                return
-            except OSError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise RuntimeError(f"{self.name} did not start: see {self.log.name}")
-                time.sleep(0.05)
-
-    def api(self, method, path, body=None):
-        connection = UnixConnection(self.socket, 120)
-        connection.request(method, path, json.dumps(body).encode() if body is not None else None, {"Content-Type": "application/json"} if body is not None else {})
-        reply = connection.getresponse()
-        data = reply.read()
-        connection.close()
-        if reply.status >= 400:
-            raise RuntimeError(f"{self.name}: {method} {path}: {data.decode()}")
-        return json.loads(data) if data.strip().startswith((b"{", b"[")) and b"\r\n" not in data else data
-
-    def client(self, *arguments):
-        return [self.program, "-H", f"unix://{self.socket}", *arguments]
-
-    def run(self, *arguments):
-        subprocess.run(self.client(*arguments), check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-    def pids(self):
-        """The daemon's processes: its own tree and everything that names its directory."""
-        found = set()
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline") as file:
-                    words = file.read()
-            except OSError:
-                continue
-            if any(mark in words for mark in self.marks):
-                found.add(int(pid))
-        return found
-
-
-class Proa(Peer):
-    def __init__(self, work):
-        super().__init__("proa", work)
-        self.program = os.path.join(BIN, "proa")
-        self.marks = [self.directory]
-
-    def start(self):
-        self.spawn([os.path.join(BIN, "proad"), "--data-root", f"{self.directory}/data", "--exec-root", f"{self.directory}/run", "-H", f"unix://{self.socket}",
-                    "--pidfile", f"{self.directory}/pid", "--bridge-name", "proabench0", "--bip", "10.219.0.1/16"])
-
-    def pids(self):
-        return {self.process.pid}
-
-
-class Docker(Peer):
-    def __init__(self, name, work, root="", bip="10.220.0.1/16"):
-        super().__init__(name, work)
-        self.root, self.bip = root, bip
-        self.program = f"{root}/usr/bin/docker"
-        self.marks = [self.directory]
-
-    def start(self):
-        command = ["/usr/sbin/dockerd", "--data-root", f"{self.directory}/data", "--exec-root", f"{self.directory}/run", "-H", f"unix://{self.socket}",
-                   "--pidfile", f"{self.directory}/pid", "--bip", self.bip]
-        if self.root:
-            script = 'mount --bind "$1" "$1"; for d in proc sys dev; do mount --rbind /$d "$1/$d"; done; mkdir -p "$1$2"; mount --bind "$2" "$1$2"; root=$1; shift 2; exec chroot "$root" "$@"'
-            command = ["unshare", "-m", "sh", "-c", script, "sh", self.root, self.directory] + command
-        self.spawn(command)
-
-    def close(self):
-        super().close()
-        subprocess.run(["ip", "link", "delete", "docker0"], stderr=subprocess.DEVNULL)
-
-
-def busy():
-    """Jiffies that processors have worked since the machine was started, and all there were."""
-    with open("/proc/stat") as file:
-        numbers = [int(word) for word in file.readline().split()[1:9]]
-    return sum(numbers) - numbers[3] - numbers[4], sum(numbers)
-
-
-def settle():
-    """Before each measurement: what the one before left to be cleaned up (on two cores, dockerd's and containerd's work
-    after a container or an exec would be counted to who comes next). Until the machine rests, two seconds at most."""
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        worked, all_before = busy()
-        time.sleep(0.1)
-        worked_then, all_then = busy()
-        if worked_then - worked <= 0.05 * (all_then - all_before):
-            return
-
-
-def timed(action):
-    settle()
-    begin = time.perf_counter()
-    action()
-    return (time.perf_counter() - begin) * 1000
+from peers import CACHE, HERE, PEER_ROOT, Docker, Proa, compile_program, peer_root, say, settle, timed, tree
+import images
+from engine import free_port
+from machine import own_network
 
 
 def start_to_first_instruction(peer, image):
@@ -189,22 +60,6 @@ def pss_mb(pids):
         except (OSError, StopIteration):
             pass
     return total / 1024
-
-
-def tree(pid):
-    """The process and all below it."""
-    children = {}
-    for other in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{other}/stat") as file:
-                children.setdefault(int(file.read().rsplit(")", 1)[1].split()[1]), []).append(int(other))
-        except OSError:
-            pass
-    found, queue = [], [pid]
-    while queue:
-        found.append(queue.pop())
-        queue += children.get(found[-1], [])
-    return found
 
 
 def measure_start(peers, image, rounds, rows):
@@ -275,11 +130,7 @@ def measure_pull(peers, image, rounds, rows):
 
 
 def measure_floor(work, rounds):
-    program = os.path.join(work, "floor")
-    if not os.path.exists(os.path.join(HERE, "floor.cc")):
-        return None
-    subprocess.run(["g++", "-std=c++20", "-O2", "-static", "-o", program, os.path.join(HERE, "floor.cc")], check=True)
-    return json.loads(subprocess.run([program, work, str(rounds)], check=True, stdout=subprocess.PIPE).stdout)
+    return json.loads(subprocess.run([compile_program("floor", work), work, str(rounds)], check=True, stdout=subprocess.PIPE).stdout)
 
 
 def table(rows, peers, floor):
@@ -289,12 +140,11 @@ def table(rows, peers, floor):
         cells = [f"{values[name]:.2f} {unit}" for name in names]
         ratios = [f"{values[name] / values[names[0]]:.1f}" for name in names[1:]]
         out.append("| " + " | ".join([title] + cells + ratios) + " |")
-    if floor:
-        out.append(f"\nFloor in the same run (the same kernel work by one small C++ program, bench/floor.cc): {floor['removed']:.2f} ms from request to everything removed, "
-                   f"{floor['first']:.2f} ms to the first instruction.")
-        for title, unit, values in rows:
-            if title.startswith("run --rm, default"):
-                out.append(f"`proa run --rm` on the default bridge is {values[names[0]] / floor['removed']:.1f} times that floor.")
+    out.append(f"\nFloor in the same run (the same kernel work by one small C++ program, bench/floor.cc): {floor['removed']:.2f} ms from request to everything removed, "
+               f"{floor['first']:.2f} ms to the first instruction.")
+    for title, unit, values in rows:
+        if title.startswith("run --rm, default"):
+            out.append(f"`proa run --rm` on the default bridge is {values[names[0]] / floor['removed']:.1f} times that floor.")
     return "\n".join(out)
 
 
@@ -337,19 +187,24 @@ def main():
         subprocess.run([os.path.join(HERE, "../scripts/peers"), CACHE], check=True)
     say("making images")
     debian_image = images.debian_image(CACHE)
-    with own_network():  # the peers keep their bridges and rules; they go with it
-        compare(arguments, debian_image)
-
-
-def compare(arguments, debian_image):
     work = tempfile.mkdtemp(prefix="proa-bench-", dir="/var/lib")
+    newest = "docker-28" in arguments.peers
+    try:
+        # The peers keep their bridges, rules and mounts; they go with it.
+        with own_network(), peer_root(work) if newest else contextlib.nullcontext():
+            compare(arguments, debian_image, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def compare(arguments, debian_image, work):
     registry_process, registry = images.start_registry(os.path.join(work, "registry"), free_port())
     peers = [Proa(work)]
     if "docker-12" in arguments.peers:
         peers.append(Docker("docker-12", work))
     if "docker-28" in arguments.peers:
         # docker0 is one per network namespace: the second dockerd takes the first one's bridge and address.
-        peers.append(Docker("docker-28", work, root=os.path.join(CACHE, "peer-root")))
+        peers.append(Docker("docker-28", work, PEER_ROOT))
     started = []
     try:
         registry.push("busybox", "latest", images.busybox_image())
@@ -384,7 +239,6 @@ def compare(arguments, debian_image):
             peer.close()
         registry_process.terminate()
         registry_process.wait()
-        shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":

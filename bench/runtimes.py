@@ -5,23 +5,16 @@
 """
 import argparse
 import copy
-import ctypes
 import json
 import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../tests/support"))
-from bundle import make_rootfs  # noqa: E402
-
-CACHE = os.path.abspath(os.environ.get("PROA_CACHE", os.path.join(HERE, "../.cache")))
-BIN = os.path.abspath(os.environ.get("PROA_BIN", os.path.join(HERE, "../build/release/bin")))
-PEER_ROOT = os.path.join(CACHE, "peer-root")
+from peers import BIN, CACHE, HERE, PEER_ROOT, compile_program, peer_root
+from bundle import make_rootfs
 
 
 def docker_config(work):
@@ -94,12 +87,6 @@ def medians(runtimes, rounds, action):
     return [{name: statistics.median(value[column] for value in some[3:]) for name, some in values.items()} for column in (0, 1)]
 
 
-def compile_program(name, work):
-    program = os.path.join(work, name)
-    subprocess.run(["g++", "-std=c++20", "-O2", "-static", "-o", program, os.path.join(HERE, f"{name}.cc")], check=True)
-    return program
-
-
 def measure(runtimes, rounds):
     runs, run_memory = medians(runtimes, rounds, lambda one: one("run", "-b", one.bundle, "once"))
     for one in runtimes:
@@ -115,40 +102,36 @@ def measure(runtimes, rounds):
             "program, MB": {one.name: os.path.getsize(one.root + one.program) / 1e6 for one in runtimes}}
 
 
+def compare(work, rounds):
+    make_rootfs(f"{work}/rootfs")
+    open(f"{work}/bound", "w").close()
+    config = docker_config(work)
+    # crun refuses hosts that have controllers of both versions.
+    subprocess.run(f"umount /sys/fs/cgroup/unified; umount {PEER_ROOT}/sys/fs/cgroup/unified", shell=True, stderr=subprocess.DEVNULL)
+    compile_program("timed", work)
+    runtimes = [Runtime("proa", f"{BIN}/proa-runtime", "/", work, config), Runtime("crun-12", "/usr/bin/crun", "/", work, config),
+                Runtime("crun-new", "/usr/bin/crun", PEER_ROOT, work, config), Runtime("runc-12", "/usr/sbin/runc", "/", work, config),
+                Runtime("runc-new", "/usr/sbin/runc", PEER_ROOT, work, config)]
+    rows = measure(runtimes, rounds)
+    return rows, json.loads(subprocess.run([compile_program("floor", work), work, str(rounds)], check=True, stdout=subprocess.PIPE).stdout)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=50)
     rounds = parser.parse_args().rounds
     subprocess.run([os.path.join(HERE, "../scripts/peers"), CACHE], check=True)
     work = tempfile.mkdtemp(prefix="proa-bench-")
-    # Mounts of our own, for the peers' root; nobody else sees them.
-    libc = ctypes.CDLL(None)
-    assert libc.unshare(0x20000) == 0 and libc.mount(None, b"/", None, 0x4000 | 0x40000, None) == 0
     try:
-        make_rootfs(f"{work}/rootfs")
-        open(f"{work}/bound", "w").close()
-        config = docker_config(work)
-        os.makedirs(PEER_ROOT + work)
-        subprocess.run(["mount", "--bind", PEER_ROOT, PEER_ROOT], check=True)  # runtimes want "/" to be a mount
-        for path in ("/proc", "/sys", "/dev", work):
-            subprocess.run(["mount", "--rbind", path, PEER_ROOT + path], check=True)
-        # crun refuses hosts that have controllers of both versions.
-        subprocess.run(f"umount /sys/fs/cgroup/unified; umount {PEER_ROOT}/sys/fs/cgroup/unified", shell=True, stderr=subprocess.DEVNULL)
-        compile_program("timed", work)
-        runtimes = [Runtime("proa", f"{BIN}/proa-runtime", "/", work, config), Runtime("crun-12", "/usr/bin/crun", "/", work, config),
-                    Runtime("crun-new", "/usr/bin/crun", PEER_ROOT, work, config), Runtime("runc-12", "/usr/sbin/runc", "/", work, config),
-                    Runtime("runc-new", "/usr/sbin/runc", PEER_ROOT, work, config)]
-        rows = measure(runtimes, rounds)
-        kernel = json.loads(subprocess.run([compile_program("floor", work), work, str(rounds)], check=True, stdout=subprocess.PIPE).stdout)
+        with peer_root(work):
+            rows, kernel = compare(work, rounds)
     finally:
-        subprocess.run(["umount", "-l", PEER_ROOT], stderr=subprocess.DEVNULL)
         time.sleep(0.2)  # the kernel's last processes leave their groups
         for top in os.listdir("/sys/fs/cgroup"):
             for parent, _, _ in os.walk(f"/sys/fs/cgroup/{top}/proa-bench", topdown=False):
                 subprocess.run(["rmdir", parent], stderr=subprocess.DEVNULL)
         shutil.rmtree(work, ignore_errors=True)
-        shutil.rmtree(PEER_ROOT + work, ignore_errors=True)
-    names = [one.name for one in runtimes]
+    names = list(next(iter(rows.values())))
     print("| | " + " | ".join(names) + " | " + " | ".join(f"proa / {name}" for name in names[1:]) + " |\n|---|" + "---|" * (2 * len(names) - 1))
     for title, values in rows.items():
         print(f"| {title} | " + " | ".join(f"{values[name]:.2f}" for name in names) + " | " + " | ".join(f"{values['proa'] / values[name]:.2f}" for name in names[1:]) + " |")

@@ -299,7 +299,7 @@ void Images::collect() {
   }
   FAILPOINT("images.collect.after_layers");
   for (const oci::Digest& digest : state_->blobs.list()) {
-    if (!kept.contains(digest)) state_->blobs.remove(digest);
+    if (!kept.contains(digest)) state_->layers.discard(state_->blobs.path(digest));
   }
   for (const oci::Digest& digest : state_->blobs.ingests()) {
     if (!held.contains(digest)) state_->blobs.drop_ingest(digest);

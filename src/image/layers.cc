@@ -31,7 +31,7 @@ std::string Layers::State::new_staging() const { return cat(layers, "/", kStagin
 
 void Layers::State::discard(const std::string& path) const {
   os::make_dir(trash, 0700);
-  os::rename_path(path, cat(trash, "/layer-", random_u64()));
+  os::rename_path(path, cat(trash, "/discarded-", random_u64()));
 }
 
 void Layers::State::load() {
@@ -251,5 +251,7 @@ void Layers::remove(const oci::Digest& diff_id) {
   state_->known.erase(known);
   if (os::exists(path)) state_->discard(path);
 }
+
+void Layers::discard(const std::string& path) const { state_->discard(path); }
 
 }  // namespace proa::image

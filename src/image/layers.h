@@ -56,6 +56,8 @@ class Layers {
   LayerState check(const oci::Digest& diff_id) const;
   // Off the path at once (renamed to D/trash), deleted by empty_trash(). A missing one is no error.
   void remove(const oci::Digest& diff_id);
+  // Any file or directory of the data root: renamed to D/trash, for a large one takes long to delete.
+  void discard(const std::string& path) const;
 
  private:
   struct State;

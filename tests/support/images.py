@@ -46,10 +46,59 @@ class Layer:
             self.data = tar_bytes
         self.digest = digest_of(self.data)
 
+    @property
+    def size(self):
+        return len(self.data)
+
     def media_type(self, oci):
         if oci:
             return OCI_LAYER + {"gzip": "+gzip", "zstd": "+zstd", "none": ""}[self.compression]
         return {"gzip": DOCKER_LAYER, "none": DOCKER_LAYER[: -len(".gzip")]}[self.compression]
+
+
+class KeptLayer(Layer):
+    """A large layer, kept in `cache` as NAME.tar.gz and, where it is asked for, NAME.tar.zst. make(path) writes its tar, once."""
+
+    def __init__(self, cache, name, make, compression="gzip"):
+        self.compression = compression
+        self.path = os.path.join(cache, name + {"gzip": ".tar.gz", "zstd": ".tar.zst"}[compression])
+        if not os.path.exists(self.path):
+            if compression == "gzip":
+                tar = self.path + ".tar"
+                make(tar)
+                command = ["gzip", "-6", "-n", "-c", tar]
+            else:
+                tar = KeptLayer(cache, name, make).path
+                command = ["sh", "-c", 'gzip -dc "$1" | zstd -q -3 -c', "sh", tar]
+            say(f"compressing {os.path.basename(self.path)}")
+            with open(self.path + ".part", "wb") as out:
+                subprocess.run(command, stdout=out, check=True)
+            if compression == "gzip":
+                os.unlink(tar)
+            os.rename(self.path + ".part", self.path)
+        self.digest, self.diff_id = self.digests()
+
+    def digests(self):
+        """Of the file and of the tar in it, read once."""
+        record = self.path + ".json"
+        if not os.path.exists(record):
+            with open(self.path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            with subprocess.Popen([{"gzip": "gzip", "zstd": "zstd"}[self.compression], "-dc", self.path], stdout=subprocess.PIPE) as tar:
+                diff_id = hashlib.file_digest(tar.stdout, "sha256").hexdigest()
+            with open(record, "w") as file:
+                json.dump([f"sha256:{digest}", f"sha256:{diff_id}"], file)
+        with open(record) as file:
+            return json.load(file)
+
+    @property
+    def data(self):
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    @property
+    def size(self):
+        return os.path.getsize(self.path)
 
 
 class Image:
@@ -69,7 +118,7 @@ class Image:
             "schemaVersion": 2,
             "mediaType": self.manifest_type,
             "config": {"mediaType": OCI_CONFIG if oci else DOCKER_CONFIG, "size": len(self.config), "digest": digest_of(self.config)},
-            "layers": [{"mediaType": layer.media_type(oci), "size": len(layer.data), "digest": layer.digest} for layer in layers],
+            "layers": [{"mediaType": layer.media_type(oci), "size": layer.size, "digest": layer.digest} for layer in layers],
         }, indent=3).encode()
         self.digest = digest_of(self.manifest)
         self.id = digest_of(self.config)
@@ -188,33 +237,29 @@ def say(text):
     print(f"images: {text}", file=sys.stderr, flush=True)
 
 
-def debian_layer(cache):
-    """A Debian root made with debootstrap, as one gzip layer; kept in `cache` between runs."""
-    kept = os.path.join(cache, "debian-bookworm.tar")
-    if not os.path.exists(kept):
-        root = os.path.join(cache, "debian-root")
-        shutil.rmtree(root, ignore_errors=True)
-        say("making a Debian root with debootstrap (about a minute, once)")
-        mirror = [] if "PROA_DEBIAN_MIRROR" not in os.environ else [os.environ["PROA_DEBIAN_MIRROR"]]
-        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root] + mirror, check=True, stdout=subprocess.DEVNULL)
-        shutil.rmtree(os.path.join(root, "var/cache/apt"), ignore_errors=True)
-        subprocess.run(["tar", "--sort=name", "--numeric-owner", "--exclude=./dev/*", "-C", root, "-cf", kept + ".part", "."], check=True)
-        os.rename(kept + ".part", kept)
-        shutil.rmtree(root, ignore_errors=True)
-    packed = kept + ".gz"
-    if not os.path.exists(packed):
-        say("compressing it")
-        with open(packed + ".part", "wb") as out:
-            subprocess.run(["gzip", "-6", "-n", "-c", kept], stdout=out, check=True)
-        os.rename(packed + ".part", packed)
-    layer = Layer.__new__(Layer)
-    layer.compression = "gzip"
-    with open(kept, "rb") as file:
-        layer.diff_id = digest_of(file.read())
-    with open(packed, "rb") as file:
-        layer.data = file.read()
-    layer.digest = digest_of(layer.data)
-    return layer
+def debian_root(root, include=()):
+    """A minimal Debian 12, made with debootstrap."""
+    shutil.rmtree(root, ignore_errors=True)
+    say("making a Debian root with debootstrap (about a minute, once)")
+    mirror = [] if "PROA_DEBIAN_MIRROR" not in os.environ else [os.environ["PROA_DEBIAN_MIRROR"]]
+    packages = [f"--include={','.join(include)}"] if include else []
+    subprocess.run(["debootstrap", "--variant=minbase", *packages, "bookworm", root] + mirror, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(os.path.join(root, "var/cache/apt"), ignore_errors=True)
+
+
+def tar_directory(root, tar, exclude=()):
+    subprocess.run(["tar", "--sort=name", "--numeric-owner", *(f"--exclude={one}" for one in exclude), "-C", root, "-cf", tar, "."], check=True)
+
+
+def debian_layer(cache, name="debian-bookworm", include=(), compression="gzip"):
+    """A Debian root as one layer."""
+    def make(tar):
+        root = os.path.join(cache, name + "-root")
+        debian_root(root, include)
+        tar_directory(root, tar, ["./dev/*"])
+        shutil.rmtree(root)
+
+    return KeptLayer(cache, name, make, compression)
 
 
 def debian_image(cache):
