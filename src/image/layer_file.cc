@@ -19,11 +19,12 @@
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/overlay.h"
+#include "os/write_back.h"
 
 namespace proa::image {
 namespace {
 
-// What passes is written to the end of a file and hashed.
+// What passes is written to the tar's place in a layer file and hashed.
 class Copy : public ByteSource {
  public:
   Copy(ByteSource& from, int file) : from_(from), file_(file) {}
@@ -32,6 +33,7 @@ class Copy : public ByteSource {
     hash_.update(buffer.first(got));
     os::write_all(file_, {reinterpret_cast<const char*>(buffer.data()), got});
     size_ += got;
+    write_back_.written(file_, archive::kErofsTar + size_);
     return got;
   }
   std::uint64_t size() const { return size_; }
@@ -42,6 +44,7 @@ class Copy : public ByteSource {
   int file_;
   archive::Sha256 hash_;
   std::uint64_t size_ = 0;
+  os::WriteBack write_back_{archive::kErofsTar};
 };
 
 class HashedFile : public ByteSink {

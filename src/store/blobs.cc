@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "os/file.h"
 #include "os/file_walk.h"
+#include "os/write_back.h"
 
 namespace proa::store {
 
@@ -19,8 +20,6 @@ namespace {
 
 constexpr std::string_view kLayout = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr std::string_view kStaged = "staged-";  // of put(); a crash leaves one, the next start removes it
-// Write-back is started this often, so that the fsync at the end finds little to do.
-constexpr std::uint64_t kWriteBack = 8 << 20;
 
 oci::Digest digest_of(std::string_view bytes) {
   archive::Sha256 hash;
@@ -118,7 +117,9 @@ struct Ingest::State {
   oci::Digest digest;
   std::uint64_t size = 0;
   os::Fd file;
-  std::uint64_t kept = 0, received = 0, flushed = 0;
+  std::uint64_t kept = 0, received = 0;
+  os::WriteBack write_back;
+  bool synced = false;  // since the last append
   archive::Sha256 hash;
 };
 
@@ -177,17 +178,16 @@ void Ingest::append(std::span<const std::byte> bytes) {
   }
   s.hash.update(bytes);
   s.received += bytes.size();
-  if (s.received - s.flushed >= kWriteBack) {
-    ::sync_file_range(s.file.get(), static_cast<off_t>(s.flushed), static_cast<off_t>(s.received - s.flushed),
-                      SYNC_FILE_RANGE_WRITE);
-    s.flushed = s.received;
-  }
+  s.synced = false;
+  s.write_back.written(s.file.get(), s.received);
 }
 
 void Ingest::restart() {
   State& s = *state_;
   os::check(::ftruncate(s.file.get(), 0), cat("truncate ", s.path));
-  s.kept = s.received = s.flushed = 0;
+  s.kept = s.received = 0;
+  s.write_back = os::WriteBack();
+  s.synced = false;
   s.hash = archive::Sha256();
 }
 
@@ -206,7 +206,11 @@ void Ingest::verify() {
   throw Error(ErrorKind::DataLoss, std::move(problem));
 }
 
-void Ingest::sync() { os::fsync_fd(state_->file.get(), state_->path); }
+void Ingest::sync() {
+  if (state_->synced) return;
+  os::fsync_fd(state_->file.get(), state_->path);
+  state_->synced = true;
+}
 
 void Ingest::drop() { os::remove_file(state_->path); }
 

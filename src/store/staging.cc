@@ -9,13 +9,6 @@
 
 namespace proa::store {
 
-namespace {
-
-// Write-back is started this often, so that the fsync at the end finds little to do.
-constexpr std::uint64_t kWriteBack = 8 << 20;
-
-}  // namespace
-
 Staging::Staging(Blobs& blobs)
     : blobs_(blobs), path_(blobs.staging_path()), file_(os::open_file(path_, O_WRONLY | O_CREAT | O_EXCL, 0600)) {}
 
@@ -27,10 +20,7 @@ void Staging::write(std::span<const std::byte> bytes) {
   os::write_all(file_.get(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   hash_.update(bytes);
   size_ += bytes.size();
-  if (size_ - flushed_ < kWriteBack) return;
-  ::sync_file_range(file_.get(), static_cast<off_t>(flushed_), static_cast<off_t>(size_ - flushed_),
-                    SYNC_FILE_RANGE_WRITE);
-  flushed_ = size_;
+  write_back_.written(file_.get(), size_);
 }
 
 const oci::Digest& Staging::finish() {

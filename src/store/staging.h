@@ -8,6 +8,7 @@
 #include "base/stream.h"
 #include "oci/digest.h"
 #include "os/fd.h"
+#include "os/write_back.h"
 #include "store/blobs.h"
 
 namespace proa::store {
@@ -29,7 +30,8 @@ class Staging : public ByteSink {
   std::string path_;
   os::Fd file_;
   archive::Sha256 hash_;
-  std::uint64_t size_ = 0, flushed_ = 0;
+  std::uint64_t size_ = 0;
+  os::WriteBack write_back_;
   oci::Digest digest_;
 };
 
