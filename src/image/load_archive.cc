@@ -1,6 +1,9 @@
 #include "image/load_archive.h"
 
 #include <algorithm>
+#include <future>
+#include <memory>
+#include <optional>
 
 #include "archive/compress.h"
 #include "archive/tar_reader.h"
@@ -55,6 +58,7 @@ class Reader {
       }
     }
     tar_.drain();
+    end_layer();
     return std::move(out_);
   }
 
@@ -82,16 +86,25 @@ class Reader {
     std::string name = path;
     if (blob) name = path.substr(kBlobs.size());
     name = name.substr(0, std::min<std::size_t>(12, name.find_first_of("/.")));
-    LayerIntake intake(layers_, blobs_, blob ? BlobForm::AsItCame : BlobForm::GzipPlain, stop_);
+    auto intake =
+        std::make_shared<LayerIntake>(layers_, blobs_, blob ? BlobForm::AsItCame : BlobForm::GzipPlain, stop_);
     std::uint64_t done = 0, size = entry.size;
     for (auto piece = first; !piece.empty(); piece = tar_.chunk()) {
-      intake.write(piece);
+      intake->write(piece);
       done += piece.size();
       progress_.count("Loading layer", name, done, size);
     }
-    TakenLayer taken = intake.finish();
-    if (blob) check_name(path, taken.digest);
-    out_.layers[path] = std::move(taken);
+    end_layer();
+    ending_ = Ending{path, blob, std::async(std::launch::async, [intake] { return intake->finish(); })};
+  }
+
+  void end_layer() {
+    if (!ending_) return;
+    Ending ending = std::move(*ending_);
+    ending_.reset();
+    TakenLayer taken = ending.taken.get();
+    if (ending.blob) check_name(ending.path, taken.digest);
+    out_.layers[ending.path] = std::move(taken);
   }
 
   void plain_blob(const std::string& path, std::span<const std::byte> first) {
@@ -106,6 +119,13 @@ class Reader {
     throw Error(ErrorKind::DataLoss, cat("invalid archive: ", quoted(path), " has digest ", actual.text()));
   }
 
+  // A layer whose bytes have all come. Its way to the disk is waited for when the next one has come too.
+  struct Ending {
+    std::string path;
+    bool blob;
+    std::future<TakenLayer> taken;
+  };
+
   archive::TarReader& tar_;
   Layers& layers_;
   store::Blobs& blobs_;
@@ -113,6 +133,7 @@ class Reader {
   std::stop_token stop_;
   ArchiveContents out_;
   std::size_t kept_ = 0;
+  std::optional<Ending> ending_;
 };
 
 template <class Map>
