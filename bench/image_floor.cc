@@ -1,6 +1,7 @@
 // The floor of a pull or load: layers are fetched, hashed, inflated, hashed and written to one file each by one small
 // program that does nothing else. As many layers at a time as there are processors, two threads for each.
-//   image_floor DIRECTORY SOURCE...  ->  milliseconds     (a SOURCE is a file or http://ADDRESS:PORT/PATH, gzip or zstd)
+//   image_floor DIRECTORY SOURCE...  ->  milliseconds     (a SOURCE is a file or http://ADDRESS:PORT/PATH, gzip or
+//   zstd)
 // Nothing is checked and nothing but the tar is kept. One fdatasync and one rename publish a file.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -185,6 +186,7 @@ class Layer {
   }
   void write_tar() {
     int fd = static_cast<int>(check(open(file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "create"));
+    off_t at = 0, started = 0;
     for (;; ++written_) {
       std::unique_lock lock(mutex_);
       changed_.notify_all();
@@ -194,6 +196,10 @@ class Layer {
       if (piece.size == 0) break;
       tar_.add(piece.bytes.data(), piece.size);
       if (check(write(fd, piece.bytes.data(), piece.size), "write") != static_cast<ssize_t>(piece.size)) die("write");
+      at += static_cast<off_t>(piece.size);
+      if (at - started < 8 << 20) continue;
+      sync_file_range(fd, started, at - started, SYNC_FILE_RANGE_WRITE);
+      started = at;
     }
     check(fdatasync(fd), "fdatasync");
     check(rename(file_.c_str(), (file_ + "-" + tar_.hex()).c_str()), "rename");

@@ -1,21 +1,22 @@
 #!/usr/bin/python3
 """Images: Proa beside Docker, containerd, podman and skopeo, in one run, alternating; medians, ratios and goals.
 
-    bench/run images [--rounds N] [--only pull,load,second,save,push,run] [--peers NAME,...] [--output DIR]
+    bench/run images [--rounds N] [--only pull,load,second,save,push,run] [--images NAME,...] [--peers NAME,...] [--output DIR]
 
 The peers are Debian's newest, in a root of their own (scripts/peers). The images (bench/stack.py): one gzip layer of
-about 210 MB; ten layers of about 1 GB and 60,000 files; the same in zstd. They come from Debian's docker-registry.
+221 MB; ten layers of 1.2 GB and 53,000 files; the same in zstd. They come from Debian's docker-registry.
 """
 import argparse
 import datetime
-import glob
 import io
 import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tarfile
 import tempfile
 
@@ -27,44 +28,42 @@ from machine import own_network
 
 GOALS = {"docker": 6, "podman": 4, "containerd-erofs": 2.5}
 FASTER_THAN_DOCKER = {"docker": 3}
+ENOUGH = 8000  # ms: one measurement is enough
 
 
 class Timed:
-    """What an image peer can do. A call gives milliseconds and the peak of memory in MB: of its daemon's processes, or,
-    where there is none, of the largest process of the command."""
-    program_timed = None  # bench/timed.cc
+    """Runs a command in the peer's root: milliseconds, and the peak of memory in MB, of its daemon's processes or, where
+    there is no daemon, of the command's largest process."""
+    timed = None  # bench/timed.cc
     root = "/"
-    floor = False
-
-    def timed(self, *words):
-        done = subprocess.run([self.program_timed, self.root, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{self.name}: {' '.join(words)} failed: see {self.log.name}")
-        took, kilobytes = done.stdout.split()
-        return float(took), int(kilobytes) / 1024
+    process = None  # the daemon
 
     def __call__(self, *words):
         daemons = tree(self.process.pid) if self.process else []
         for pid in daemons:
-            forget_peak(pid)
-        took, peak = self.timed(*words)
-        return took, sum(peak_of(pid) for pid in daemons) if daemons else peak
-
-
-def forget_peak(pid):
-    with open(f"/proc/{pid}/clear_refs", "w") as file:
-        file.write("5")
+            with open(f"/proc/{pid}/clear_refs", "w") as file:
+                file.write("5")  # forget the peak: proc(5)
+        done = subprocess.run([self.timed, self.root, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{self.name}: {' '.join(words)} failed: see {self.log.name}")
+        took, kilobytes = done.stdout.split()
+        return float(took), sum(peak_of(pid) for pid in daemons) if daemons else int(kilobytes) / 1024
 
 
 def peak_of(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+    except OSError:
+        return 0  # a helper that has gone
 
 
 class ByApi(Timed):
     """Proa and Docker: the same client, the same words."""
+    cli = "/usr/bin/docker"  # in its root
+
     def command(self, *words):
-        return self(self.words[0], "-H", f"unix://{self.socket}", *words)
+        return self(self.cli, "-H", f"unix://{self.socket}", *words)
 
     def pull(self, name):
         return self.command("pull", "-q", name)
@@ -89,20 +88,16 @@ class ByApi(Timed):
 
 
 class ProaImages(ByApi, Proa):
-    def __init__(self, work, form="erofs"):
-        Proa.__init__(self, work, "proa" if form == "erofs" else "proa-directory", form)
-        self.words = [os.path.join(BIN, "proa")]
+    cli = os.path.join(BIN, "proa")
 
 
 class DockerImages(ByApi, Docker):
-    def __init__(self, work):
-        Docker.__init__(self, "docker", work, PEER_ROOT)
-        self.words = ["/usr/bin/docker"]
+    pass
 
 
 class Containerd(Timed, Peer):
     def __init__(self, work, snapshotter):
-        super().__init__(f"containerd-{snapshotter.removesuffix('fs') if snapshotter == 'overlayfs' else snapshotter}", work)
+        super().__init__("containerd-erofs" if snapshotter == "erofs" else "containerd-overlay", work)
         self.root, self.snapshotter = PEER_ROOT, snapshotter
         self.ctr = ["/usr/bin/ctr", "-a", self.socket, "-n", "bench"]
 
@@ -148,8 +143,6 @@ differ = "{'erofs' if self.snapshotter == 'erofs' else 'walking'}"
 
 
 class Podman(Timed, Peer):
-    process = None
-
     def __init__(self, work):
         super().__init__("podman", work)
         self.root = PEER_ROOT
@@ -179,7 +172,6 @@ class Podman(Timed, Peer):
 
 class Skopeo(Timed, Peer):
     """Unpacks nothing: an OCI layout on the disk is all it makes."""
-    process = None
 
     def __init__(self, work):
         super().__init__("skopeo", work)
@@ -234,8 +226,15 @@ class Rows:
     def __init__(self):
         self.values = {}
 
-    def add(self, title, name, value):
+    def measure(self, title, name, action):
+        rest()
+        value = action()
         self.values.setdefault(title, {}).setdefault(name, []).append(value)
+        say(f"{title}: {name} {value[0]:.0f} ms" + (f", {value[1]:.0f} MB" if value[1] else ""))
+
+    def has_enough(self, title, name):
+        """Who takes very long is not asked again."""
+        return any(value[0] > ENOUGH for value in self.values.get(title, {}).get(name, []))
 
     def median(self, title, name, column=0):
         values = [value[column] for value in self.values[title].get(name, []) if value[column] is not None]
@@ -248,22 +247,17 @@ def rest():
     os.sync()
 
 
-def step(rows, title, name, action):
-    rest()
-    value = action()
-    rows.add(title, name, value)
-    say(f"{title}: {name} {value[0]:.0f} ms" + (f", {value[1]:.0f} MB" if value[1] else ""))
-
-
 class Bench:
     def __init__(self, arguments, work):
         self.work, self.rounds, self.rows = work, arguments.rounds, Rows()
-        Timed.program_timed = compile_program("timed", work)
+        self.wanted = arguments.images.split(",")
+        self.gzip = [image for image in self.wanted if image != "stack-zstd"]  # form does not matter to those who send
+        Timed.timed = compile_program("timed", work)
         self.floor = Floor(work)
         self.process, self.registry = images.start_registry(os.path.join(work, "registry"), free_port())
         self.peers = []
         chosen = arguments.peers.split(",")
-        for make in (lambda: ProaImages(work), lambda: DockerImages(work), lambda: Containerd(work, "overlayfs"), lambda: Containerd(work, "erofs"),
+        for make in (lambda: ProaImages(work), lambda: DockerImages("docker", work, PEER_ROOT), lambda: Containerd(work, "overlayfs"), lambda: Containerd(work, "erofs"),
                      lambda: Podman(work), lambda: Skopeo(work)):
             peer = make()
             if peer.name in chosen:
@@ -273,7 +267,7 @@ class Bench:
     def push_images(self, only):
         say("making images")
         self.images = {"debian": stack.one_layer_image(CACHE), "stack": stack.image(CACHE, "gzip")}
-        if only & {"pull", "load"}:
+        if only & {"pull", "load"} and "stack-zstd" in self.wanted:
             self.images["stack-zstd"] = stack.image(CACHE, "zstd")
         if "second" in only:
             self.images["stack-9"], self.images["stack-top"] = stack.without_top(CACHE), stack.top_alone(CACHE)
@@ -289,27 +283,32 @@ class Bench:
             peer.start()
             self.started.append(peer)
 
+    def still(self, title):
+        return [peer for peer in self.peers if not self.rows.has_enough(title, peer.name)]
+
     def title(self, image):
-        return {"debian": "one gzip layer of 210 MB", "stack": "ten gzip layers, 1 GB", "stack-zstd": "ten zstd layers, 1 GB"}[image]
+        return {"debian": "one gzip layer, 221 MB", "stack": "ten gzip layers, 1.2 GB", "stack-zstd": "ten zstd layers, 1.2 GB"}[image]
 
     def pull(self):
-        for image in ("debian", "stack", "stack-zstd"):
+        for image in self.wanted:
             urls = [f"http://{self.registry.address}/v2/{image}/blobs/{layer.digest}" for layer in self.images[image].layers]
+            title = f"pull, {self.title(image)}"
             for _ in range(self.rounds):
-                step(self.rows, f"pull, {self.title(image)}", "floor", lambda: self.floor(urls))
-                for peer in self.peers:
-                    step(self.rows, f"pull, {self.title(image)}", peer.name, lambda: peer.pull(self.name(image)))
-                    step(self.rows, f"removal, {self.title(image)}", peer.name, lambda: peer.remove(self.name(image)))
+                self.rows.measure(title, "floor", lambda: self.floor(urls))
+                for peer in self.still(title):
+                    self.rows.measure(title, peer.name, lambda: peer.pull(self.name(image)))
+                    self.rows.measure(f"removal, {self.title(image)}", peer.name, lambda: peer.remove(self.name(image)))
 
     def load(self):
-        for image in ("debian", "stack", "stack-zstd"):
+        for image in self.wanted:
             archive = os.path.join(self.work, "archive.tar")
             write_archive(self.images[image], self.name(image), archive)
             paths = [layer.path for layer in self.images[image].layers]
+            title = f"load, {self.title(image)}"
             for _ in range(self.rounds):
-                step(self.rows, f"load, {self.title(image)}", "floor", lambda: self.floor(paths))
-                for peer in self.peers:
-                    step(self.rows, f"load, {self.title(image)}", peer.name, lambda: peer.load(archive, self.name(image)))
+                self.rows.measure(title, "floor", lambda: self.floor(paths))
+                for peer in self.still(title):
+                    self.rows.measure(title, peer.name, lambda: peer.load(archive, self.name(image)))
                     peer.remove(self.name(image))
             os.unlink(archive)
 
@@ -317,38 +316,40 @@ class Bench:
         for peer in self.peers:
             peer.pull(self.name("stack-9"))
         for _ in range(self.rounds):
-            for peer in self.peers:
-                step(self.rows, "pull of ten layers, nine there", peer.name, lambda: peer.pull(self.name("stack")))
+            for peer in self.still("pull of ten layers, nine there"):
+                self.rows.measure("pull of ten layers, nine there", peer.name, lambda: peer.pull(self.name("stack")))
                 peer.remove(self.name("stack"))
         for peer in self.peers:
             peer.remove(self.name("stack-9"))
         for _ in range(self.rounds):
             for peer in self.peers:
-                step(self.rows, "pull of the tenth layer alone", peer.name, lambda: peer.pull(self.name("stack-top")))
+                self.rows.measure("pull of the tenth layer alone", peer.name, lambda: peer.pull(self.name("stack-top")))
                 peer.remove(self.name("stack-top"))
 
     def save(self):
         archive = os.path.join(self.work, "saved.tar")
-        for image in ("debian", "stack"):
+        for image in self.gzip:
             for peer in self.peers:
                 peer.pull(self.name(image))
+            title = f"save, {self.title(image)}"
             for _ in range(self.rounds):
-                for peer in self.peers:
-                    step(self.rows, f"save, {self.title(image)}", peer.name, lambda: peer.save(self.name(image), archive))
+                for peer in self.still(title):
+                    self.rows.measure(title, peer.name, lambda: peer.save(self.name(image), archive))
                     os.unlink(archive)
             for peer in self.peers:
                 peer.remove(self.name(image))
 
     def push(self):
-        for image in ("debian", "stack"):
+        for image in self.gzip:
             for peer in self.peers:
                 peer.pull(self.name(image))
+            title = f"push, {self.title(image)}"
             for _ in range(self.rounds):
-                for peer in self.peers:
+                for peer in self.still(title):
                     directory = os.path.join(self.work, "empty-registry")
                     process, registry = images.start_registry(directory, free_port())
                     try:
-                        step(self.rows, f"push, {self.title(image)}", peer.name, lambda: peer.push(self.name(image), f"{registry.address}/{image}:1"))
+                        self.rows.measure(title, peer.name, lambda: peer.push(self.name(image), f"{registry.address}/{image}:1"))
                     finally:
                         process.terminate()
                         process.wait()
@@ -358,10 +359,10 @@ class Bench:
 
     def run(self):
         """The first container of an image that was just pulled, with nothing of it in memory."""
-        directory = ProaImages(self.work, "directory")
+        directory = ProaImages(self.work, "proa-directory", "directory")
         self.start([directory])
         runners = [peer for peer in self.peers + [directory] if hasattr(peer, "first_run")]
-        cases = {"first run: python3 imports pandas": ["python3", "-c", "import pandas"], "first run: find /": ["find", "/", "-xdev"],
+        cases = {"first run: npm --version": ["npm", "--version"], "first run: find /": ["find", "/", "-xdev"],
                  "first run: g++ compiles a file": ["sh", "-c", "echo '#include <iostream>\nint main() { std::cout << 1; }' >/tmp/a.cc; g++ -O2 -o /tmp/a /tmp/a.cc"]}
         for _ in range(self.rounds):
             for peer in runners:
@@ -370,7 +371,7 @@ class Bench:
                     rest()
                     with open("/proc/sys/vm/drop_caches", "w") as file:
                         file.write("3")
-                    step(self.rows, title, peer.name, lambda: peer.first_run(self.name("stack"), *words))
+                    self.rows.measure(title, peer.name, lambda: peer.first_run(self.name("stack"), *words))
                 peer.remove(self.name("stack"))
 
     def close(self):
@@ -446,9 +447,11 @@ def goals(rows):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # with what was started
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="pull,load,second,save,push,run")
+    parser.add_argument("--images", default="debian,stack,stack-zstd")
     parser.add_argument("--peers", default="proa,docker,containerd-overlay,containerd-erofs,podman,skopeo")
     parser.add_argument("--output", default=".")
     arguments = parser.parse_args()
