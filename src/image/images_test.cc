@@ -166,6 +166,14 @@ TEST_F(Catalogued, RefusesTagsThatWouldConfuse) {
   EXPECT_THROW(images_->tag("nosuch", oci::Reference::parse("x")), Error);
 }
 
+TEST_F(Catalogued, LargeFilesOfARemovedImageGoToTheTrash) {
+  oci::Digest base = layer(4), id = image("app:1", {base});
+  remove("app:1");
+  EXPECT_FALSE(blobs_->has(id));
+  EXPECT_FALSE(layers_->has(base));
+  EXPECT_EQ(os::list_dir(root_ + "/trash").size(), 3u);  // the layer, the configuration, the manifest
+}
+
 TEST_F(Catalogued, RemovesTheLastNameAndTheImage) {
   auto base = layer(2), top = layer(3);
   oci::Digest id = image("app:1", {base, top});
