@@ -63,14 +63,16 @@ constexpr Flag kImagePush[] = {
 
 constexpr Flag kImageSave[] = {
     {"output", 'o', Kind::String, "Write to a file, instead of STDOUT"},
-    {"platform", 0, Kind::String,
-     "Save only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
+    {"platform", 0, Kind::Strings,
+     "Save only the given platform(s). Formatted as a comma-separated list of \"os[/arch[/variant]]\" (e.g., "
+     "\"linux/amd64,linux/arm64/v8\")"},
 };
 
 constexpr Flag kImageLoad[] = {
     {"input", 'i', Kind::String, "Read from tar archive file, instead of STDIN"},
-    {"platform", 0, Kind::String,
-     "Load only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
+    {"platform", 0, Kind::Strings,
+     "Load only the given platform(s). Formatted as a comma-separated list of \"os[/arch[/variant]]\" (e.g., "
+     "\"linux/amd64,linux/arm64/v8\")"},
     {"quiet", 'q', Kind::Bool, "Suppress the load output"},
 };
 

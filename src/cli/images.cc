@@ -148,7 +148,7 @@ int run_history(Call& call) {
                             : "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
   Listing listing(kHistoryColumns, format, table, "*formatter.historyContext");
   Query query;
-  if (flags.given("platform")) query.emplace_back("platform", platform_json(flags.text("platform")));
+  add_platform(query, flags);
   Json reply =
       call.session.get(cat("/images/", replace_all(path_escape(call.arguments()[0]), "%2F", "/"), "/history"), query);
   std::vector<JsonObject> rows;

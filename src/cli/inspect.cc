@@ -30,13 +30,11 @@ Finder finder_of(Call& call, const char* type, bool typed = true) {
   for (const Source& source : kSources) {
     if (std::string_view(type) != source.type) continue;
     bool container = std::string_view(type) == "container", size = container && call.flags.on("size");
-    bool only_image = call.path.starts_with("image ");
-    return [&call, source, container, size, typed, only_image](const std::string& name) -> std::optional<Json> {
+    Query query = size ? Query{{"size", "1"}} : Query{};
+    if (std::string_view(type) == "image" && typed) add_platform(query, call.flags);
+    return [&call, source, container, query, typed](const std::string& name) -> std::optional<Json> {
       if (name.empty()) return std::nullopt;
       if (container) call.session.speak_own_version();  // with the addresses of its first network
-      Query query = size ? Query{{"size", "1"}} : Query{};
-      if (only_image && call.flags.given("platform"))
-        query.emplace_back("platform", platform_json(call.flags.text("platform")));
       // Asked for one kind, the daemon's own words say what is missing.
       return typed ? std::optional<Json>(call.session.get(source.path(name), query))
                    : call.session.find(source.path(name), query);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cli/flags.h"
 #include "cli/session.h"
 #include "oci/platform.h"
 
@@ -15,8 +16,8 @@ inline std::string platform_json(const std::string& text) {
   return json::text(value);
 }
 
-inline void add_platform(StreamRequest& request, const std::string& text) {
-  if (!text.empty()) request.query.add("platform", platform_json(text));
+inline void add_platform(Query& query, const Flags& flags) {
+  if (flags.given("platform")) query.emplace_back("platform", platform_json(flags.text("platform")));
 }
 
 }  // namespace proa::cli

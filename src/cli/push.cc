@@ -25,7 +25,7 @@ int run_push(Call& call) {
   request.method = "POST";
   request.path = cat("/images/", replace_all(path_escape(reference.familiar_name()), "%2F", "/"), "/push");
   request.query.add("tag", reference.tag);
-  add_platform(request, flags.text("platform"));
+  if (flags.given("platform")) request.query.add("platform", platform_json(flags.text("platform")));
   std::string auth = registry_auth(reference.domain);
   request.headers.add("X-Registry-Auth", auth.empty() ? "e30=" : auth);  // {}
   ProgressView view(STDOUT_FILENO);

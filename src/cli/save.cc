@@ -53,7 +53,7 @@ int run_save(Call& call) {
   StreamRequest request;
   request.path = "/images/get";
   for (const std::string& name : call.arguments()) request.query.add("names", name);
-  add_platform(request, call.flags.text("platform"));
+  for (const std::string& one : call.flags.list("platform")) request.query.add("platform", platform_json(one));
   auto response = call.session.stream(request);
   if (output.empty()) {
     copy(*response, STDOUT_FILENO);
@@ -75,7 +75,7 @@ int run_load(Call& call) {
   StreamRequest request;
   request.path = "/images/load";
   request.query.add("quiet", quiet ? "1" : "0");
-  add_platform(request, call.flags.text("platform"));
+  for (const std::string& one : call.flags.list("platform")) request.query.add("platform", platform_json(one));
   upload_tar(call.session, request, input.empty() ? STDIN_FILENO : file.get());
   return 0;
 }

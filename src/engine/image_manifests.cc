@@ -1,4 +1,6 @@
 // What an image consists of, as the API shows it since 1.47.
+#include <algorithm>
+
 #include "engine/images.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -22,7 +24,19 @@ JsonArray containers_of(const Rooms& rooms, const oci::Digest& image) {
   return out;
 }
 
-JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, const image::ManifestEntry& entry) {
+JsonObject identity_of(const image::ImageRecord& record) {
+  JsonArray pulled;
+  for (const std::string& digest : record.repo_digests) {
+    JsonObject origin{{"Repository", oci::Reference::parse(digest).name()}};
+    if (std::find(pulled.begin(), pulled.end(), Json(origin)) == pulled.end()) pulled.push_back(std::move(origin));
+  }
+  JsonObject out;
+  if (!pulled.empty()) out["Pull"] = std::move(pulled);
+  return out;
+}
+
+JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, const image::ManifestEntry& entry,
+                      bool identity) {
   bool unpacked = entry.descriptor.digest == record.manifest;
   std::uint64_t unpacked_size = unpacked ? record.size : 0;
   bool attestation = !entry.attests.empty();
@@ -39,13 +53,17 @@ JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, cons
     out["ImageData"] = JsonObject{{"Platform", platform_view(*entry.descriptor.platform)},
                                   {"Containers", unpacked ? containers_of(rooms, record.id) : JsonArray{}},
                                   {"Size", JsonObject{{"Unpacked", unpacked_size}}}};
+    if (JsonObject origin = identity ? identity_of(record) : JsonObject{}; entry.available && !origin.empty())
+      out["ImageData"].get_object()["Identity"] = std::move(origin);
   }
   return out;
 }
 
 }  // namespace
 
-JsonObject Images::manifests(std::string_view name, bool all, const std::string& platform) const {
+JsonObject Images::identity(std::string_view name) const { return identity_of(rooms_.images->get(name)); }
+
+JsonObject Images::manifests(std::string_view name, bool all, const std::string& platform, bool identity) const {
   auto record = rooms_.images->get(name);
   JsonObject out;
   if (!platform.empty()) {
@@ -60,7 +78,7 @@ JsonObject Images::manifests(std::string_view name, bool all, const std::string&
   if (!all) return out;
   JsonArray list;
   for (const auto& entry : image::manifests_of(*rooms_.blobs, record))
-    list.push_back(entry_view(rooms_, record, entry));
+    list.push_back(entry_view(rooms_, record, entry, identity));
   out["Manifests"] = std::move(list);
   return out;
 }

@@ -53,10 +53,12 @@ class Images {
   api::ImageInspect inspect(std::string_view name, const std::string& platform = "") const;
   std::vector<api::ImageHistoryItem> history(std::string_view name, const std::string& platform = "") const;
   // What an image consists of: {"Descriptor"} (API 1.48; of `platform`, that manifest's) and, if `all`, {"Manifests"}
-  // (1.47).
-  JsonObject manifests(std::string_view name, bool all, const std::string& platform = "") const;
+  // (1.47), with `identity` each with where it came from (1.54).
+  JsonObject manifests(std::string_view name, bool all, const std::string& platform = "", bool identity = false) const;
   // `proa image tree`: its layers, who else has them, and the `files` largest files of each.
   JsonObject tree(std::string_view name, std::size_t files) const;
+  // Where an image came from (API 1.53): {"Pull": [{"Repository"}]}; empty for one that no registry is known to have.
+  JsonObject identity(std::string_view name) const;
   ImageOffer offer() const { return ImageOffer(rooms_); }
   // What fails before the first message is thrown; later failures are thrown too, the server writes them in-band.
   void pull(const PullRequest& request, const ProgressSink& progress, std::stop_token stop);
@@ -71,9 +73,9 @@ class Images {
   // docker login. Throws Unauthorized.
   api::AuthResponse login(const api::AuthConfig& auth, std::stop_token stop);
   // `begin` is called once everything is known to be there.
-  void save(const std::vector<std::string>& names, const std::string& platform, const std::function<Sink()>& begin,
-            std::stop_token stop);
-  void load(ByteSource& archive, std::string_view platform, bool quiet, const ProgressSink& progress,
+  void save(const std::vector<std::string>& names, const std::vector<std::string>& platforms,
+            const std::function<Sink()>& begin, std::stop_token stop);
+  void load(ByteSource& archive, const std::vector<std::string>& platforms, bool quiet, const ProgressSink& progress,
             std::stop_token stop);
   // Throws InvalidArgument for a limit that is out of range.
   std::vector<api::SearchResult> search(const std::string& term, int limit, const api::Filters& filters,

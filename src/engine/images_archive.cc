@@ -38,25 +38,29 @@ class SinkTo : public ByteSink {
   std::string buffer_;
 };
 
+std::vector<oci::Platform> parse_platforms(const std::vector<std::string>& texts) {
+  std::vector<oci::Platform> out;
+  for (const std::string& text : texts) out.push_back(oci::Platform::parse(text));
+  return out;
+}
+
 }  // namespace
 
-void Images::save(const std::vector<std::string>& names, const std::string& platform,
+void Images::save(const std::vector<std::string>& names, const std::vector<std::string>& platforms,
                   const std::function<Sink()>& begin, std::stop_token stop) {
   trace::Span span("engine.save");
-  std::optional<oci::Platform> wanted;
-  if (!platform.empty()) wanted = oci::Platform::parse(platform);
-  image::Saving saving(*rooms_.images, *rooms_.blobs, names, wanted);
+  image::Saving saving(*rooms_.images, *rooms_.blobs, names, parse_platforms(platforms));
   SinkTo out(begin());
   saving.write(out, std::move(stop));
   out.flush();
   for (const std::string& name : saving.saved()) rooms_.events->emit("image", "save", name, {{"name", name}});
 }
 
-void Images::load(ByteSource& archive, std::string_view platform, bool quiet, const ProgressSink& progress,
-                  std::stop_token stop) {
+void Images::load(ByteSource& archive, const std::vector<std::string>& platforms, bool quiet,
+                  const ProgressSink& progress, std::stop_token stop) {
   trace::Span span("engine.load");
   image::Loader loader(*rooms_.images, *rooms_.blobs, *rooms_.layers);
-  oci::Platform wanted = platform.empty() ? oci::Platform{} : oci::Platform::parse(platform);
+  std::vector<oci::Platform> wanted = parse_platforms(platforms);
   Rollback rollback;
   rollback.add([this] { empty_trash_soon(rooms_); });  // the layers of what failed went there
   auto loaded = loader.load(archive, wanted, quiet ? image::Progress{} : forward_to(progress), std::move(stop));

@@ -1,5 +1,8 @@
 #include "image/contents.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/text.h"
 #include "base/time.h"
 
@@ -108,6 +111,32 @@ std::vector<ManifestEntry> manifests_of(const store::Blobs& blobs, const ImageRe
 
 namespace {
 
+void merge(std::vector<oci::Descriptor>& into, const std::vector<oci::Descriptor>& more) {
+  for (const oci::Descriptor& one : more) {
+    auto same = [&](const oci::Descriptor& other) { return other.digest == one.digest; };
+    if (std::none_of(into.begin(), into.end(), same)) into.push_back(one);
+  }
+}
+
+void merge(Contents& into, const Contents& more) {
+  merge(into.manifests, more.manifests);
+  merge(into.blobs, more.blobs);
+}
+
+void add_here(const store::Blobs& blobs, const oci::Descriptor& document, int depth,
+              const std::function<bool(const oci::Descriptor&)>& wanted, Contents& out) {
+  if (depth > kMaxIndexDepth || !blobs.has(document.digest)) return;
+  bool index = oci::media_type::is_index(document.media_type);
+  if (wanted ? wanted(document) : !index) {
+    if (auto below = contents_below(blobs, document.digest)) merge(out, *below);
+  } else if (index) {
+    std::string bytes = blobs.read(document.digest, oci::kMaxManifest);
+    for (const oci::Descriptor& entry : oci::parse_index(bytes, document.media_type).manifests)
+      add_here(blobs, entry, depth + 1, wanted, out);
+    merge(out.manifests, {document});
+  }
+}
+
 oci::Descriptor manifest_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform) {
   oci::Index index;
   for (oci::Descriptor& one : list_manifests(blobs, image))
@@ -123,21 +152,22 @@ oci::Descriptor manifest_for(const store::Blobs& blobs, const ImageRecord& image
   }
 }
 
-void add_belongings(const store::Blobs& blobs, const oci::Descriptor& at, const std::set<oci::Digest>& without,
-                    int depth, std::vector<oci::Digest>& out) {
-  bool left_out = without.contains(at.digest) || without.contains(oci::attested_by(at));
-  if (left_out || depth > kMaxIndexDepth || !blobs.has(at.digest)) return;
-  if (oci::media_type::is_index(at.media_type)) {
-    out.push_back(at.digest);
-    for (const auto& entry : oci::parse_index(blobs.read(at.digest, oci::kMaxManifest), at.media_type).manifests)
-      add_belongings(blobs, entry, without, depth + 1, out);
-  } else if (auto below = contents_below(blobs, at.digest)) {
-    for (const auto* list : {&below->blobs, &below->manifests})
-      for (const oci::Descriptor& one : *list) out.push_back(one.digest);
-  }
+}  // namespace
+
+std::vector<oci::Digest> digests_of(const Contents& contents) {
+  std::vector<oci::Digest> out;
+  for (const auto* list : {&contents.blobs, &contents.manifests})
+    for (const oci::Descriptor& one : *list) out.push_back(one.digest);
+  return out;
 }
 
-}  // namespace
+Contents contents_here(const store::Blobs& blobs, const oci::Digest& index,
+                       const std::function<bool(const oci::Descriptor&)>& wanted) {
+  Contents out;
+  out.root = describe(blobs, index);
+  add_here(blobs, out.root, 1, wanted, out);
+  return out;
+}
 
 Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, const oci::Platform& platform) {
   return *contents_below(blobs, manifest_for(blobs, image, platform).digest);
@@ -173,8 +203,26 @@ ImageRecord image_of(const store::Blobs& blobs, const Layers& layers, const Imag
 
 std::vector<oci::Digest> belongings(const store::Blobs& blobs, const oci::Digest& index,
                                     const std::set<oci::Digest>& without) {
-  std::vector<oci::Digest> out;
-  if (!index.empty() && blobs.has(index)) add_belongings(blobs, describe(blobs, index), without, 1, out);
+  if (index.empty() || !blobs.has(index)) return {};
+  return digests_of(contents_here(blobs, index, [&](const oci::Descriptor& one) {
+    return !oci::media_type::is_index(one.media_type) && !without.contains(one.digest) &&
+           !without.contains(oci::attested_by(one));
+  }));
+}
+
+Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, std::span<const oci::Platform> platforms) {
+  std::vector<oci::Digest> chosen;
+  for (const oci::Platform& platform : platforms) chosen.push_back(manifest_for(blobs, image, platform).digest);
+  std::stable_partition(chosen.begin(), chosen.end(), [&](const oci::Digest& one) { return one == image.manifest; });
+  Contents out;
+  for (const oci::Digest& one : chosen) merge(out, *contents_below(blobs, one));
+  out.root = out.manifests.front();
+  if (out.manifests.size() == 1) return out;
+  Contents under = contents_here(blobs, image.index, [&](const oci::Descriptor& one) {
+    return std::find(chosen.begin(), chosen.end(), one.digest) != chosen.end();
+  });
+  merge(out, under);
+  out.root = under.root;
   return out;
 }
 

@@ -1,8 +1,10 @@
 // What an image is made of, as far as the store has it: for push and save, and for keeping it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "image/images.h"
@@ -33,6 +35,13 @@ ImageRecord image_of(const store::Blobs& blobs, const Layers& layers, const Imag
 // what is below them; without these manifests and what attests them.
 std::vector<oci::Digest> belongings(const store::Blobs& blobs, const oci::Digest& index,
                                     const std::set<oci::Digest>& without = {});
+// Of the manifests for these platforms (at least one), the image's own first; where they are several, under the index
+// that names them. Throws as above.
+Contents contents_for(const store::Blobs& blobs, const ImageRecord& image, std::span<const oci::Platform> platforms);
+// Of what is here whole below an index, with the indexes themselves; with `wanted`, of those manifests only.
+Contents contents_here(const store::Blobs& blobs, const oci::Digest& index,
+                       const std::function<bool(const oci::Descriptor&)>& wanted = {});
+std::vector<oci::Digest> digests_of(const Contents& contents);
 
 // A manifest of an image, of its index also those that are not here.
 struct ManifestEntry {

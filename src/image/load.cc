@@ -47,8 +47,9 @@ std::string name_of(const oci::Descriptor& entry) {
 
 class Load {
  public:
-  Load(Images& images, store::Blobs& blobs, Layers& layers, const oci::Platform& platform, std::stop_token stop)
-      : images_(images), blobs_(blobs), layers_(layers), platform_(platform), stop_(std::move(stop)) {}
+  Load(Images& images, store::Blobs& blobs, Layers& layers, const std::vector<oci::Platform>& platforms,
+       std::stop_token stop)
+      : images_(images), blobs_(blobs), layers_(layers), platforms_(platforms), stop_(std::move(stop)) {}
 
   std::vector<LoadedImage> run(ByteSource& from, const Progress& sink) {
     PullProgress progress(sink);
@@ -77,15 +78,16 @@ class Load {
     for (const ToLoad& one : wanted) load_root(one);
   }
 
-  // Below the root is one image that is unpacked; everything else that came along is kept with it.
+  // Below the root is one image that is unpacked; what else came along, and is wanted, is kept with it.
   void load_root(const ToLoad& wanted) {
     if (!blobs_.has(wanted.root)) bad(cat("blob ", wanted.root.text(), " is missing"));
     oci::Descriptor at = describe(blobs_, wanted.root);
+    std::vector<oci::Digest> chosen;
     for (int depth = 0; oci::media_type::is_index(at.media_type); ++depth) {
       if (depth >= kMaxIndexDepth) bad("image indexes are nested too deeply");
       oci::Index index = oci::parse_index(blobs_.read(at.digest, oci::kMaxManifest), "");
       std::erase_if(index.manifests, [&](const oci::Descriptor& one) { return !blobs_.has(one.digest); });
-      at = choose(index);
+      at = choose(index, chosen);
     }
     oci::Manifest manifest = oci::parse_manifest(blobs_.read(at.digest, oci::kMaxManifest), "");
     if (std::string type = oci::artifact_type(manifest); !type.empty()) return keep_artifact(type, at, wanted);
@@ -101,7 +103,7 @@ class Load {
       unpack(contents_.layer(cat("blobs/sha256/", digest.hex())), digest, config.diff_ids[i]);
       image.layers.push_back({digest, config.diff_ids[i], layers_.get(config.diff_ids[i]).size});
     }
-    image.others = belongings(blobs_, image.index);
+    image.others = platforms_.empty() ? belongings(blobs_, image.index) : chosen_below(image.index, chosen);
     finish(std::move(image), std::move(config), wanted.names);
   }
 
@@ -120,14 +122,28 @@ class Load {
     keep(record, wanted.names);
   }
 
-  const oci::Descriptor& choose(const oci::Index& index) const {
-    oci::Platform wanted = platform_.empty() ? oci::Platform::host() : platform_;
-    try {
-      return oci::choose_manifest(index, wanted);
-    } catch (const Error&) {
-      if (!platform_.empty() || index.manifests.empty()) throw;
-      return index.manifests.front();
+  // The one to unpack; what is asked for of this index, into `chosen`.
+  const oci::Descriptor& choose(const oci::Index& index, std::vector<oci::Digest>& chosen) const {
+    const oci::Descriptor* first = index.manifests.empty() ? nullptr : &index.manifests.front();
+    for (const oci::Platform& platform : platforms_) {
+      const oci::Descriptor& one = oci::choose_manifest(index, platform);
+      if (&platform == &platforms_.front()) first = &one;
+      chosen.push_back(one.digest);
     }
+    try {
+      const oci::Descriptor& ours = oci::choose_manifest(index, oci::Platform::host());
+      if (chosen.empty() || std::find(chosen.begin(), chosen.end(), ours.digest) != chosen.end()) return ours;
+    } catch (const Error&) {
+      if (!first) throw;
+    }
+    return *first;
+  }
+
+  std::vector<oci::Digest> chosen_below(const oci::Digest& index, const std::vector<oci::Digest>& chosen) const {
+    if (index.empty()) return {};
+    return digests_of(contents_here(blobs_, index, [&](const oci::Descriptor& one) {
+      return std::find(chosen.begin(), chosen.end(), one.digest) != chosen.end();
+    }));
   }
 
   // The layer as it came (or, `came` null, as it is in the store) must be the one that the configuration names.
@@ -201,7 +217,7 @@ class Load {
   Images& images_;
   store::Blobs& blobs_;
   Layers& layers_;
-  const oci::Platform& platform_;
+  const std::vector<oci::Platform>& platforms_;
   std::stop_token stop_;
   ArchiveContents contents_;
   std::vector<LoadedImage> loaded_;
@@ -209,10 +225,10 @@ class Load {
 
 }  // namespace
 
-std::vector<LoadedImage> Loader::load(ByteSource& archive, const oci::Platform& platform, const Progress& progress,
-                                      std::stop_token stop) {
+std::vector<LoadedImage> Loader::load(ByteSource& archive, const std::vector<oci::Platform>& platforms,
+                                      const Progress& progress, std::stop_token stop) {
   trace::Span span("image.load");
-  return Load(images_, blobs_, layers_, platform, std::move(stop)).run(archive, progress);
+  return Load(images_, blobs_, layers_, platforms, std::move(stop)).run(archive, progress);
 }
 
 }  // namespace proa::image

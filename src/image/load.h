@@ -26,10 +26,11 @@ class Loader {
  public:
   Loader(Images& images, store::Blobs& blobs, Layers& layers) : images_(images), blobs_(blobs), layers_(layers) {}
 
-  // `platform`: which image of an index to unpack; empty: this machine's or else the first. Throws InvalidArgument for
-  // an archive that is none or contradicts itself; images before the bad one stay.
-  std::vector<LoadedImage> load(ByteSource& archive, const oci::Platform& platform, const Progress& progress,
-                                std::stop_token stop);
+  // `platforms`: which images of an index to keep; none: all. This machine's, or else the first of them, is unpacked.
+  // Throws InvalidArgument for an archive that is none or contradicts itself, NotFound where an index has not such a
+  // platform; images before the bad one stay.
+  std::vector<LoadedImage> load(ByteSource& archive, const std::vector<oci::Platform>& platforms,
+                                const Progress& progress, std::stop_token stop);
 
  private:
   Images& images_;

@@ -52,22 +52,15 @@ void add_blob(archive::TarWriter& tar, const store::Blobs& blobs, const oci::Des
     throw Error(ErrorKind::DataLoss, cat("stored content ", blob.digest.text(), " is damaged"));
 }
 
-std::vector<oci::Digest> all_of(const Contents& contents) {
-  std::vector<oci::Digest> out;
-  for (const auto* list : {&contents.blobs, &contents.manifests})
-    for (const oci::Descriptor& one : *list) out.push_back(one.digest);
-  return out;
-}
-
 }  // namespace
 
 Contents Saving::contents(const Item& item) const {
-  return platform_ ? contents_for(blobs_, item.image, *platform_) : contents_of(blobs_, item.image);
+  return platforms_.empty() ? contents_of(blobs_, item.image) : contents_for(blobs_, item.image, std::span(platforms_));
 }
 
 Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names,
-               const std::optional<oci::Platform>& platform)
-    : blobs_(blobs), platform_(platform), hold_(images, {}) {
+               std::vector<oci::Platform> platforms)
+    : blobs_(blobs), platforms_(std::move(platforms)), hold_(images, {}) {
   for (const std::string& name : names) {
     auto parsed = oci::parse_any_reference(name);
     const auto* reference = std::get_if<oci::Reference>(&parsed);
@@ -83,7 +76,7 @@ Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std:
   }
   std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.image.id < b.image.id; });
   for (const Item& item : items_) {
-    hold_.add(all_of(contents(item)));
+    hold_.add(digests_of(contents(item)));
     // Nothing of it went between being looked up and being held.
     contents(item);
   }
@@ -119,7 +112,7 @@ std::string Saving::manifest_json() const {
   for (const Item& item : items_) {
     JsonArray tags, layers;
     for (const std::string& tag : item.tags) tags.emplace_back(tag);
-    oci::Digest chosen = platform_ ? contents(item).root.digest : item.image.manifest;
+    oci::Digest chosen = platforms_.empty() ? item.image.manifest : contents(item).manifests.front().digest;
     oci::Manifest manifest = oci::parse_manifest(blobs_.read(chosen, oci::kMaxManifest), "");
     for (const oci::Descriptor& layer : manifest.layers) layers.emplace_back(blob_path(layer.digest));
     list.push_back(JsonObject{{"Config", blob_path(manifest.config.digest)},

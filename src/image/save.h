@@ -2,7 +2,6 @@
 // give the same bytes.
 #pragma once
 
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,9 +16,9 @@ namespace proa::image {
 // `names`: tags, repositories (all their tags), IDs, digests. Everything is looked up before the first byte is written.
 class Saving {
  public:
-  // With a platform: of each image that platform's part only.
+  // With platforms: of each image their part only.
   Saving(Images& images, const store::Blobs& blobs, const std::vector<std::string>& names,
-         const std::optional<oci::Platform>& platform = {});
+         std::vector<oci::Platform> platforms = {});
   // Throws DataLoss where a blob is damaged: what was written is of no use then.
   void write(ByteSink& to, std::stop_token stop) const;
   // "busybox:latest", or the ID of what was named by it.
@@ -36,7 +35,7 @@ class Saving {
   std::string index_json() const;
 
   const store::Blobs& blobs_;
-  std::optional<oci::Platform> platform_;
+  std::vector<oci::Platform> platforms_;
   std::vector<Item> items_;  // by ID
   std::vector<std::string> saved_;
   Images::Hold hold_;

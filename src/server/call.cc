@@ -14,6 +14,14 @@ void check_content_type(const http::Request& request) {
               cat("unsupported Content-Type header (", type, "): must be 'application/json'"));
 }
 
+std::string platform_of_json(const std::string& text) {
+  if (text.empty()) return "";
+  Json value = json::parse(text, {.depth = 8});
+  std::string variant = json::string_at(value, "variant");
+  return cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"), variant.empty() ? "" : "/",
+             variant);
+}
+
 }  // namespace
 
 Json Call::json_body() const {
@@ -24,22 +32,12 @@ Json Call::json_body() const {
   return value.is_null() ? Json(JsonObject{}) : value;
 }
 
-std::string Call::json_platform() const {
-  auto all = json_platforms("platform");
-  if (since(52) && all.size() > 1)
-    throw Error(ErrorKind::NotImplemented, "several platforms at once are not supported; name one");
-  return all.empty() ? "" : all.front();
-}
+std::string Call::json_platform() const { return platform_of_json(query().get("platform")); }
 
 std::vector<std::string> Call::json_platforms(std::string_view name) const {
   std::vector<std::string> out;
-  for (const std::string& text : query().all(name)) {
-    if (text.empty()) continue;
-    Json value = json::parse(text, {.depth = 8});
-    std::string variant = json::string_at(value, "variant");
-    out.push_back(cat(json::string_at(value, "os"), "/", json::string_at(value, "architecture"),
-                      variant.empty() ? "" : "/", variant));
-  }
+  for (const std::string& text : query().all(name))
+    if (std::string platform = platform_of_json(text); !platform.empty()) out.push_back(std::move(platform));
   return out;
 }
 

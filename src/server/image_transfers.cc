@@ -27,10 +27,18 @@ void push(Call& call) {
       call, [&](const SendProgress& send) { call.engine.images().push(request, send, call.request.client_gone); });
 }
 
+// Since 1.48; several since 1.52.
+std::vector<std::string> platforms(const Call& call) {
+  if (!call.since(48)) return {};
+  std::vector<std::string> named = call.json_platforms("platform");
+  if (!call.since(52) && named.size() > 1) named.resize(1);
+  return named;
+}
+
 void save(Call& call, const std::vector<std::string>& names) {
   call.response.watch_client();
   call.engine.images().save(
-      names, call.json_platform(), [&] { return call.begin("application/x-tar"); }, call.request.client_gone);
+      names, platforms(call), [&] { return call.begin("application/x-tar"); }, call.request.client_gone);
 }
 
 void save_one(Call& call) { save(call, {call.part()}); }
@@ -43,7 +51,7 @@ void save_several(Call& call) {
 
 void load(Call& call) {
   stream_progress(call, [&](const SendProgress& send) {
-    call.engine.images().load(*call.request.body, call.json_platform(), call.query().boolean_or("quiet", true), send,
+    call.engine.images().load(*call.request.body, platforms(call), call.query().boolean_or("quiet", true), send,
                               call.request.client_gone);
   });
 }

@@ -10,10 +10,11 @@ namespace proa::server {
 namespace {
 
 // Since 1.47 and 1.48, to those who ask.
-void add_manifests(Call& call, Json& value, std::string_view name, const std::string& platform = "") {
-  bool wanted = call.since(47) && call.query().boolean("manifests");
+void add_manifests(Call& call, Json& value, std::string_view name, const std::string& platform = "",
+                   bool identity = false) {
+  bool wanted = identity || (call.since(47) && call.query().boolean("manifests"));
   if (!wanted && !call.since(48)) return;
-  JsonObject all = call.engine.images().manifests(name, wanted, platform);
+  JsonObject all = call.engine.images().manifests(name, wanted, platform, identity);
   JsonObject& object = value.get_object();
   if (wanted) object["Manifests"] = std::move(all["Manifests"]);
   if (call.since(48) && all.contains("Descriptor")) object["Descriptor"] = std::move(all["Descriptor"]);
@@ -26,7 +27,7 @@ void list(Call& call) {
   for (const auto& summary : call.engine.images().list(options, call.filters())) {
     Json value = api::to_json(summary);
     api::shape_image_summary(value, call.version);
-    add_manifests(call, value, summary.id);
+    add_manifests(call, value, summary.id, "", call.since(54) && call.query().boolean("identity"));
     array.push_back(std::move(value));
   }
   call.reply(200, array);
@@ -39,6 +40,8 @@ void inspect(Call& call) {
   Json value = api::to_json(call.engine.images().inspect(call.part(), platform));
   api::shape_image_inspect(value, call.version);
   add_manifests(call, value, call.part(), platform);
+  if (JsonObject origin = call.since(53) ? call.engine.images().identity(call.part()) : JsonObject{}; !origin.empty())
+    value.get_object()["Identity"] = std::move(origin);
   call.reply(200, value);
 }
 

@@ -222,6 +222,74 @@ def test_an_attested_image_is_pulled_whole(engine, registry, multi):
     assert raw(registry.address, "elsewhere", attestation) == raw(registry.address, "multi", attestation)
     engine.run("rmi", "-f", here.id)
     assert engine.run("system", "check", program="proa").code == 0
+def platform_query(*architectures):
+    return "&".join("platform=" + urllib.parse.quote(json.dumps({"os": "linux", "architecture": one})) for one in architectures)
+
+
+@pytest.mark.ours
+def test_several_platforms_of_it(engine, multi, loaded, tmp_path):
+    name, digest, here, there, attestation = loaded
+    archive = str(tmp_path / "two.tar")
+    assert engine.run("save", "--platform", "linux/amd64,linux/arm64", "-o", archive, name, program="proa").code == 0
+    with tarfile.open(archive) as tar:
+        files = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
+    assert [one["digest"] for one in json.loads(files["index.json"])["manifests"]] == [digest], "the index itself"
+    (docker,) = json.loads(files["manifest.json"])
+    assert docker["Config"] == f"blobs/sha256/{here.id[7:]}", "this machine's is what older engines load"
+    blobs = {path for path in files if path.startswith("blobs/")}
+    assert {f"blobs/sha256/{one[7:]}" for one in (here.digest, there.digest, here.id, there.id)} < blobs
+    assert f"blobs/sha256/{attestation[7:]}" not in blobs
+    refused = engine.api("GET", f"/v1.52/images/{name}/get?{platform_query('amd64', 's390x')}")
+    assert refused.status == 404 and "does not provide the specified platform (linux/s390x)" in refused.message
+
+    engine.run("rmi", "-f", here.id)
+    done = engine.run("load", "--platform", "linux/amd64,linux/arm64", "-i", archive, program="proa")
+    assert done.code == 0 and f"Loaded image: {name}" in done.out, done
+    row = next(row for row in engine.api("GET", "/v1.52/images/json?manifests=1").json if row["Id"] == here.id)
+    assert [one["Available"] for one in row["Manifests"]] == [True, True, False]
+    engine.run("rmi", "-f", here.id)
+    with open(archive, "rb") as file:
+        reply = engine.api("POST", f"/v1.52/images/load?{platform_query('arm64')}", raw=file.read(), headers={"Content-Type": "application/x-tar"})
+    assert b"Loaded image" in reply.body, reply.body
+    row = next(row for row in engine.api("GET", "/v1.52/images/json?manifests=1").json if name in row["RepoTags"])
+    assert [one["Available"] for one in row["Manifests"]] == [False, True, False] and row["Id"] == there.id
+    engine.run("rmi", "-f", there.id)
+    with open(archive, "rb") as file:
+        reply = engine.api("POST", f"/v1.52/images/load?{platform_query('amd64', 's390x')}", raw=file.read(), headers={"Content-Type": "application/x-tar"})
+    assert b"no matching manifest for linux/s390x" in reply.body
+
+
+@pytest.mark.ours
+def test_one_platform_is_not_removed_by_itself(engine, loaded):
+    name, _, here, *_ = loaded
+    refused = engine.run("rmi", "--platform", "linux/arm64", name, program="proa")
+    assert refused.code == 1 and "removing some of an image's platforms is not supported" in refused.err, refused
+    missing = engine.run("rmi", "--platform", "linux/s390x", name, program="proa")
+    assert missing.code == 1 and "does not provide the specified platform (linux/s390x)" in missing.err, missing
+    assert engine.run("rmi", "--platform", "linux/arm64", "--platform", "linux/amd64", name, program="proa").code == 0
+    assert engine.api("GET", f"/images/{name}/json").status == 404
+
+
+@pytest.mark.ours
+def test_the_client_asks_for_a_platform(engine, loaded):
+    name, *_ = loaded
+    for verb in ("history", "inspect"):
+        refused = engine.run("image", verb, "--platform", "linux/s390x", name, program="proa")
+        assert refused.code == 1 and "does not provide the specified platform (linux/s390x)" in refused.err, refused
+        assert engine.run("image", verb, "--platform", "linux/amd64", name, program="proa").code == 0
+
+
+@pytest.mark.ours
+def test_where_an_image_came_from(engine, multi, registry):
+    name, digest, here, *_ = multi
+    engine.run("pull", "-q", name)
+    origin = {"Pull": [{"Repository": f"{registry.address}/multi"}]}
+    assert engine.api("GET", f"/v1.53/images/{name}/json").json["Identity"] == origin
+    assert "Identity" not in engine.api("GET", f"/v1.52/images/{name}/json").json
+    row = next(row for row in engine.api("GET", "/v1.54/images/json?identity=1").json if row["Id"] == here.id)
+    assert row["Manifests"][0]["ImageData"]["Identity"] == origin and "Identity" not in row["Manifests"][1]["ImageData"]
+    assert "Manifests" not in next(row for row in engine.api("GET", "/v1.53/images/json?identity=1").json if row["Id"] == here.id)
+    engine.run("rmi", "-f", name)
 
 
 def test_search(engine, program):
