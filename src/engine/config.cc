@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "base/json_codec.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "os/file.h"
@@ -378,6 +379,46 @@ Config read_config(std::span<const std::string> arguments) {
   if (config.debug) config.log_level = "debug";
   check_values(config);
   return config;
+}
+
+Config reloaded(const Config& now, const Config& fresh) {
+  Config out = now;
+  out.debug = fresh.debug;
+  out.log_level = fresh.log_level;
+  out.log_format = fresh.log_format;
+  out.labels = fresh.labels;
+  out.registry_mirrors = fresh.registry_mirrors;
+  out.insecure_registries = fresh.insecure_registries;
+  out.max_concurrent_downloads = fresh.max_concurrent_downloads;
+  out.max_concurrent_uploads = fresh.max_concurrent_uploads;
+  out.max_download_attempts = fresh.max_download_attempts;
+  out.default_runtime = fresh.default_runtime;
+  out.runtimes = fresh.runtimes;
+  out.default_shm_size = fresh.default_shm_size;
+  out.default_ipc_mode = fresh.default_ipc_mode;
+  out.default_cgroupns_mode = fresh.default_cgroupns_mode;
+  out.shutdown_timeout = fresh.shutdown_timeout;
+  return out;
+}
+
+std::map<std::string, std::string> reloadable_settings(const Config& config) {
+  std::vector<std::string> runtimes;
+  for (const auto& [name, runtime] : config.runtimes) runtimes.push_back(cat(name, ":", runtime.path));
+  return {{"debug", config.debug ? "true" : "false"},
+          {"default-cgroupns-mode", config.default_cgroupns_mode},
+          {"default-ipc-mode", config.default_ipc_mode},
+          {"default-runtime", config.default_runtime},
+          {"default-shm-size", cat(config.default_shm_size)},
+          {"features", "map[]"},
+          {"insecure-registries", json::text(json::encode(config.insecure_registries))},
+          {"labels", json::text(json::encode(config.labels))},
+          {"live-restore", "true"},
+          {"max-concurrent-downloads", cat(config.max_concurrent_downloads)},
+          {"max-concurrent-uploads", cat(config.max_concurrent_uploads)},
+          {"max-download-attempts", cat(config.max_download_attempts)},
+          {"registry-mirrors", json::text(json::encode(config.registry_mirrors))},
+          {"runtimes", join(runtimes, " ")},
+          {"shutdown-timeout", cat(config.shutdown_timeout)}};
 }
 
 std::string config_usage() {

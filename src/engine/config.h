@@ -80,6 +80,11 @@ Config read_config(std::span<const std::string> arguments);
 void apply_config_file(Config& config, const Json& document, std::string_view path,
                        std::span<const std::string> from_flags);
 
+// What a running daemon takes over from settings read anew, as dockerd does: the rest stays.
+Config reloaded(const Config& now, const Config& fresh);
+// Those settings as the event `reload` shows them.
+std::map<std::string, std::string> reloadable_settings(const Config& config);
+
 // --help
 std::string config_usage();
 

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <deque>
 #include <set>
 
 #include "base/log.h"
@@ -94,6 +95,7 @@ registry::Options registry_options(const Config& config) {
   registry::Options out;
   out.insecure_registries = config.insecure_registries;
   out.registry_mirrors = config.registry_mirrors;
+  out.download_attempts = config.max_download_attempts;
   out.certs_dir = config.registry_config_path;
   out.http_proxy = config.http_proxy;
   out.https_proxy = config.https_proxy;
@@ -106,6 +108,9 @@ registry::Options registry_options(const Config& config) {
 // In the order of dependence; torn down in reverse.
 struct Engine::House {
   Config config;
+  // What reload() has set, the last one valid: whoever reads an older one still may.
+  std::deque<Config> settings;
+  std::deque<registry::Options> registry_settings;
   store::Database database;
   store::Blobs blobs;
   image::Layers layers;
@@ -266,7 +271,21 @@ Volumes& Engine::volumes() { return house_->volume_room; }
 Events& Engine::events() { return house_->events; }
 System& Engine::system() { return house_->system; }
 Explain& Engine::explain() { return house_->explain; }
-const Config& Engine::config() const { return house_->config; }
+const Config& Engine::config() const { return *house_->rooms.config; }
+
+void Engine::reload(const Config& fresh) {
+  House& house = *house_;
+  house.settings.push_back(reloaded(config(), fresh));
+  const Config& now = house.settings.back();
+  house.registry_settings.push_back(registry_options(now));
+  house.puller.reconfigure(house.registry_settings.back(), now.max_concurrent_downloads);
+  house.pusher.reconfigure(house.registry_settings.back(), now.max_concurrent_uploads);
+  house.rooms.registries = &house.registry_settings.back();
+  house.rooms.config = &now;
+  auto attributes = reloadable_settings(now);
+  attributes["name"] = house.system.info().name;
+  house.events.emit("daemon", "reload", house.system.id(), std::move(attributes));
+}
 
 void Engine::shutdown() {
   if (!house_ || house_->rooms.stopping.exchange(true)) return;

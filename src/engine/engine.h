@@ -43,6 +43,8 @@ class Engine {
   System& system();
   Explain& explain();
   const Config& config() const;
+  // Takes over those of `fresh` that a running daemon may change, for what begins from now on.
+  void reload(const Config& fresh);
 
   // To be told of every request: without one for a while, the daemon gives memory back.
   void request_served();

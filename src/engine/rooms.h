@@ -51,8 +51,20 @@ class Roster;
 class SeccompFilters;
 class Workers;
 
+// What may be replaced, as a whole, while others read it: what they got stays as it was.
+template <class T>
+class Current {
+ public:
+  const T& operator*() const { return *now_.load(); }
+  const T* operator->() const { return now_.load(); }
+  void operator=(const T* next) { now_ = next; }
+
+ private:
+  std::atomic<const T*> now_ = nullptr;
+};
+
 struct Rooms {
-  const Config* config = nullptr;
+  Current<Config> config;
   HostFacts host;
   std::string containers_dir;  // D/containers
   std::string trash_dir;       // D/trash
@@ -63,7 +75,7 @@ struct Rooms {
   image::Layers* layers = nullptr;
   image::Snapshots* snapshots = nullptr;
   image::Images* images = nullptr;
-  const registry::Options* registries = nullptr;
+  Current<registry::Options> registries;
   image::Puller* puller = nullptr;
   image::Pusher* pusher = nullptr;
   network::Networks* networks = nullptr;

@@ -32,7 +32,10 @@ void add_registries(api::SystemInfo& out, const Config& config) {
   hub.official = true;
   out.registry_config.index_configs["docker.io"] = hub;
   for (const auto& entry : config.insecure_registries)
-    if (entry.find('/') != entry.npos) out.registry_config.insecure_registry_cidrs.push_back(entry);
+    if (entry.find('/') != entry.npos)
+      out.registry_config.insecure_registry_cidrs.push_back(entry);
+    else
+      out.registry_config.index_configs[entry] = {.name = entry, .mirrors = {}, .secure = false};
   out.registry_config.insecure_registry_cidrs.push_back("127.0.0.0/8");
   out.registry_config.mirrors = config.registry_mirrors;
   out.http_proxy = config.http_proxy;

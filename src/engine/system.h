@@ -14,6 +14,7 @@ struct Rooms;
 class System {
  public:
   explicit System(Rooms& rooms);
+  const std::string& id() const { return id_; }  // the daemon's
 
   api::SystemInfo info() const;
   api::Version version() const;

@@ -3,10 +3,12 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <set>
 
 #include "base/failpoint.h"
+#include "base/sync.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "image/layer_fetch.h"
@@ -139,8 +141,8 @@ struct Puller::State {
   Images& images;
   store::Blobs& blobs;
   Layers& layers;
-  registry::Options options;
-  int max_concurrent;
+  Sync<registry::Options> options;
+  std::atomic<int> max_concurrent;
   Flights flights;
 
   bool is_current(registry::Client& client, const oci::Reference& reference, const oci::Platform& platform,
@@ -151,9 +153,14 @@ struct Puller::State {
 
 Puller::Puller(Images& images, store::Blobs& blobs, Layers& layers, registry::Options options,
                int max_concurrent_downloads)
-    : state_(new State{images, blobs, layers, std::move(options), std::max(1, max_concurrent_downloads), {}}) {}
+    : state_(new State{images, blobs, layers, Sync(std::move(options)), std::max(1, max_concurrent_downloads), {}}) {}
 
 Puller::~Puller() = default;
+
+void Puller::reconfigure(registry::Options options, int max_concurrent_downloads) {
+  *state_->options.lock() = std::move(options);
+  state_->max_concurrent = std::max(1, max_concurrent_downloads);
+}
 
 // Where the name is known already, a HEAD tells whether it still stands for the same.
 bool Puller::State::is_current(registry::Client& client, const oci::Reference& reference, const oci::Platform& platform,
@@ -190,7 +197,7 @@ void Puller::State::fetch_layers(const Resolved& image, registry::Client& client
       jobs.push_back({&layer, &diff_id});
     }
   }
-  std::size_t width = std::min(jobs.size(), static_cast<std::size_t>(max_concurrent));
+  std::size_t width = std::min(jobs.size(), static_cast<std::size_t>(max_concurrent.load()));
   for (std::size_t i = width; i < jobs.size(); ++i)
     progress.say("Waiting", std::string(jobs[i].layer->digest.short_hex()));
 
@@ -246,7 +253,7 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
   // Ends with the caller's stop, or when one layer fails.
   std::stop_source all;
   std::stop_callback forward(stop, [&] { all.request_stop(); });
-  registry::Client client(state_->options, reference, options.credentials, all.get_token());
+  registry::Client client(state_->options.copy(), reference, options.credentials, all.get_token());
   PullResult result;
   auto finish = [&] {
     progress.say(cat("Digest: ", result.digest.text()));
@@ -286,7 +293,7 @@ void Puller::pull_all(const oci::Reference& repository, const PullOptions& optio
                       std::stop_token stop) {
   std::vector<std::string> tags;
   {
-    registry::Client client(state_->options, repository, options.credentials, stop);
+    registry::Client client(state_->options.copy(), repository, options.credentials, stop);
     tags = client.tags();
   }
   for (const std::string& tag : tags) {

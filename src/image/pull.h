@@ -41,6 +41,8 @@ class Puller {
   Puller(Images& images, store::Blobs& blobs, Layers& layers, registry::Options options,
          int max_concurrent_downloads = 3);
   ~Puller();
+  // For the pulls that begin from now on.
+  void reconfigure(registry::Options options, int max_concurrent_downloads);
 
   // `reference` without tag and digest means :latest. Throws; then the catalogue is as it was, and what was received
   // and is sound is kept for the next attempt.

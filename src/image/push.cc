@@ -67,6 +67,11 @@ Pusher::Pusher(Images& images, store::Blobs& blobs, registry::Options options, i
       options_(std::move(options)),
       max_concurrent_(std::max(1, max_concurrent_uploads)) {}
 
+void Pusher::reconfigure(registry::Options options, int max_concurrent_uploads) {
+  *options_.lock() = std::move(options);
+  max_concurrent_ = std::max(1, max_concurrent_uploads);
+}
+
 PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& image, const Options& how,
                             const Progress& sink, std::stop_token stop) const {
   trace::Span span("push.image");
@@ -83,7 +88,7 @@ PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& 
   PullProgress progress(sink);
   auto names = layer_names(image);
   auto from = neighbours(image, reference);
-  registry::Client client(options_, reference, how.credentials, all.get_token(), registry::Access::Push, from);
+  registry::Client client(options_.copy(), reference, how.credentials, all.get_token(), registry::Access::Push, from);
   std::vector<oci::Descriptor> blobs = contents.blobs;
   std::reverse(blobs.begin(), blobs.end());  // docker begins at the top
   std::size_t said = 0;

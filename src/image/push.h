@@ -2,11 +2,13 @@
 // pulled or loaded.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 
+#include "base/sync.h"
 #include "image/images.h"
 #include "image/pull.h"
 #include "oci/reference.h"
@@ -25,6 +27,9 @@ class Pusher {
  public:
   Pusher(Images& images, store::Blobs& blobs, registry::Options options, int max_concurrent_uploads = 5);
 
+  // For the pushes that begin from now on.
+  void reconfigure(registry::Options options, int max_concurrent_uploads);
+
   struct Options {
     registry::Credentials credentials;
     std::optional<oci::Platform> platform;  // only that platform's manifest, by itself
@@ -39,8 +44,8 @@ class Pusher {
 
   Images& images_;
   store::Blobs& blobs_;
-  registry::Options options_;
-  int max_concurrent_;
+  Sync<registry::Options> options_;
+  std::atomic<int> max_concurrent_;
 };
 
 }  // namespace proa::image

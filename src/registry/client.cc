@@ -11,8 +11,8 @@ namespace proa::registry {
 
 namespace {
 
-constexpr int kFruitlessAttempts = 5;  // of a blob, in a row, without a byte more
-constexpr int kMirrorAttempts = 2;     // likewise: then the next place is asked for the rest
+constexpr int kMirrorAttempts =
+    2;  // of a blob, in a row, without a byte more: then the next place is asked for the rest
 constexpr int kBlobAttempts = 100;
 
 std::string hash_of(std::string_view bytes) {
@@ -169,12 +169,12 @@ void Client::stream_blob(const oci::Descriptor& descriptor, std::uint64_t offset
       problem = error.what();
       bool hopeless = error.failure() == Failure::Limit || error.failure() == Failure::Certificate ||
                       error.failure() == Failure::Alert;
-      if (hopeless) fruitless = kFruitlessAttempts;
+      if (hopeless) fruitless = s.download_attempts;
     }
     if (offset >= size) return;
     fruitless = offset > before ? 0 : fruitless + 1;
     if (fruitless >= kMirrorAttempts && s.leave_mirror()) fruitless = 0;
-    if (fruitless >= kFruitlessAttempts || attempt >= kBlobAttempts) {
+    if (fruitless >= s.download_attempts || attempt >= kBlobAttempts) {
       throw Error(ErrorKind::Unavailable, cat("download of ", descriptor.digest.text(), " was cut after ", offset,
                                               " of ", size, " bytes: ", problem, " (", attempt, " attempts)"));
     }

@@ -23,6 +23,7 @@ struct Options {
   std::vector<std::string> insecure_registries;  // "host:port", "host", "10.0.0.0/8"; loopback always is
   std::vector<std::string> registry_mirrors;     // for docker.io: "https://mirror.example"
   std::string user_agent = "proa/" PROA_VERSION;
+  int download_attempts = 5;  // of a blob, in a row, without a byte more
   std::int64_t connect_timeout_ms = 10'000;
   std::int64_t stall_timeout_ms = 60'000;         // without a byte
   std::string certs_dir = "/etc/docker/certs.d";  // <host>/*.crt, <host>/hosts.toml

@@ -51,7 +51,11 @@ void wait(std::int64_t milliseconds, const std::stop_token& stop) {
 
 Client::State::State(const Options& options, const oci::Reference& repository, const Credentials& credentials,
                      std::stop_token token, Access what_for, const std::vector<std::string>& mount_from)
-    : transport(transport_options(options), token), reference(repository), stop(std::move(token)), access(what_for) {
+    : transport(transport_options(options), token),
+      reference(repository),
+      stop(std::move(token)),
+      access(what_for),
+      download_attempts(options.download_attempts) {
   auto scopes = scopes_of(repository, access, mount_from);
   for (Host& host : hosts_for(options, repository.domain)) {
     if (access == Access::Push && !host.pushes) continue;

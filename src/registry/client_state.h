@@ -28,6 +28,7 @@ struct Client::State {
   oci::Reference reference;
   std::stop_token stop;
   Access access;
+  int download_attempts;
   std::deque<Place> places;
   std::atomic<std::size_t> current{0};  // only ever grows
 

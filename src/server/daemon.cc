@@ -105,9 +105,11 @@ class Sockets {
   std::vector<std::string> hosts_, opened_;
 };
 
-void reload(std::span<const std::string> arguments) {
+void reload(engine::Engine& engine, std::span<const std::string> arguments) {
   try {
-    apply_log_settings(engine::read_config(arguments));
+    engine::Config fresh = engine::read_config(arguments);
+    apply_log_settings(fresh);
+    engine.reload(fresh);
     log::info("settings reloaded");
   } catch (const Error& error) {
     log::error("cannot reload the settings", {{"error", error.what()}});
@@ -140,11 +142,12 @@ void run_daemon(const engine::Config& config, std::span<const std::string> argum
     if (::sigwait(&signals, &signal) != 0)
       signal = SIGHUP;
     else if (signal == SIGHUP)
-      reload(arguments);
+      reload(engine, arguments);
   }
   notify_systemd("STOPPING=1");
   log::info("shutting down; containers run on");
-  server.stop(config.shutdown_timeout > 0 && config.shutdown_timeout < 5 ? config.shutdown_timeout : 5);
+  int longest = engine.config().shutdown_timeout;
+  server.stop(longest > 0 && longest < 5 ? longest : 5);
   engine.shutdown();
 }
 

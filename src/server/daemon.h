@@ -8,7 +8,7 @@
 
 namespace proa::server {
 
-// Serves until SIGTERM or SIGINT; containers run on. SIGHUP reads the log level again, from the same arguments.
+// Serves until SIGTERM or SIGINT; containers run on. SIGHUP reads the settings again, from the same arguments and file.
 // Throws what keeps it from starting.
 void run_daemon(const engine::Config& config, std::span<const std::string> arguments);
 
