@@ -105,6 +105,12 @@ bool Filters::matches_pattern(std::string_view key, std::string_view value) cons
   return any(key, [&](const std::string& pattern) { return pattern == value || regex_matches(pattern, text); });
 }
 
+bool Filters::matches_annotations(const std::map<std::string, std::string>& annotations) const {
+  const std::set<std::string>& wanted = get("annotation");
+  return std::all_of(wanted.begin(), wanted.end(),
+                     [&](const std::string& pattern) { return has_label(annotations, pattern); });
+}
+
 bool Filters::matches_labels(const std::map<std::string, std::string>& labels) const {
   auto holds = [&](const std::string& pattern) { return has_label(labels, pattern); };
   const std::set<std::string>&with = get("label"), &without = get("label!");

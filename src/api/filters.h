@@ -32,6 +32,8 @@ class Filters {
   bool matches_prefix(std::string_view key, std::string_view value) const;
   // The same, or one of its values, read as a regular expression (POSIX extended), matches part of `value`.
   bool matches_pattern(std::string_view key, std::string_view value) const;
+  // All "annotation" filters hold ("k" or "k=v").
+  bool matches_annotations(const std::map<std::string, std::string>& annotations) const;
   // All "label" filters hold ("k" or "k=v") and no "label!" does.
   bool matches_labels(const std::map<std::string, std::string>& labels) const;
   // The one value of a boolean filter ("1", "true", "0", "false"); `otherwise` if it is not given. Throws

@@ -122,6 +122,7 @@ struct HostConfig : Resources {
   Strings volumes_from;
   std::vector<std::uint32_t> console_size = {0, 0};  // height, width
   StringMap annotations;
+  std::optional<std::uint32_t> umask;  // since 1.56
   Strings cap_add, cap_drop;
   std::string cgroupns_mode;
   Strings dns, dns_options, dns_search, extra_hosts, group_add;

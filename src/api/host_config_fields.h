@@ -93,6 +93,7 @@ struct json::Fields<api::HostConfig> {
                                             nullable("VolumesFrom", &T::volumes_from),
                                             always("ConsoleSize", &T::console_size),
                                             optional("Annotations", &T::annotations),
+                                            optional("Umask", &T::umask),
                                             nullable("CapAdd", &T::cap_add),
                                             nullable("CapDrop", &T::cap_drop),
                                             always("CgroupnsMode", &T::cgroupns_mode),

@@ -23,12 +23,15 @@ FIELDS(ConfigReference, always("Network", &T::network));
 FIELDS(NetworkContainer, always("Name", &T::name), always("EndpointID", &T::endpoint_id),
        always("MacAddress", &T::mac_address), always("IPv4Address", &T::ipv4_address),
        always("IPv6Address", &T::ipv6_address));
+FIELDS(SubnetStatus, always("IPsInUse", &T::ips_in_use), always("DynamicIPsAvailable", &T::dynamic_ips_available));
+FIELDS(IpamStatus, optional("Subnets", &T::subnets));
+FIELDS(NetworkStatus, always("IPAM", &T::ipam));
 FIELDS(NetworkResource, always("Name", &T::name), always("Id", &T::id), always("Created", &T::created),
        always("Scope", &T::scope), always("Driver", &T::driver), always("EnableIPv4", &T::enable_ipv4),
        always("EnableIPv6", &T::enable_ipv6), always("IPAM", &T::ipam), always("Internal", &T::internal),
        always("Attachable", &T::attachable), always("Ingress", &T::ingress), always("ConfigFrom", &T::config_from),
        always("ConfigOnly", &T::config_only), always("Containers", &T::containers), always("Options", &T::options),
-       always("Labels", &T::labels));
+       always("Labels", &T::labels), optional("Status", &T::status));
 FIELDS(NetworkCreateRequest, always("Name", &T::name), optional("CheckDuplicate", &T::check_duplicate),
        always("Driver", &T::driver), always("Scope", &T::scope), optional("EnableIPv4", &T::enable_ipv4),
        optional("EnableIPv6", &T::enable_ipv6), always("IPAM", &T::ipam), always("Internal", &T::internal),

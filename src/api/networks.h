@@ -40,6 +40,15 @@ struct ConfigReference {
 struct NetworkContainer {  // in NetworkResource.Containers, by container id
   std::string name, endpoint_id, mac_address, ipv4_address, ipv6_address;
 };
+struct SubnetStatus {
+  std::uint64_t ips_in_use = 0, dynamic_ips_available = 0;
+};
+struct IpamStatus {
+  std::map<std::string, SubnetStatus> subnets;  // by subnet
+};
+struct NetworkStatus {
+  IpamStatus ipam;
+};
 struct NetworkResource {
   std::string name, id, created, scope, driver;
   bool enable_ipv4 = true, enable_ipv6 = false;
@@ -49,6 +58,7 @@ struct NetworkResource {
   bool config_only = false;
   std::map<std::string, NetworkContainer> containers;
   StringMap options, labels;
+  std::optional<NetworkStatus> status;  // of one that is inspected
 };
 
 struct NetworkCreateRequest {

@@ -246,6 +246,7 @@ void adapt_container_create(Json& body, ApiVersion version) {
     }
   }
   if (version < ApiVersion{1, 42}) host->erase("ConsoleSize");
+  if (version < ApiVersion{1, 56}) host->erase("Umask");
 }
 
 }  // namespace proa::api

@@ -176,9 +176,6 @@ void plan_host(const Flags& flags, api::HostConfig& host) {
   host.oom_score_adj = static_cast<int>(flags.number("oom-score-adj"));
   host.container_id_file = flags.text("cidfile");
   if (flags.given("init")) host.init = flags.on("init");
-  if (!flags.list("link").empty()) {
-    bad("--link is not available: attach both containers to one network (proa network create), where names resolve");
-  }
   for (const std::string& one : flags.list("gpus")) bad(cat("--gpus ", one, " is not available in this version"));
 }
 
@@ -241,6 +238,7 @@ CreateOptions plan_create(const Flags& flags, const Surroundings& around) {
   if (flags.given("entrypoint")) config.entrypoint = api::Strings{flags.text("entrypoint")};
   if (std::string mac = flags.text("mac-address"); !mac.empty()) check_mac(mac), config.mac_address = mac;
   request.networking = plan_networks(flags, request.host_config.network_mode);
+  if (!is_user_defined(request.host_config.network_mode)) request.host_config.links = flags.list("link");
   const std::vector<std::string>& words = flags.arguments();
   if (!words.empty()) config.image = words[0];
   if (words.size() > 1) config.cmd = api::Strings(words.begin() + 1, words.end());

@@ -31,6 +31,8 @@ Surroundings process_surroundings();
 CreateOptions plan_create(const Flags& flags, const Surroundings& surroundings);
 // The resources part, which `update` shares.
 void plan_resources(const Flags& flags, api::Resources& resources);
+// Not one of the built-in networks, and no other container's.
+bool is_user_defined(std::string_view network);
 api::NetworkingConfig plan_networks(const Flags& flags, std::string& network_mode);
 // nullopt where no flag speaks of it.
 std::optional<api::HealthConfig> plan_health(const Flags& flags);

@@ -11,12 +11,6 @@ namespace {
 
 [[noreturn]] void bad(std::string message) { throw FlagError{std::move(message)}; }
 
-bool is_user_defined(std::string_view network) {
-  for (std::string_view name : {"", "default", "bridge", "host", "none"})
-    if (network == name) return false;
-  return !network.starts_with("container:");
-}
-
 // --ip, --network-alias and the like speak of the first network.
 void add_container_options(const Flags& flags, NetworkAttachment& network) {
   auto one = [&](std::string& place, const char* flag, const char* what) {
@@ -39,12 +33,14 @@ void add_container_options(const Flags& flags, NetworkAttachment& network) {
   one(network.ip6, "ip6", "IPv6 address");
   one(network.mac_address, "mac-address", "MAC address");
   several(network.link_local_ips, "link-local-ip", "link-local IP addresses");
+  if (is_user_defined(network.target)) network.links = flags.list("link");
 }
 
 api::EndpointSettings endpoint_of(const NetworkAttachment& network) {
   api::EndpointSettings endpoint;
   if (!network.aliases.empty()) endpoint.aliases = network.aliases;
   if (!network.driver_opts.empty()) endpoint.driver_opts = network.driver_opts;
+  if (!network.links.empty()) endpoint.links = network.links;
   endpoint.mac_address = network.mac_address;
   endpoint.gw_priority = network.gw_priority;
   if (!network.ip.empty() || !network.ip6.empty() || !network.link_local_ips.empty()) {
@@ -54,6 +50,12 @@ api::EndpointSettings endpoint_of(const NetworkAttachment& network) {
 }
 
 }  // namespace
+
+bool is_user_defined(std::string_view network) {
+  for (std::string_view name : {"", "default", "bridge", "host", "none"})
+    if (network == name) return false;
+  return !network.starts_with("container:");
+}
 
 void plan_resources(const Flags& flags, api::Resources& resources) {
   resources.cpu_shares = flags.number("cpu-shares");

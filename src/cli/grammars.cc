@@ -249,7 +249,7 @@ std::string check_device_rule(std::string_view value) {
 std::string check_link(std::string_view value) {
   std::vector<std::string> parts = split(value, ':');
   if (value.empty()) return "empty string specified for links";
-  return parts.size() > 2 || parts[0].empty() ? cat("bad format for links: ", value) : "";
+  return parts.size() > 2 ? cat("bad format for links: ", value) : "";
 }
 
 std::string check_label(std::string_view value) {

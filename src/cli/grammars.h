@@ -63,6 +63,7 @@ struct NetworkAttachment {
   std::string ip, ip6, mac_address;
   api::StringMap driver_opts;
   int gw_priority = 0;
+  std::vector<std::string> links{};  // of --link
 };
 NetworkAttachment parse_network(std::string_view value);
 

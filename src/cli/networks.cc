@@ -153,12 +153,11 @@ int run_network_remove(Call& call) {
 
 int run_network_connect(Call& call) {
   const Flags& flags = call.flags;
-  if (!flags.list("link").empty())
-    throw ExitWith{1, "--link is not available: containers in one network reach each other by name"};
   api::NetworkConnect request;
   request.container = call.arguments()[1];
   api::EndpointSettings endpoint;
   if (!flags.list("alias").empty()) endpoint.aliases = flags.list("alias");
+  if (!flags.list("link").empty()) endpoint.links = flags.list("link");
   api::StringMap options = key_value_map(flags.list("driver-opt"));
   if (!options.empty()) endpoint.driver_opts = options;
   endpoint.gw_priority = static_cast<int>(flags.number("gw-priority"));

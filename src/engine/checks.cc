@@ -139,14 +139,11 @@ void check_host(const api::HostConfig& host) {
   for (const auto& [key, value] : host.sysctls) {
     if (key.empty() || has_control(key) || has_control(value)) refuse(cat("invalid sysctl ", quoted(key)));
   }
+  if (host.umask && *host.umask > 0777) refuse(cat("invalid umask ", *host.umask, ": it is not in the range 0 to 511"));
   if (!host.storage_opt.empty())
     refuse("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   if (!host.device_requests.empty()) {
     refuse("could not select device driver \"\" with capabilities: [[gpu]]");
-  }
-  if (!host.links.empty()) {
-    throw Error(ErrorKind::NotImplemented,
-                "links are not supported: containers on one user-defined network find each other by name");
   }
 }
 

@@ -32,6 +32,13 @@ struct Fields<volume::MountPoint> {
 };
 
 template <>
+struct Fields<engine::Link> {
+  using T = engine::Link;
+  static constexpr auto list =
+      std::tuple{always("container", &T::container_id), always("alias", &T::alias), always("name", &T::name)};
+};
+
+template <>
 struct Fields<engine::State> {
   using T = engine::State;
   static constexpr auto list = std::tuple{optional("pid", &T::pid),
@@ -94,6 +101,7 @@ Json to_json(const Definition& definition) {
                     {"host_config", api::to_json(definition.host_config)},
                     {"mounts", std::move(mounts)},
                     {"networks", std::move(networks)},
+                    {"links", json::encode(definition.links)},
                     {"path", definition.path},
                     {"args", strings(definition.args)},
                     {"trace_id", definition.trace_id}};
@@ -122,6 +130,7 @@ Definition definition_from_json(const Json& value) {
                                 api::endpoint_settings_from_json(one.get_array()[1]));
     }
   }
+  if (const Json* links = json::find(value, "links")) out.links = json::decode<std::vector<Link>>(*links);
   out.path = json::string_at(value, "path");
   out.args = strings_at(value, "args");
   out.trace_id = json::string_at(value, "trace_id");

@@ -23,6 +23,12 @@ namespace proa::engine {
 enum class Status { Created, Running, Paused, Restarting, Removing, Exited, Dead };
 std::string_view to_string(Status status);
 
+// --link on the default bridge: another container, and the name by which this one knows it.
+struct Link {
+  std::string container_id, alias;
+  std::string name;  // the other's, when the link was made
+};
+
 // Changes rarely: rename, update, network connect.
 struct Definition {
   std::string id, name;  // the name without its slash
@@ -33,6 +39,7 @@ struct Definition {
   api::HostConfig host_config;
   std::vector<volume::MountPoint> mounts;                               // volumes have their names
   std::vector<std::pair<std::string, api::EndpointSettings>> networks;  // as asked for, in order
+  std::vector<Link> links;                                              // host_config.links is empty: these are they
   std::string path;                                                     // the program and its arguments
   std::vector<std::string> args;
   std::string trace_id;

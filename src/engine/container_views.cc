@@ -8,6 +8,7 @@
 #include "engine/containers.h"
 #include "engine/execs.h"
 #include "engine/health.h"
+#include "engine/links.h"
 #include "engine/log_reader.h"
 #include "engine/network_requests.h"
 #include "engine/rooms.h"
@@ -176,8 +177,8 @@ struct ListFilter {
   std::set<std::string> ancestors;  // image ids
 
   ListFilter(const Rooms& all_rooms, const api::Filters& given) : filters(given), rooms(all_rooms) {
-    filters.check({"ancestor", "before", "expose", "exited", "health", "id", "isolation", "is-task", "label", "label!",
-                   "name", "network", "publish", "since", "status", "volume"});
+    filters.check({"ancestor", "annotation", "before", "expose", "exited", "health", "id", "isolation", "is-task",
+                   "label", "label!", "name", "network", "publish", "since", "status", "volume"});
     for (const auto& name : filters.get("before")) before = rooms.roster->get(name)->definition()->created;
     for (const auto& name : filters.get("since")) since = rooms.roster->get(name)->definition()->created;
     for (const auto& name : filters.get("ancestor")) {
@@ -228,7 +229,8 @@ struct ListFilter {
     if (filters.has("exited") &&
         (s.active() || s.status == Status::Created || !filters.matches_exactly("exited", std::to_string(s.exit_code))))
       return false;
-    if (!filters.matches_labels(d.config.labels)) return false;
+    if (!filters.matches_labels(d.config.labels) || !filters.matches_annotations(d.host_config.annotations))
+      return false;
     if (!filters.matches_exactly("health", s.health.empty() ? "none" : s.health)) return false;
     if (!filters.any("is-task", [](const std::string& v) { return v == "false" || v == "0"; })) return false;
     if (!filters.any("volume", [&](const std::string& v) {
@@ -256,6 +258,7 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, 
   bool all = options.all || options.limit > 0 || filters.has("status") || filters.has("exited") ||
              filters.has("since") || filters.has("before");
   std::vector<api::ContainerSummary> out;
+  auto linked_as = link_names(*rooms_.roster);
   auto time = now();
   for (const auto& container : rooms_.roster->all()) {
     auto snapshot = container->snapshot();
@@ -267,7 +270,8 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, 
     if (!filter.takes(*snapshot, ports)) continue;
     api::ContainerSummary row;
     row.id = d.id;
-    row.names = {"/" + d.name};
+    row.names = linked_as[d.id];
+    row.names.push_back("/" + d.name);
     row.image = d.config.image;
     row.image_id = d.image_id;
     row.command = command_line(d);
@@ -320,6 +324,7 @@ api::ContainerInspect Containers::inspect(std::string_view reference, bool size)
   out.app_armor_profile = rooms_.apparmor->profile_of(d.host_config);
   if (auto execs = rooms_.execs->of_container(d.id); !execs.empty()) out.exec_ids = std::move(execs);
   out.host_config = d.host_config;
+  out.host_config.links = shown_links(*rooms_.roster, d);
   if (!d.host_config.privileged) {
     if (!out.host_config.masked_paths) out.host_config.masked_paths = default_masked_paths(rooms_.host);
     if (!out.host_config.readonly_paths) out.host_config.readonly_paths = default_readonly_paths();

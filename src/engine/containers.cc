@@ -119,6 +119,20 @@ void Containers::remove(std::string_view reference, const RemoveOptions& options
   remove_stopped(*container, options.volumes);
 }
 
+void Containers::remove_link(std::string_view reference) {
+  rooms_.roster->get(reference);
+  std::string_view name = reference;
+  if (name.starts_with('/')) name.remove_prefix(1);
+  std::size_t slash = name.rfind('/');
+  if (slash == name.npos)
+    throw Error(ErrorKind::Internal, "Conflict, cannot remove the default link name of the container");
+  auto linking = rooms_.roster->get(name.substr(0, slash));
+  std::lock_guard guard(linking->operation);
+  rooms_.roster->change_definition(*linking, [&](Definition& definition) {
+    std::erase_if(definition.links, [&](const Link& link) { return link.alias == name.substr(slash + 1); });
+  });
+}
+
 // Before the container's row goes: afterwards nothing would say whose they were.
 void Containers::remove_anonymous_volumes(const Definition& definition) {
   for (const auto& point : definition.mounts) {

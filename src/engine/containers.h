@@ -38,6 +38,8 @@ class Containers {
   api::ContainerInspect inspect(std::string_view reference, bool size) const;
   void rename(std::string_view reference, std::string_view new_name);
   void remove(std::string_view reference, const RemoveOptions& options);
+  // "web/db": web's link to db goes; db stays.
+  void remove_link(std::string_view reference);
   api::ContainersPruneReport prune(const api::Filters& filters);
 
   api::TopResponse top(std::string_view reference, std::string_view ps_arguments) const;

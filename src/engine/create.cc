@@ -13,6 +13,7 @@
 #include "engine/event_attributes.h"
 #include "engine/explain.h"
 #include "engine/image_defaults.h"
+#include "engine/links.h"
 #include "engine/mount_resolution.h"
 #include "engine/names.h"
 #include "engine/network_requests.h"
@@ -120,6 +121,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   fill_host_defaults(definition.host_config, *rooms_.config, rooms_.host);
   definition.networks = plan_networks(definition, request.networking);
   settle_companions(*rooms_.roster, definition.host_config);
+  definition.links = take_links(*rooms_.roster, definition.host_config);
   port_mappings(definition);  // throws for what is no port
   if (definition.config.hostname.empty()) {
     definition.config.hostname = default_hostname(rooms_, definition.host_config, definition.id);

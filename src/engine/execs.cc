@@ -12,6 +12,7 @@
 #include "engine/capability_set.h"
 #include "engine/event_attributes.h"
 #include "engine/health.h"
+#include "engine/links.h"
 #include "engine/monitor.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -56,9 +57,11 @@ oci::Process build_process(const Rooms& rooms, const Definition& definition, con
   process.user.uid = user.uid;
   process.user.gid = user.gid;
   process.user.additional_gids = user.groups;
+  process.user.umask = definition.host_config.umask;
   process.args = config.cmd;
   // The user may be another one than the container's: HOME is looked up anew unless it was given.
-  process.env = merge_environment(container_environment(definition, user.home), config.env);
+  process.env = merge_environment(
+      container_environment(definition, user.home, linked_containers(rooms, definition).environment), config.env);
   if (config.tty &&
       std::none_of(process.env.begin(), process.env.end(), [](const auto& e) { return e.starts_with("TERM="); })) {
     process.env.push_back("TERM=xterm");

@@ -33,6 +33,19 @@ std::string query_escape(std::string_view text) {
   return out;
 }
 
+JsonObject entry_object(const LogEntry& entry, bool details) {
+  JsonObject out;
+  if (!entry.text.empty()) out["Line"] = entry.text;
+  out["Source"] = entry.err ? "stderr" : "stdout";
+  out["Timestamp"] = format_rfc3339(entry.time);
+  if (details && !entry.attributes.empty()) {
+    JsonArray attributes;
+    for (const auto& [key, value] : entry.attributes) attributes.push_back(JsonObject{{"Key", key}, {"Value", value}});
+    out["Attrs"] = std::move(attributes);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string log_file_name(std::string_view container_id) { return cat(container_id, "-json.log"); }
@@ -66,6 +79,7 @@ bool wanted(const LogEntry& entry, const LogOptions& options) {
 }
 
 std::string render_log_entry(const LogEntry& entry, const LogOptions& options, bool tty) {
+  if (options.json_item) return options.json_item(entry_object(entry, options.details));
   std::string text;
   if (options.timestamps) text += format_rfc3339_fixed(entry.time) + " ";
   if (options.details) {

@@ -26,7 +26,8 @@ struct LogEntry {
 // nullopt for what is no line of a log (a torn one, after a crash).
 std::optional<LogEntry> parse_log_line(std::string_view line);
 bool wanted(const LogEntry& entry, const LogOptions& options);
-// As docker sends it: time stamp, details, text; framed unless `tty`.
+// As docker sends it: time stamp, details, text; framed unless `tty`. Or what options.json_item makes of it
+// (engine-api 5.2).
 std::string render_log_entry(const LogEntry& entry, const LogOptions& options, bool tty);
 
 // The log and its rotated files, oldest first, opened at once so that rotation does not lose or double a line.

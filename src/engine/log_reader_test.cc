@@ -38,6 +38,22 @@ TEST(LogReader, RendersTimeThenDetailsThenText) {
   EXPECT_EQ(render_log_entry(entry, options, false), std::string("\x01\0\0\0\0\0\0\x02x\n", 10));
 }
 
+TEST(LogReader, RendersJson) {
+  LogEntry entry;
+  entry.text = "x\n";
+  entry.err = true;
+  entry.time = *parse_rfc3339("2026-11-23T20:00:00.5Z");
+  entry.attributes = {{"a", "b c"}};
+  LogOptions options;
+  options.json_item = [](const Json& item) { return json::text(item); };
+  EXPECT_EQ(render_log_entry(entry, options, false),
+            R"({"Line":"x\n","Source":"stderr","Timestamp":"2026-11-23T20:00:00.5Z"})");
+  options.details = true;
+  EXPECT_EQ(
+      render_log_entry(entry, options, false),
+      R"({"Line":"x\n","Source":"stderr","Timestamp":"2026-11-23T20:00:00.5Z","Attrs":[{"Key":"a","Value":"b c"}]})");
+}
+
 TEST(LogReader, FindsTheTail) {
   auto path = scratch("one\ntwo\nthree\n");
   auto file = os::open_file(path, 0);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/time.h"
 #include "engine/streams.h"
 
@@ -23,6 +25,9 @@ struct LogOptions {
   UnixNanos since = 0;               // 0: from the start
   UnixNanos until = 0;               // 0: no end
   std::optional<std::int64_t> tail;  // unset: all
+  // Empty: entries are text, framed unless the container has a terminal. Else each is a JSON object, which this makes
+  // an item of the stream.
+  std::function<std::string(const Json&)> json_item{};
 };
 
 class Logs {

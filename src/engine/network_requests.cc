@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/links.h"
 
 namespace proa::engine {
 namespace {
@@ -138,6 +139,10 @@ network::EndpointRequest endpoint_request(const std::string& network, const api:
   }
   out.mac = endpoint.mac_address.empty() && first ? definition.config.mac_address : endpoint.mac_address;
   out.gateway_priority = endpoint.gw_priority;
+  for (const std::string& text : endpoint.links.value_or(std::vector<std::string>{})) {
+    LinkText link = parse_link(text);
+    out.links[link.alias] = link.name;
+  }
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "engine/etc_changes.h"
 #include "engine/events.h"
 #include "engine/network_requests.h"
 #include "engine/rooms.h"
@@ -71,6 +72,9 @@ api::NetworkResource Networks::inspect(std::string_view name) const {
                                              with_prefix(endpoint.ipv4, endpoint.prefix),
                                              with_prefix(endpoint.ipv6, endpoint.ipv6_prefix)};
   }
+  out.status.emplace();
+  for (const auto& [subnet, status] : rooms_.networks->address_status(record.id))
+    out.status->ipam.subnets[subnet] = {status.in_use, status.available};
   return out;
 }
 
@@ -125,7 +129,9 @@ void Networks::connect(std::string_view name, const api::NetworkConnect& request
                 cat("endpoint with name ", definition->name, " already exists in network ", record.name));
   }
   if (container->state().running()) {
-    rooms_.networks->connect(container->id(), endpoint_request(record.name, settings, *definition, false));
+    auto endpoint =
+        rooms_.networks->connect(container->id(), endpoint_request(record.name, settings, *definition, false));
+    note_connected(rooms_, *definition, endpoint);
     rooms_.events->emit("network", "connect", record.id,
                         {{"container", container->id()}, {"name", record.name}, {"type", record.driver}});
   }
@@ -153,7 +159,7 @@ void Networks::disconnect(std::string_view name, const api::NetworkDisconnect& r
     throw Error(ErrorKind::Forbidden, cat("container ", container->id(), " is not connected to network ", record.name));
   }
   if (container->state().running()) {
-    rooms_.networks->disconnect(container->id(), record.id, request.force);
+    note_disconnected(rooms_, *definition, rooms_.networks->disconnect(container->id(), record.id, request.force));
     rooms_.events->emit("network", "disconnect", record.id,
                         {{"container", container->id()}, {"name", record.name}, {"type", record.driver}});
   }

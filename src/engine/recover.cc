@@ -101,6 +101,14 @@ void remove_unowned_directories(Rooms& rooms) {
   }
 }
 
+// Those that it links to are perhaps started again, too.
+void wait_for_linked(Rooms& rooms, const Definition& definition) {
+  constexpr std::int64_t kLongest = 5 * kSecond;
+  auto runs = [](const Container::Epoch&, const Snapshot& now) { return now.state.running(); };
+  for (const Link& link : definition.links)
+    if (auto linked = rooms.roster->by_id(link.container_id)) linked->wait_for(runs, kLongest);
+}
+
 void start_again(Rooms& rooms) {
   for (const auto& container : rooms.roster->all()) {
     auto snapshot = container->snapshot();
@@ -117,6 +125,7 @@ void start_again(Rooms& rooms) {
       continue;
     }
     rooms.workers->run("starting a container again", [&rooms, container] {
+      wait_for_linked(rooms, *container->definition());
       std::lock_guard guard(container->operation);
       if (container->state().running() || container->epoch().removed || rooms.stopping) return;
       rooms.lifecycle->start_locked(*container);

@@ -42,8 +42,7 @@ TEST(Checks, SaysWhatDockerSays) {
             "Invalid value 1-10000000000 for cpuset cpus: value of out range, maximum is 8192");
   EXPECT_EQ(with([](auto& r) { r.host_config.cpuset_cpus = "a"; }),
             "Invalid value a for cpuset cpus: invalid format: a");
-  EXPECT_EQ(with([](auto& r) { r.host_config.links = {"db:db"}; }),
-            "links are not supported: containers on one user-defined network find each other by name");
+  EXPECT_EQ(with([](auto& r) { r.host_config.umask = 01000; }), "invalid umask 512: it is not in the range 0 to 511");
   EXPECT_EQ(with([](auto& r) { r.host_config.memory = 64 << 20, r.host_config.memory_swap = 32 << 20; }),
             "Minimum memoryswap limit should be larger than memory limit, see usage");
   EXPECT_EQ(with([](auto& r) { r.host_config.auto_remove = true, r.host_config.restart_policy.name = "always"; }),

@@ -22,6 +22,7 @@ void Roster::load() {
       auto definition = definition_from_json(value);
       auto state = states.contains(id) ? state_from_json(states.at(id)) : State{};
       index->names[definition.name] = definition.id;
+      if (!definition.links.empty()) has_links_ = true;
       index->by_id[id] = std::make_shared<Container>(std::move(definition), std::move(state));
     } catch (const Error& error) {
       log::error("a container's record cannot be read; it is left out",
@@ -45,6 +46,17 @@ ContainerPtr Roster::find(std::string_view reference) const {
   if (auto it = index->names.find(name); it != index->names.end()) {
     auto entry = index->by_id.find(it->second);
     return entry == index->by_id.end() ? nullptr : entry->second;
+  }
+  if (std::size_t slash = name.rfind('/'); slash != name.npos) {
+    auto linking = index->names.find(name.substr(0, slash));
+    auto entry = linking == index->names.end() ? index->by_id.end() : index->by_id.find(linking->second);
+    if (entry == index->by_id.end()) return nullptr;
+    for (const Link& link : entry->second->definition()->links) {
+      if (link.alias != name.substr(slash + 1)) continue;
+      auto linked = index->by_id.find(link.container_id);
+      return linked == index->by_id.end() ? nullptr : linked->second;
+    }
+    return nullptr;
   }
   if (reference.empty()) return nullptr;
   auto it = index->by_id.lower_bound(reference);
@@ -109,6 +121,7 @@ ContainerPtr Roster::add(Definition definition) {
     database_.put(kStates, container->id(), to_json(snapshot->state));
     database_.erase(kIntents, cat(kIntentPrefix, container->id()));
   });
+  if (!snapshot->definition->links.empty()) has_links_ = true;
   index_.lock()->by_id[container->id()] = container;
   return container;
 }

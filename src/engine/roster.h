@@ -1,6 +1,7 @@
 // All containers: an index in memory over rows in the database. Lookup by id, name and unique prefix; names are unique.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,10 +25,12 @@ class Roster {
   // Rows of the database; those whose create did not finish are erased. Called once.
   void load();
 
+  // By ID, its unique prefix, name, or the name that a link gives it ("web/db").
   ContainerPtr get(std::string_view reference) const;   // throws NotFound "No such container: x"
   ContainerPtr find(std::string_view reference) const;  // nullptr; throws only for an ambiguous prefix
   ContainerPtr by_id(const std::string& id) const;      // nullptr
   std::vector<ContainerPtr> all() const;                // newest first
+  bool has_links() const { return has_links_; }         // some container has, or had, links to others
 
   // Reserves a name for `id`: throws Conflict with docker's text. An empty name: one is made up and returned.
   std::string reserve_name(const std::string& name, const std::string& id);
@@ -54,6 +57,7 @@ class Roster {
   };
   store::Database& database_;
   mutable Sync<Index> index_;
+  std::atomic<bool> has_links_ = false;
 };
 
 }  // namespace proa::engine

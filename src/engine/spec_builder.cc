@@ -63,7 +63,8 @@ void build_process(const SpecInput& input, const SecurityOptions& security, oci:
   process.user.uid = input.user.uid;
   process.user.gid = input.user.gid;
   process.user.additional_gids = input.user.groups;
-  process.env = container_environment(definition, input.user.home);
+  process.user.umask = host_config.umask;
+  process.env = container_environment(definition, input.user.home, input.link_environment);
   process.cwd = definition.config.working_dir.empty() ? "/" : definition.config.working_dir;
   if (!input.init_path.empty()) process.args = {"/sbin/docker-init", "--"};
   process.args.push_back(definition.path);
@@ -148,11 +149,12 @@ std::vector<std::string> merge_environment(std::vector<std::string> base, const 
   return base;
 }
 
-std::vector<std::string> container_environment(const Definition& definition, std::string_view home) {
+std::vector<std::string> container_environment(const Definition& definition, std::string_view home,
+                                               std::vector<std::string> of_links) {
   std::vector<std::string> out = {std::string(kPath)};
   if (!definition.config.hostname.empty()) out.push_back("HOSTNAME=" + definition.config.hostname);
   if (definition.config.tty) out.push_back("TERM=xterm");
-  out = merge_environment(std::move(out), definition.config.env);
+  out = merge_environment(merge_environment(std::move(out), of_links), definition.config.env);
   if (std::none_of(out.begin(), out.end(), [](const std::string& e) { return e.starts_with("HOME="); })) {
     out.push_back(cat("HOME=", home));
   }

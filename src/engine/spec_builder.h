@@ -34,6 +34,7 @@ struct SpecInput {
   std::string default_cgroupns_mode;  // "", host, private
   std::string apparmor_profile;       // "": none
   bool foreign_runtime = false;       // no options of our own in it
+  std::vector<std::string> link_environment;
 };
 
 oci::Spec build_spec(const SpecInput& input);
@@ -43,7 +44,8 @@ std::vector<std::string> default_masked_paths(const HostFacts& host);
 std::vector<std::string> default_readonly_paths();
 
 // Parts of it, also for exec and update.
-std::vector<std::string> container_environment(const Definition& definition, std::string_view home);
+std::vector<std::string> container_environment(const Definition& definition, std::string_view home,
+                                               std::vector<std::string> of_links);
 oci::Resources build_resources(const api::Resources& resources);
 std::vector<oci::Mount> build_mounts(const SpecInput& input);
 // "/proa/<id>"

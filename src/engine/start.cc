@@ -14,6 +14,7 @@
 #include "engine/companions.h"
 #include "engine/containers.h"
 #include "engine/devices.h"
+#include "engine/etc_changes.h"
 #include "engine/event_attributes.h"
 #include "engine/exits.h"
 #include "engine/explain.h"
@@ -21,6 +22,7 @@
 #include "engine/housekeeping.h"
 #include "engine/launcher.h"
 #include "engine/lifecycle.h"
+#include "engine/links.h"
 #include "engine/log_reader.h"
 #include "engine/monitor.h"
 #include "engine/network_requests.h"
@@ -121,7 +123,7 @@ struct EtcFiles {
   std::string hosts, hostname, resolv_conf;
 };
 
-EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const NetworkPart& part) {
+EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const NetworkPart& part, Linked linked) {
   trace::Span span("engine.etc_files");
   auto dir = container_dir(rooms, part.shared_with ? part.shared_with->id() : definition.id);
   EtcFiles files{os::path_join(dir, "hosts"), os::path_join(dir, "hostname"), os::path_join(dir, "resolv.conf")};
@@ -131,25 +133,20 @@ EtcFiles write_etc_files(const Rooms& rooms, const Definition& definition, const
   hosts.hostname = definition.config.hostname;
   hosts.domainname = definition.config.domainname;
   hosts.extra_hosts = host.extra_hosts;
+  hosts.links = std::move(linked.hosts);
   hosts.host_gateway =
       rooms.config->host_gateway_ip.empty() ? rooms.networks->host_gateway() : rooms.config->host_gateway_ip;
   for (const auto& endpoint : part.sandbox.endpoints) {
     if (!endpoint.ipv4.empty()) hosts.addresses.push_back(endpoint.ipv4);
     if (!endpoint.ipv6.empty()) hosts.addresses.push_back(endpoint.ipv6);
   }
-  network::ResolvInput resolv;
-  resolv.resolver = part.resolver;
-  resolv.host_file = network::host_resolv_conf();
-  resolv.dns = host.dns.empty() ? rooms.config->dns : host.dns;
-  resolv.search = host.dns_search.empty() ? rooms.config->dns_search : host.dns_search;
-  resolv.options = host.dns_options.empty() ? rooms.config->dns_options : host.dns_options;
   os::write_file(files.hosts,
                  part.path == "host"
                      ? network::render_host_mode_hosts(os::try_read_file("/etc/hosts").value_or(""), hosts)
                      : network::render_hosts(hosts),
                  0644);
   os::write_file(files.hostname, network::render_hostname(definition.config.hostname), 0644);
-  os::write_file(files.resolv_conf, network::render_resolv_conf(resolv), 0644);
+  os::write_file(files.resolv_conf, network::render_resolv_conf(resolv_input(rooms, host, part.resolver)), 0644);
   return files;
 }
 
@@ -197,7 +194,9 @@ static shim::CreateRequest build_request(Rooms& rooms, const Definition& definit
   input.host = &rooms.host;
   input.user = os::resolve_user(root, definition.config.user, host.group_add);
   input.mounts = std::move(mounts);
-  auto files = write_etc_files(rooms, definition, part);
+  auto linked = linked_containers(rooms, definition);
+  input.link_environment = std::move(linked.environment);
+  auto files = write_etc_files(rooms, definition, part, std::move(linked));
   input.hosts_path = files.hosts;
   input.hostname_path = files.hostname;
   input.resolv_conf_path = files.resolv_conf;
@@ -368,6 +367,7 @@ void Lifecycle::start_locked(Container& container) {
     throw failure.error;
   }
   emit_container(*rooms_.events, *definition, "start");
+  tell_linking(rooms_, container);
   make_ready_soon(rooms_);
   if (rooms_.health) rooms_.health->begin(container);
   rooms_.exits->deliver_early_exit(container);

@@ -138,6 +138,21 @@ TEST(Names, AreSeenOnSharedNetworksOnly) {
   EXPECT_FALSE(names.lookup("app", "store").known);
 }
 
+// A link's name stands for another name of the same network, for the one container that has the link.
+TEST(Names, LinksAreSeenByTheirOwnerOnly) {
+  Names names;
+  names.add({"n1", "front", "web", {"web"}, os::IpAddress::parse("10.0.0.2"), {}, {{"DB", "store"}, {"gone", "x"}}});
+  names.add({"n1", "front", "store", {"store"}, os::IpAddress::parse("10.0.0.3"), {}, {}});
+  names.add({"n1", "front", "other", {"other", "db"}, os::IpAddress::parse("10.0.0.4"), {}, {}});
+  names.add({"n2", "back", "x", {"x"}, os::IpAddress::parse("10.1.0.3"), {}, {}});
+  ASSERT_EQ(names.lookup("web", "db").ipv4.size(), 1u);
+  EXPECT_EQ(names.lookup("web", "db.").ipv4[0].text(), "10.0.0.3") << "the link goes before others' names";
+  EXPECT_EQ(names.lookup("store", "db").ipv4[0].text(), "10.0.0.4");
+  EXPECT_FALSE(names.lookup("web", "gone").known) << "not on this network";
+  names.remove("n1", "store");
+  EXPECT_EQ(names.lookup("web", "db").ipv4[0].text(), "10.0.0.4");
+}
+
 class Dns : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -107,17 +107,24 @@ void render_lines(std::string& out, const Parsed& parsed) {
 std::string render_hosts(const HostsInput& input) {
   std::string out(kStandardHosts);
   for (const std::string& entry : input.extra_hosts) append_extra_host(out, entry, input.host_gateway);
-  if (!input.hostname.empty()) {
-    require_word(input.hostname, "hostname");
-    std::string names = input.hostname;
-    if (!input.domainname.empty()) {
-      require_word(input.domainname, "domainname");
-      names = cat(input.hostname, ".", input.domainname, " ", input.hostname);
-    } else if (auto [host, domain] = cut(input.hostname, '.'); domain && !host.empty()) {
-      names = cat(input.hostname, " ", host);
-    }
-    for (const std::string& address : input.addresses) out += cat(address, "\t", names, "\n");
+  for (const auto& [address, names] : input.links) {
+    require_plain(names, "link");
+    out += cat(address, "\t", names, "\n");
   }
+  return out + render_own_lines(input);
+}
+
+std::string render_own_lines(const HostsInput& input) {
+  if (input.hostname.empty()) return "";
+  require_word(input.hostname, "hostname");
+  std::string names = input.hostname, out;
+  if (!input.domainname.empty()) {
+    require_word(input.domainname, "domainname");
+    names = cat(input.hostname, ".", input.domainname, " ", input.hostname);
+  } else if (auto [host, domain] = cut(input.hostname, '.'); domain && !host.empty()) {
+    names = cat(input.hostname, " ", host);
+  }
+  for (const std::string& address : input.addresses) out += cat(address, "\t", names, "\n");
   return out;
 }
 
@@ -125,6 +132,22 @@ std::string render_host_mode_hosts(std::string_view host_file, const HostsInput&
   std::string out(host_file);
   if (!out.empty() && out.back() != '\n') out += '\n';
   for (const std::string& entry : input.extra_hosts) append_extra_host(out, entry, input.host_gateway);
+  return out;
+}
+
+std::string with_address(std::string_view hosts, std::string_view first, std::string_view address) {
+  std::string out;
+  while (!hosts.empty()) {
+    std::size_t end = hosts.find('\n');
+    std::string_view line = hosts.substr(0, end == hosts.npos ? hosts.size() : end + 1);
+    hosts.remove_prefix(line.size());
+    std::vector<std::string> fields = fields_of(line);
+    std::size_t blank = line.find_first_of(" \t");
+    if (fields.size() > 1 && fields[1] == first && blank > 0)
+      out += cat(address, line.substr(blank));
+    else
+      out += line;
+  }
   return out;
 }
 

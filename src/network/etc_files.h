@@ -13,11 +13,17 @@ struct HostsInput {
   std::vector<std::string> addresses{};    // its own, in the order of its interfaces
   std::vector<std::string> extra_hosts{};  // --add-host: "name:address", address may be "host-gateway"
   std::string host_gateway{};              // what that stands for
+  std::vector<std::pair<std::string, std::string>> links{};  // --link: address, names
 };
 // Throws InvalidArgument for a malformed entry, or one with control characters.
 std::string render_hosts(const HostsInput& input);
+// The container's own lines alone.
+std::string render_own_lines(const HostsInput& input);
 // --network host: the host's own file with the extra entries behind it.
 std::string render_host_mode_hosts(std::string_view host_file, const HostsInput& input);
+
+// A hosts file whose line for the name `first` (the first one of a line) has this address.
+std::string with_address(std::string_view hosts, std::string_view first, std::string_view address);
 
 std::string render_hostname(std::string_view hostname);
 

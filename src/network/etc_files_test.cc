@@ -24,6 +24,17 @@ TEST(EtcFiles, HostsNamesTheContainerAndWhatWasAdded) {
   EXPECT_EQ(render_hosts({.hostname = "alone"}), kStandard);
 }
 
+TEST(EtcFiles, HostsHasALineForEachLink) {
+  std::string hosts =
+      render_hosts({.hostname = "me", .addresses = {"172.17.0.3"}, .links = {{"172.17.0.2", "db a1b2"}}});
+  EXPECT_TRUE(hosts.ends_with("\n172.17.0.2\tdb a1b2\n172.17.0.3\tme\n")) << hosts;
+  EXPECT_EQ(with_address("# db\n172.17.0.2\tdb a1b2\n172.17.0.3\tme db\n", "db", "172.17.0.9"),
+            "# db\n172.17.0.9\tdb a1b2\n172.17.0.3\tme db\n");
+  EXPECT_EQ(with_address("172.17.0.2 db", "db", "::1"), "::1 db");
+  EXPECT_EQ(with_address("", "db", "::1"), "");
+  EXPECT_THROW(render_hosts({.links = {{"172.17.0.2", "db\n1.2.3.4 x"}}}), Error);
+}
+
 TEST(EtcFiles, RefuseInjectedLines) {
   EXPECT_THROW(render_hosts({.hostname = "a\n6.6.6.6 bank.example", .addresses = {"10.0.0.1"}}), Error);
   EXPECT_THROW(render_hosts({.extra_hosts = {"a:10.0.0.1\n6.6.6.6\tbank"}}), Error);

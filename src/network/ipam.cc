@@ -173,6 +173,22 @@ bool AddressPool::take(const os::IpAddress& address) {
 
 void AddressPool::give_back(const os::IpAddress& address) { used_.erase(address); }
 
+SubnetStatus AddressPool::status() const {
+  auto in_range = [&](const std::set<os::IpAddress>& addresses) {
+    return std::distance(addresses.lower_bound(first_), addresses.upper_bound(last_));
+  };
+  auto taken = static_cast<std::uint64_t>(in_range(reserved_) + in_range(used_));
+  SubnetStatus status{.in_use = reserved_.size() + used_.size()};
+  std::uint64_t beyond_first = last_.distance_from(first_);  // the range's size, less one
+  if (first_.plus(beyond_first) != last_)
+    status.available = UINT64_MAX;
+  else if (taken == 0)
+    status.available = beyond_first == UINT64_MAX ? UINT64_MAX : beyond_first + 1;
+  else
+    status.available = beyond_first - (taken - 1);
+  return status;
+}
+
 os::MacAddress mac_for(const os::IpAddress& address) {
   os::MacAddress mac{0x02, 0x42};
   if (address.is_v4()) {

@@ -30,6 +30,11 @@ os::IpPrefix choose_ipv6_subnet(std::string_view network_id);
 // docker's checks of a network's IPAM section; throws InvalidArgument with its text.
 void check_ipam(const NetworkSpec& spec);
 
+struct SubnetStatus {
+  std::uint64_t in_use = 0;     // addresses of the subnet that are taken or reserved
+  std::uint64_t available = 0;  // free ones of the range addresses are chosen from; saturates at UINT64_MAX
+};
+
 // The addresses of one subnet. The lowest free one is next, as with docker: a restarted container finds its own again.
 class AddressPool {
  public:
@@ -42,6 +47,7 @@ class AddressPool {
   bool take(const os::IpAddress& address);  // false: in use, or reserved
   void give_back(const os::IpAddress& address);
   std::size_t in_use() const { return used_.size(); }
+  SubnetStatus status() const;
 
  private:
   bool usable(const os::IpAddress& address) const;

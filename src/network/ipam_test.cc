@@ -81,6 +81,31 @@ TEST(Ipam, KeepsToTheRangeAndLeavesAuxiliaryAddresses) {
   EXPECT_FALSE(pool.take(ip("10.2.0.1")));
 }
 
+// What docker's integration tests expect of the same network: in use are network, gateway, both auxiliary addresses,
+// broadcast and container; the range has room for what it holds less the container and the auxiliary address in it.
+TEST(Ipam, CountsAsDockerDoes) {
+  AddressPool pool({.subnet = "192.168.0.0/24",
+                    .ip_range = "192.168.0.0/30",
+                    .gateway = "192.168.0.253",
+                    .aux_addresses = {{"inrange", "192.168.0.3"}, {"outside", "192.168.0.128"}}});
+  pool.take();
+  EXPECT_EQ(pool.status().in_use, 6u);
+  EXPECT_EQ(pool.status().available, 1u) << "network address, container and auxiliary address lie in the range of 4";
+  AddressPool whole({.subnet = "172.20.0.0/16"});
+  whole.take();
+  whole.take();
+  EXPECT_EQ(whole.status().in_use, 5u);
+  EXPECT_EQ(whole.status().available, 65531u);
+}
+
+TEST(Ipam, CountsSubnetsTooLargeToCount) {
+  AddressPool large({.subnet = "fd00::/48"}), just({.subnet = "fd00::/64"}), none({.subnet = "fd00::/127"});
+  EXPECT_EQ(large.status().available, UINT64_MAX);
+  EXPECT_EQ(just.status().available, UINT64_MAX - 1) << "2^64 less the anycast address and the gateway";
+  EXPECT_EQ(none.status().in_use, 1u);
+  EXPECT_EQ(none.status().available, 1u);
+}
+
 TEST(Ipam, HandlesIpv6) {
   AddressPool pool({.subnet = "fd00:1::/64"});
   EXPECT_EQ(pool.gateway().text(), "fd00:1::1");

@@ -8,10 +8,10 @@ namespace proa::network {
 
 void Names::index() {
   by_name_.clear();
-  networks_of_.clear();
+  by_container_.clear();
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];
-    networks_of_[entry.container_id].push_back(entry.network_id);
+    by_container_[entry.container_id].push_back(i);
     std::vector<std::string> keys;
     for (const std::string& name : entry.names) {
       keys.push_back(to_lower(name));
@@ -47,24 +47,41 @@ void Names::rename(std::string_view container_id, std::string_view old_name, std
 }
 
 bool Names::shares(std::string_view asker, const Entry& entry) const {
-  auto mine = networks_of_.find(asker);
-  return mine != networks_of_.end() &&
-         std::find(mine->second.begin(), mine->second.end(), entry.network_id) != mine->second.end();
+  auto mine = by_container_.find(asker);
+  auto same = [&](std::size_t i) { return entries_[i].network_id == entry.network_id; };
+  return mine != by_container_.end() && std::any_of(mine->second.begin(), mine->second.end(), same);
 }
 
-Names::Addresses Names::lookup(std::string_view asker, std::string_view name) const {
+template <class Wanted>
+Names::Addresses Names::find(std::string_view name, const Wanted& wanted) const {
   Addresses found;
-  if (!name.empty() && name.back() == '.') name.remove_suffix(1);
-  auto known = by_name_.find(to_lower(name));
+  auto known = by_name_.find(name);
   if (known == by_name_.end()) return found;
   for (std::size_t i : known->second) {
     const Entry& entry = entries_[i];
-    if (!shares(asker, entry)) continue;
+    if (!wanted(entry)) continue;
     found.known = true;
     if (entry.ipv4) found.ipv4.push_back(*entry.ipv4);
     if (entry.ipv6) found.ipv6.push_back(*entry.ipv6);
   }
   return found;
+}
+
+Names::Addresses Names::lookup(std::string_view asker, std::string_view name) const {
+  if (!name.empty() && name.back() == '.') name.remove_suffix(1);
+  std::string wanted = to_lower(name);
+  if (auto mine = by_container_.find(asker); mine != by_container_.end()) {
+    for (std::size_t i : mine->second) {
+      const Entry& own = entries_[i];
+      for (const auto& [link, target] : own.links) {
+        if (to_lower(link) != wanted) continue;
+        Addresses found =
+            find(to_lower(target), [&](const Entry& other) { return other.network_id == own.network_id; });
+        if (found.known) return found;
+      }
+    }
+  }
+  return find(wanted, [&](const Entry& entry) { return shares(asker, entry); });
 }
 
 std::optional<std::string> Names::reverse(std::string_view asker, const os::IpAddress& address) const {

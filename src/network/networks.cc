@@ -365,6 +365,21 @@ std::vector<AttachedEndpoint> Networks::attached(std::string_view network_id) co
   return found;
 }
 
+std::map<std::string, SubnetStatus> Networks::address_status(std::string_view network_id) const {
+  auto locked = state_->tables.lock();
+  const Network& network = locked->get(network_id);
+  std::map<std::string, SubnetStatus> found;
+  for (const auto& pool : {network.v4, network.v6}) {
+    if (pool) found.emplace(pool->subnet().text(), pool->status());
+  }
+  // The others of a family: only the first of each gives addresses.
+  for (const IpamPool& pool : network.record.ipam) {
+    AddressPool spare(pool);
+    found.emplace(spare.subnet().text(), spare.status());
+  }
+  return found;
+}
+
 std::string Networks::host_gateway() const {
   auto locked = state_->tables.lock();
   Network* bridge = locked->find("bridge");

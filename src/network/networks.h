@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "network/ipam.h"
 #include "network/records.h"
 #include "os/fd.h"
 
@@ -81,6 +83,8 @@ class Networks {
   // User-defined networks nobody is attached to, for which `wanted` says yes. Returns them.
   std::vector<NetworkRecord> prune(const std::function<bool(const NetworkRecord&)>& wanted);
   std::vector<AttachedEndpoint> attached(std::string_view network_id) const;
+  // How many addresses of each of the network's subnets are taken, by subnet.
+  std::map<std::string, SubnetStatus> address_status(std::string_view network_id) const;
 
   // The network of a container about to start: a namespace with everything in it. All or nothing.
   Sandbox connect_new(const SandboxRequest& request);

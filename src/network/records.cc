@@ -63,7 +63,8 @@ struct json::Fields<network::Endpoint> {
                                           json::always("IPv6Prefix", &T::ipv6_prefix),
                                           json::always("Aliases", &T::aliases),
                                           json::always("DnsNames", &T::dns_names),
-                                          json::always("GatewayPriority", &T::gateway_priority)};
+                                          json::always("GatewayPriority", &T::gateway_priority),
+                                          json::optional("Links", &T::links)};
 };
 
 }  // namespace proa

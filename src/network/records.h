@@ -65,6 +65,7 @@ struct EndpointRequest {
   std::string ipv4{}, ipv6{}, mac{};  // "" for chosen here
   int gateway_priority = 0;           // the highest gives the default route; at equal ones the first
   std::string interface {};           // "" for eth0, eth1, ...
+  Labels links{};                     // names that this container alone uses there: link -> the other's name
 };
 
 struct Endpoint {
@@ -76,6 +77,7 @@ struct Endpoint {
   std::vector<std::string> aliases{};    // as asked for
   std::vector<std::string> dns_names{};  // all it answers to on this network: name, short id, aliases, hostname
   int gateway_priority = 0;
+  Labels links{};  // as asked for
 };
 Json to_json(const Endpoint& endpoint);
 Endpoint endpoint_from_json(const Json& value);

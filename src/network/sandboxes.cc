@@ -131,6 +131,7 @@ Endpoint Networks::State::allocate(Tables& now, const SandboxRequest& who, const
   endpoint.network_name = record.name;
   endpoint.gateway_priority = request.gateway_priority;
   endpoint.aliases = request.aliases;
+  endpoint.links = request.links;
   if (record.driver == "bridge") {
     free_rested(network, who.container_id);
     std::optional<os::IpAddress> v4, v6;
@@ -335,7 +336,7 @@ void Networks::State::announce(const Container& container) {
     for (const Endpoint& endpoint : container.endpoints) {
       if (endpoint.dns_names.empty()) continue;
       names.add({endpoint.network_id, endpoint.network_name, container.id, endpoint.dns_names,
-                 os::IpAddress::parse(endpoint.ipv4), os::IpAddress::parse(endpoint.ipv6)});
+                 os::IpAddress::parse(endpoint.ipv4), os::IpAddress::parse(endpoint.ipv6), endpoint.links});
     }
   });
 }

@@ -28,8 +28,13 @@ void logs(Call& call) {
   options.err = query.boolean("stderr");
   if (!options.out && !options.err)
     throw Error(ErrorKind::InvalidArgument, "Bad parameters: you must choose at least one stream");
-  if (call.since(54) && (query.get("format") == "json" || !chosen_json_stream(call.request.headers).empty()))
-    throw Error(ErrorKind::NotImplemented, "logs as JSON are not supported");
+  std::string_view json_type;
+  if (call.since(54)) {
+    json_type = chosen_json_stream(call.request.headers);
+    if (json_type.empty() && query.get("format") == "json") json_type = "application/jsonl";
+  }
+  if (!json_type.empty())
+    options.json_item = [json_type](const Json& item) { return json_stream_item(json_type, item); };
   options.follow = query.boolean("follow");
   options.timestamps = query.boolean("timestamps");
   options.details = query.boolean("details");
@@ -38,7 +43,8 @@ void logs(Call& call) {
   if (auto tail = parse_int<std::int64_t>(query.get("tail")); tail && *tail >= 0) options.tail = *tail;
   call.response.watch_client();
   call.engine.logs().read(
-      call.part(), options, [&](bool tty) { return call.begin(call.stream_type(tty)); }, call.request.client_gone);
+      call.part(), options, [&](bool tty) { return call.begin(json_type.empty() ? call.stream_type(tty) : json_type); },
+      call.request.client_gone);
 }
 
 void stats(Call& call) {

@@ -57,7 +57,10 @@ void rename(Call& call) {
 }
 
 void remove(Call& call) {
-  if (call.query().boolean("link")) throw Error(ErrorKind::NotImplemented, "removing links is not supported");
+  if (call.query().boolean("link")) {
+    call.engine.containers().remove_link(call.part());
+    return call.reply(204);
+  }
   call.engine.containers().remove(call.part(),
                                   {.force = call.query().boolean("force"), .volumes = call.query().boolean("v")});
   call.reply(204);

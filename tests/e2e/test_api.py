@@ -1,6 +1,7 @@
 """The Engine API: versions, headers, shapes that clients key on (engine-api.md)."""
 import json
 import socket
+import urllib.parse
 
 import pytest
 
@@ -196,3 +197,47 @@ def test_what_is_refused_of_new_versions(engine, image):
     two = "platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22amd64%22%7D"
     assert engine.api("GET", f"/v1.52/images/{image}/get?{two}&{two}").status == 501
     assert engine.api("GET", f"/v1.55/images/{image}/attestations").status == 501
+
+
+@pytest.mark.ours
+def test_a_network_says_how_many_addresses_are_taken(engine, image):
+    engine.run("network", "create", "--subnet", "10.214.9.0/24", "--ip-range", "10.214.9.0/29", "--aux-address", "a=10.214.9.3", "counted")
+    engine.run("run", "-d", "--name", "one", "--network", "counted", image, "sleep", "600")
+    status = engine.api("GET", "/v1.52/networks/counted").json["Status"]
+    # Network, gateway, auxiliary, container and broadcast addresses; the first four are in the range of eight.
+    assert status == {"IPAM": {"Subnets": {"10.214.9.0/24": {"IPsInUse": 5, "DynamicIPsAvailable": 4}}}}
+    assert "Status" not in engine.api("GET", "/v1.51/networks/counted").json
+    assert engine.api("GET", "/v1.52/networks/host").json["Status"] == {"IPAM": {}}
+    assert all("Status" not in network for network in engine.api("GET", "/v1.52/networks").json)
+
+
+@pytest.mark.ours
+def test_logs_as_json(engine, image):
+    engine.run("run", "--name", "spoke", "--label", "who=me", "--log-opt", "labels=who", image, "sh", "-c", "echo out; echo err >&2")
+    path = "/v1.54/containers/spoke/logs?stdout=1&stderr=1"
+    for query, accept, kind in (("&format=json", None, "application/jsonl"), ("", "application/x-ndjson", "application/x-ndjson"), ("", "application/json-seq", "application/json-seq")):
+        reply = engine.api("GET", path + query, headers={"Accept": accept} if accept else {})
+        assert reply.headers["Content-Type"] == kind
+        assert reply.body.count(b"\x1e") == (2 if kind == "application/json-seq" else 0)
+        lines = [json.loads(line.lstrip(b"\x1e")) for line in reply.body.splitlines()]
+        assert sorted((line["Source"], line["Line"]) for line in lines) == [("stderr", "err\n"), ("stdout", "out\n")]
+        assert all(line["Timestamp"].endswith("Z") and "Attrs" not in line for line in lines)
+    details = engine.api("GET", path + "&format=json&details=1&tail=1").json
+    assert details["Attrs"] == [{"Key": "who", "Value": "me"}]
+    assert engine.api("GET", path.replace("1.54", "1.53") + "&format=json").headers["Content-Type"] == "application/vnd.docker.multiplexed-stream"
+
+
+@pytest.mark.ours
+def test_umask_and_annotations(engine, image):
+    body = {"Image": image, "Cmd": ["sh", "-c", "umask; sleep 600"], "HostConfig": {"Umask": 0o027, "Annotations": {"team": "blue"}}}
+    engine.api("POST", "/v1.56/containers/create?name=masked", body)
+    engine.run("start", "masked")
+    assert engine.run("exec", "masked", "sh", "-c", "umask").out == "0027\n"
+    assert engine.run("logs", "masked").out == "0027\n"
+    engine.api("POST", "/v1.55/containers/create?name=plain", body)
+    assert "Umask" not in engine.inspect("plain")["HostConfig"]
+    refused = engine.api("POST", "/v1.56/containers/create", {**body, "HostConfig": {"Umask": 0o1000}})
+    assert refused.status == 400 and "invalid umask" in refused.message
+    for value, found in (("team", 2), ("team=blue", 2), ("team=red", 0), ("other", 0)):
+        filters = urllib.parse.quote(json.dumps({"annotation": [value]}))
+        assert len(engine.api("GET", f"/containers/json?all=1&filters={filters}").json) == found
