@@ -20,7 +20,7 @@ import sys
 import tarfile
 import tempfile
 
-from peers import BIN, CACHE, HERE, PEER_ROOT, Docker, Peer, Proa, compile_program, peer_root, say, settle, tree
+from peers import BIN, CACHE, HERE, PEER_ROOT, Docker, Peer, Proa, compile_program, own_mounts, peer_root, say, settle, tree
 import images
 import stack
 from engine import free_port
@@ -107,7 +107,7 @@ class Containerd(Timed, Peer):
         with open(config, "w") as file:
             file.write(f"""version = 3
 root = "{self.directory}/data"
-state = "{self.directory}/run"
+state = "{self.run_directory}"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]
 [grpc]
 address = "{self.socket}"
@@ -146,7 +146,7 @@ class Podman(Timed, Peer):
     def __init__(self, work):
         super().__init__("podman", work)
         self.root = PEER_ROOT
-        self.podman = ["/usr/bin/podman", "--root", f"{self.directory}/data", "--runroot", f"{self.directory}/run", "--storage-driver", "overlay", "--cgroup-manager", "cgroupfs"]
+        self.podman = ["/usr/bin/podman", "--root", f"{self.directory}/data", "--runroot", self.run_directory, "--storage-driver", "overlay", "--cgroup-manager", "cgroupfs"]
 
     def start(self):
         self(*self.podman, "info")
@@ -459,7 +459,7 @@ def main():
     subprocess.run([os.path.join(HERE, "../scripts/peers"), CACHE], check=True)
     work = tempfile.mkdtemp(prefix="proa-bench-", dir="/var/lib")
     try:
-        with own_network(), peer_root(work):
+        with own_network(), own_mounts(work), peer_root(work):
             compare(arguments, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -26,11 +26,22 @@ def compile_program(name, work, *libraries):
 
 
 @contextlib.contextmanager
-def peer_root(work):
-    """Mounts of this process' own: the peers' root, with the kernel's file systems and, under its own name, `work` in it."""
+def own_mounts(work):
+    """Mounts of this process' own, and `work`/run in memory, as /run is: what an engine keeps of running containers."""
     libc = ctypes.CDLL(None)
     new_namespace, private = 0x20000, 0x4000 | 0x40000
     assert libc.unshare(new_namespace) == 0 and libc.mount(None, b"/", None, private, None) == 0
+    os.makedirs(f"{work}/run")
+    subprocess.run(["mount", "-t", "tmpfs", "run", f"{work}/run"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", f"{work}/run"], check=True)
+
+
+@contextlib.contextmanager
+def peer_root(work):
+    """Within own_mounts: the peers' root, with the kernel's file systems and, under its own name, `work` in it."""
     os.makedirs(PEER_ROOT + work)
     try:
         subprocess.run(["mount", "--bind", PEER_ROOT, PEER_ROOT], check=True)  # runtimes want "/" to be a mount
@@ -53,6 +64,7 @@ class Peer:
         self.name = name
         self.directory = os.path.join(work, name)
         os.makedirs(self.directory)
+        self.run_directory = os.path.join(work, "run", name)
         self.socket = os.path.join(self.directory, "api.sock")
         self.log = open(os.path.join(self.directory, "log"), "ab")
 
@@ -113,13 +125,13 @@ class Proa(Peer):
     def __init__(self, work, name="proa", layers="erofs"):
         super().__init__(name, work)
         self.program = os.path.join(BIN, "proa")
-        self.marks = [self.directory]
+        self.marks = [self.directory, self.run_directory]
         self.layers = layers
 
     def start(self):
         # The second one's bridge is another.
         number = 0 if self.name == "proa" else 1
-        self.spawn([os.path.join(BIN, "proad"), "--data-root", f"{self.directory}/data", "--exec-root", f"{self.directory}/run", "-H", f"unix://{self.socket}",
+        self.spawn([os.path.join(BIN, "proad"), "--data-root", f"{self.directory}/data", "--exec-root", self.run_directory, "-H", f"unix://{self.socket}",
                     "--pidfile", f"{self.directory}/pid", "--bridge-name", f"proabench{number}", "--bip", f"10.219.{number}.1/24", "--storage-opt", f"proa.layers={self.layers}"])
 
     def pids(self):
@@ -131,10 +143,10 @@ class Docker(Peer):
         super().__init__(name, work)
         self.root, self.bip = root, bip
         self.program = f"{root.rstrip('/')}/usr/bin/docker"
-        self.marks = [self.directory]
+        self.marks = [self.directory, self.run_directory]
 
     def start(self):
-        self.spawn(["chroot", self.root, "/usr/sbin/dockerd", "--data-root", f"{self.directory}/data", "--exec-root", f"{self.directory}/run", "-H", f"unix://{self.socket}",
+        self.spawn(["chroot", self.root, "/usr/sbin/dockerd", "--data-root", f"{self.directory}/data", "--exec-root", self.run_directory, "-H", f"unix://{self.socket}",
                     "--pidfile", f"{self.directory}/pid", "--bip", self.bip])
 
     def close(self):

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 
-from peers import CACHE, HERE, PEER_ROOT, Docker, Proa, compile_program, peer_root, say, settle, timed, tree
+from peers import CACHE, HERE, PEER_ROOT, Docker, Proa, compile_program, own_mounts, peer_root, say, settle, timed, tree
 import images
 from engine import free_port
 from machine import own_network
@@ -191,7 +191,7 @@ def main():
     newest = "docker-28" in arguments.peers
     try:
         # The peers keep their bridges, rules and mounts; they go with it.
-        with own_network(), peer_root(work) if newest else contextlib.nullcontext():
+        with own_network(), own_mounts(work), peer_root(work) if newest else contextlib.nullcontext():
             compare(arguments, debian_image, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)

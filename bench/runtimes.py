@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from peers import BIN, CACHE, HERE, PEER_ROOT, compile_program, peer_root
+from peers import BIN, CACHE, HERE, PEER_ROOT, compile_program, own_mounts, peer_root
 from bundle import make_rootfs
 
 
@@ -123,7 +123,7 @@ def main():
     subprocess.run([os.path.join(HERE, "../scripts/peers"), CACHE], check=True)
     work = tempfile.mkdtemp(prefix="proa-bench-")
     try:
-        with peer_root(work):
+        with own_mounts(work), peer_root(work):
             rows, kernel = compare(work, rounds)
     finally:
         time.sleep(0.2)  # the kernel's last processes leave their groups
