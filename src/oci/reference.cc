@@ -158,9 +158,11 @@ std::string Reference::name() const { return cat(domain, "/", path); }
 std::string Reference::familiar_name() const {
   if (domain != kDefaultDomain) return name();
   std::string official = cat(kOfficial, "/");
-  // "library/a/b" stays as it is: without the prefix it would mean another repository.
-  if (path.starts_with(official) && path.find('/', official.size()) == path.npos) return path.substr(official.size());
-  return path;
+  // A shorter name that would mean something else ("library/a/b" without its prefix, "docker.io/example.com/a" without
+  // its domain, an ID) is none.
+  for (const std::string& shorter : {path.starts_with(official) ? path.substr(official.size()) : path, path})
+    if (!is_hex_id(shorter) && split_domain(shorter) == std::pair(domain, path)) return shorter;
+  return name();
 }
 
 namespace {

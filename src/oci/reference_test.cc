@@ -53,6 +53,18 @@ TEST(Reference, KeepsTagAndDigest) {
   EXPECT_EQ(Reference::parse("app").with_default_tag().familiar(), "app:latest");
 }
 
+// What people are shown means the same when they write it.
+TEST(Reference, ShortensNothingThatWouldMeanAnotherImage) {
+  std::string id(64, 'a');
+  const std::pair<std::string, std::string> names[] = {{"docker.io/example.com/app", "docker.io/example.com/app"},
+                                                       {"docker.io/localhost/app", "docker.io/localhost/app"},
+                                                       {"docker.io/library/" + id, "library/" + id}};
+  for (const auto& [written, familiar] : names) {
+    EXPECT_EQ(Reference::parse(written).familiar(), familiar);
+    EXPECT_EQ(Reference::parse(familiar), Reference::parse(written));
+  }
+}
+
 TEST(Reference, RefusesWithDockersWords) {
   EXPECT_EQ(refusal(""), "invalid reference format");
   EXPECT_EQ(refusal("a//b"), "invalid reference format");

@@ -5,6 +5,7 @@
 #include "archive/hash.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "http/range.h"
 #include "registry/client_state.h"
 
 namespace proa::registry {
@@ -23,10 +24,8 @@ std::string hash_of(std::string_view bytes) {
 
 // "bytes 100-999/1000" must begin at `offset`.
 bool continues_at(const std::string& content_range, std::uint64_t offset) {
-  std::string_view rest = content_range;
-  if (!rest.starts_with("bytes ")) return false;
-  auto [first, last] = cut(rest.substr(6), '-');
-  return last && parse_int<std::uint64_t>(trim(first)) == offset;
+  auto range = http::parse_content_range(content_range);
+  return content_range.starts_with("bytes ") && range && range->first == offset;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace proa::registry {
 inline constexpr std::int64_t kDocumentTimeoutMs = 120'000;
 
 struct Place {
+  Place(Host where, std::unique_ptr<Authorizer> proof) : host(std::move(where)), auth(std::move(proof)) {}
   Host host;
   std::unique_ptr<Authorizer> auth;
   std::atomic<bool> answered = false;  // http is no answer to a broken https connection

@@ -243,6 +243,15 @@ TEST(Url, RefusesWhatIsNoHttpUrl) {
        {"ftp://x/", "http://", "http://a:0/", "http://a:99999/", "http://a b/", "//x", "http://u:p@x/"}) {
     EXPECT_THROW(Url::parse(bad), Error) << bad;
   }
+  // Hosts that libraries read as another one than they seem.
+  for (std::string_view bad :
+       {"https://127.1/", "https://2852039166/", "https://0x7f.1/", "https://0177.0.0.1/", "https://a.1/",
+        "https://a%2f.b/", "https://e\xc3\xa9/", "https://a\xef\xbc\x8f.b/", "https://a]b/", "https://[a]/",
+        "https://[1.2.3.4]/", "https://[fe80::1%25eth0]/", "https://::1/", "https://a\"b/", "https://:5000/"}) {
+    EXPECT_THROW(Url::parse(bad), Error) << bad;
+  }
+  for (std::string_view good : {"https://1.2.3.4/", "https://[::1]:5000/", "https://a_b-c.1a/", "https://a./"})
+    EXPECT_EQ(Url::parse(good).text(), good);
   Url base = Url::parse("http://r:5000/v2/a/b?c");
   EXPECT_EQ(base.resolve("/x").text(), "http://r:5000/x");
   EXPECT_EQ(base.resolve("x?y").text(), "http://r:5000/v2/a/x?y");

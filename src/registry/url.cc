@@ -50,6 +50,21 @@ bool in_subnet(const Address& address, std::string_view subnet) {
   return true;
 }
 
+// Names and addresses that nobody reads differently: no escapes, nothing beyond ASCII, which libraries translate, and
+// no address in another writing ("2130706433", "0x7f.1") that would not be known for what it is.
+bool is_host(std::string_view host, bool bracketed) {
+  Address address;
+  if (parse_address(host, address)) return (address.family == AF_INET6) == bracketed;
+  bool sound = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+  });
+  if (bracketed || host.empty() || !sound) return false;
+  std::string_view whole = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+  std::string_view last = whole.substr(whole.rfind('.') + 1);
+  bool number = last.starts_with("0x") || last.find_first_not_of("0123456789") == last.npos;
+  return !number;
+}
+
 }  // namespace
 
 Url Url::parse(std::string_view text) {
@@ -77,12 +92,14 @@ Url Url::parse(std::string_view text) {
     std::string_view after = authority.substr(end + 1);
     if (!after.empty() && after[0] != ':') refuse(text, "bad host");
     if (!after.empty()) port = after.substr(1);
+    if (!is_host(url.host, true)) refuse(text, "bad host");
   } else {
     auto [name, digits] = cut(authority, ':');
     url.host = to_lower(name);
     port = digits.value_or("");
+    if (url.host.empty()) refuse(text, "no host");
+    if (!is_host(url.host, false)) refuse(text, "bad host");
   }
-  if (url.host.empty()) refuse(text, "no host");
   url.port = default_port(url.scheme);
   if (!port.empty()) {
     auto number = parse_int<std::uint16_t>(port);

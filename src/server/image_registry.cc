@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/images.h"
+#include "http/range.h"
 #include "registry_server/blob_reply.h"
 #include "registry_server/exchange.h"
 #include "server/call.h"
@@ -32,8 +33,8 @@ void serve_manifest(Visit& visit, const std::string& domain, const std::string& 
   if (!manifest) throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
   visit.response.headers.set("Docker-Content-Digest", manifest->digest.text());
   visit.response.headers.set("Etag", cat("\"", manifest->digest.text(), "\""));
-  std::string_view known = visit.request.headers.get("If-None-Match");
-  if (known.find(manifest->digest.text()) != known.npos) return visit.response.whole(304, "");
+  bool has_it = http::lists_tag(visit.request.headers.get("If-None-Match"), manifest->digest.text());
+  if (has_it) return visit.response.whole(304, "");
   visit.reply(200, visit.offer.read(*manifest), manifest->media_type);
 }
 
