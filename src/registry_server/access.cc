@@ -88,7 +88,11 @@ Access::Access(const Settings& settings, const std::string& root)
       realm_(settings.token_realm),
       service_(settings.token_service),
       issuer_(settings.tokens ? std::string(kOwnIssuer) : settings.token_issuer) {
-  if (!settings.htpasswd.empty()) users_.emplace(os::read_file(settings.htpasswd, 4 << 20));
+  if (!settings.htpasswd.empty()) {
+    users_ = std::make_unique<os::Reloaded<Htpasswd>>(std::vector{settings.htpasswd}, [file = settings.htpasswd] {
+      return std::make_shared<Htpasswd>(os::read_file(file, 4 << 20));
+    });
+  }
   if (own_tokens_) key_ = JwtKey::secret(load_secret(root));
   if (!realm_.empty()) {
     key_ =
@@ -134,7 +138,7 @@ std::optional<std::string> Access::problem_of(const http::Request& request, cons
     bool bearer = iequals(authorization.substr(0, 7), "bearer ");
     return bearer ? problem_of_token(authorization, wanted) : std::optional<std::string>("");
   }
-  return users_->admits(authorization) ? std::nullopt : std::optional<std::string>("");
+  return users_->get()->admits(authorization) ? std::nullopt : std::optional<std::string>("");
 }
 
 void Access::check(Exchange& exchange, const Wanted& wanted) const {
@@ -162,13 +166,13 @@ void Access::serve_token(Exchange& exchange) const {
     bool good =
         claims && json::string_at(*claims, "typ") == "refresh" && json::int_at(*claims, "exp") > ::time(nullptr);
     if (good) user = json::string_at(*claims, "sub");
-    refreshing = good && users_->knows(user);
+    refreshing = good && users_->get()->knows(user);
     if (!refreshing) throw Refusal{401, "UNAUTHORIZED", "the refresh token is not valid any more"};
   } else if (post && form.get("grant_type") == "password") {
     authorization = cat("Basic ", base64_encode(cat(form.get("username"), ":", form.get("password"))));
   }
   if (!refreshing && !authorization.empty()) {
-    if (!users_->admits(authorization)) {
+    if (!users_->get()->admits(authorization)) {
       exchange.response.headers.set("WWW-Authenticate", "Basic realm=\"proa-registry\"");
       throw Refusal{401, "UNAUTHORIZED", "incorrect username or password"};
     }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "http/server.h"
+#include "os/reloaded.h"
 #include "registry_server/htpasswd.h"
 #include "registry_server/jwt.h"
 #include "registry_server/settings.h"
@@ -38,7 +39,7 @@ class Access {
   std::string issue(const std::string& user, const JsonArray& access, std::int64_t seconds,
                     const std::string& type) const;
 
-  std::optional<Htpasswd> users_;
+  std::unique_ptr<os::Reloaded<Htpasswd>> users_;  // none: everybody
   bool anonymous_pull_, own_tokens_;
   std::int64_t token_seconds_;
   std::string realm_, service_, issuer_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/rollback.h"
 #include "base/text.h"
+#include "http/range.h"
 #include "os/fd.h"
 #include "registry_server/blob_reply.h"
 #include "registry_server/refusal.h"
@@ -61,20 +63,17 @@ void created(Exchange& exchange, const oci::Digest& digest) {
   exchange.reply(201);
 }
 
-// "100-199" of Content-Range; nullopt where there is none. Throws Refusal 416 where that is another length than the
-// body's.
+// Where the sender believes to be; nullopt where it does not say. Throws Refusal 416 where it names another length than
+// the body's.
 std::optional<std::uint64_t> offset_of(const http::Headers& headers) {
   std::string_view header = headers.get("Content-Range");
-  if (header.starts_with("bytes ")) header.remove_prefix(6);
   if (header.empty()) return std::nullopt;
-  auto [first_text, last_text] = cut(header, '-');
-  auto first = parse_int<std::uint64_t>(trim(first_text));
-  auto last = parse_int<std::uint64_t>(trim(cut(last_text.value_or(""), '/').first));
-  if (!first || !last || *last < *first) throw Refusal{416, "RANGE_INVALID", "invalid Content-Range"};
+  auto range = http::parse_content_range(header);
+  if (!range) throw Refusal{416, "RANGE_INVALID", "invalid Content-Range"};
   auto length = parse_int<std::uint64_t>(headers.get("Content-Length"));
-  if (length && *length != *last - *first + 1)
+  if (length && *length != range->length)
     throw Refusal{416, "RANGE_INVALID", "Content-Range and Content-Length contradict each other"};
-  return first;
+  return range->first;
 }
 
 void append(Exchange& exchange, const std::string& id) {
@@ -96,28 +95,39 @@ void finish(Exchange& exchange, const std::string& id, const oci::Digest& digest
   created(exchange, digest);
 }
 
-// Is the blob in `from`, may it be read there, and has it become this repository's?
+// Is the blob in `from` ("": in any repository), may it be read there, and has it become this repository's?
 bool mounts(Exchange& exchange, const std::string& from, const oci::Digest& digest) {
   Registry& registry = exchange.registry;
-  if (!is_repository_name(from) || !registry.repositories.has_blob(from, digest)) return false;
-  if (!registry.access.permits(exchange.request, {"repository", from, "pull"})) return false;
+  auto may_read = [&](const std::string& repository) {
+    return registry.access.permits(exchange.request, {"repository", repository, "pull"});
+  };
+  if (from.empty()) {
+    if (registry.repositories.holder_of(digest, may_read).empty()) return false;
+  } else if (!is_repository_name(from) || !registry.repositories.has_blob(from, digest) || !may_read(from)) {
+    return false;
+  }
   registry.repositories.link_blob(exchange.name, digest);
   return registry.blobs.has(digest);
 }
 
+// The whole blob in one request. What does not come to its end leaves nothing: nobody knows the upload's name.
+void upload_whole(Exchange& exchange, const oci::Digest& digest) {
+  std::string id = exchange.registry.uploads.begin(exchange.name);
+  Rollback undo;
+  undo.add([&] { exchange.registry.uploads.cancel(exchange.name, id); });
+  append(exchange, id);
+  undo.commit();
+  finish(exchange, id, digest);
+}
+
 void begin_upload(Exchange& exchange) {
-  Registry& registry = exchange.registry;
   if (std::string mount = exchange.query("mount"); !mount.empty()) {
     oci::Digest digest = Exchange::digest(mount);
     if (mounts(exchange, exchange.query("from"), digest)) return created(exchange, digest);
   }
-  std::string id = registry.uploads.begin(exchange.name);
-  if (std::string whole = exchange.query("digest"); !whole.empty()) {
-    oci::Digest digest = Exchange::digest(whole);
-    append(exchange, id);
-    return finish(exchange, id, digest);
-  }
-  point_to(exchange, id, 0);
+  if (std::string whole = exchange.query("digest"); !whole.empty())
+    return upload_whole(exchange, Exchange::digest(whole));
+  point_to(exchange, exchange.registry.uploads.begin(exchange.name), 0);
   exchange.reply(202);
 }
 
@@ -127,7 +137,7 @@ void serve_blob(Exchange& exchange, const std::string& text) {
   oci::Digest digest = Exchange::digest(text);
   const std::string& method = exchange.request.method;
   if (method == "GET" || method == "HEAD") return get_blob(exchange, digest);
-  if (method != "DELETE") throw Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
+  if (method != "DELETE") exchange.refuse_method("GET, HEAD, DELETE");
   if (!exchange.registry.repositories.unlink_blob(exchange.name, digest))
     throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry"};
   exchange.reply(202);
@@ -137,6 +147,7 @@ void serve_upload(Exchange& exchange, const std::string& id) {
   Registry& registry = exchange.registry;
   const std::string& method = exchange.request.method;
   if (id.empty() && method == "POST") return begin_upload(exchange);
+  if (id.empty()) exchange.refuse_method("POST");
   if (method == "PATCH") {
     append(exchange, id);
     point_to(exchange, id, registry.uploads.size(exchange.name, id));
@@ -151,7 +162,7 @@ void serve_upload(Exchange& exchange, const std::string& id) {
     point_to(exchange, id, registry.uploads.size(exchange.name, id));
     return exchange.reply(204);
   }
-  if (method != "DELETE") throw Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
+  if (method != "DELETE") exchange.refuse_method("GET, HEAD, PATCH, PUT, DELETE");
   registry.uploads.cancel(exchange.name, id);
   exchange.reply(204);
 }

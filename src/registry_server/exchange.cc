@@ -39,15 +39,22 @@ void Exchange::page(std::string_view member, const std::string& path, std::vecto
   std::size_t wanted = std::min(*asked, *kPage);
   if (all.size() > wanted) {
     all.resize(wanted);
-    if (!all.empty()) {
-      response.headers.set(
-          "Link", cat("<", path, "?last=", http::percent_encode(all.back()), "&n=", wanted, ">; rel=\"next\""));
-    }
+    if (!all.empty()) link_next(path, all.back(), cat("n=", wanted));
   }
   JsonArray list;
   for (const std::string& one : all) list.emplace_back(one);
   first[member] = std::move(list);
   reply(200, json::text(first));
+}
+
+void Exchange::link_next(const std::string& path, const std::string& last, const std::string& also) {
+  std::string query = cat("last=", http::percent_encode(last), also.empty() ? "" : "&", also);
+  response.headers.set("Link", cat("<", path, "?", query, ">; rel=\"next\""));
+}
+
+void Exchange::refuse_method(std::string_view allowed) {
+  response.headers.set("Allow", allowed);
+  throw Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
 }
 
 oci::Digest Exchange::digest(const std::string& text) {

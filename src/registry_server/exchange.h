@@ -21,6 +21,10 @@ struct Exchange {
   void reply(int status, std::string_view body = "");  // JSON, if any
   // `all` as the member `member`, ?n= at a time, with a Link to the rest; `first` are members before it.
   void page(std::string_view member, const std::string& path, std::vector<std::string> all, JsonObject first);
+  // The Link header that says where a list goes on: behind `last`. `also`: what else the query asks for.
+  void link_next(const std::string& path, const std::string& last, const std::string& also);
+  // Throws Refusal 405, with what may be asked instead.
+  [[noreturn]] void refuse_method(std::string_view allowed);
   // Throws Refusal DIGEST_INVALID.
   static oci::Digest digest(const std::string& text);
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/range.h"
+#include "registry_server/referrers_page.h"
 #include "registry_server/refusal.h"
 
 namespace proa::registry_server {
@@ -13,12 +15,11 @@ void get_manifest(Exchange& exchange, const std::string& reference) {
   if (exchange.registry.upstream) exchange.registry.upstream->want_manifest(exchange.name, reference);
   auto found = exchange.registry.repositories.find(exchange.name, reference);
   if (!found) throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
-  std::string tag = cat("\"", found->digest.text(), "\"");
   auto& headers = exchange.response.headers;
   headers.set("Docker-Content-Digest", found->digest.text());
-  headers.set("Etag", tag);
-  std::string_view known = exchange.request.headers.get("If-None-Match");
-  if (known.find(found->digest.text()) != known.npos) return exchange.response.whole(304, "");
+  headers.set("Etag", cat("\"", found->digest.text(), "\""));
+  bool has_it = http::lists_tag(exchange.request.headers.get("If-None-Match"), found->digest.text());
+  if (has_it) return exchange.response.whole(304, "");
   headers.set("Content-Type", found->media_type);
   exchange.reply(200, exchange.registry.blobs.read(found->digest, oci::kMaxManifest));
 }
@@ -46,7 +47,7 @@ void serve_manifest(Exchange& exchange, const std::string& reference) {
   const std::string& method = exchange.request.method;
   if (method == "GET" || method == "HEAD") return get_manifest(exchange, reference);
   if (method == "PUT") return put_manifest(exchange, reference);
-  if (method != "DELETE") throw Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
+  if (method != "DELETE") exchange.refuse_method("GET, HEAD, PUT, DELETE");
   if (!exchange.registry.repositories.remove(exchange.name, reference))
     throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
   exchange.reply(202);
@@ -68,22 +69,28 @@ void serve_tags(Exchange& exchange) {
 }
 
 void serve_referrers(Exchange& exchange, const std::string& text) {
-  std::string type = exchange.query("artifactType");
+  std::string type = exchange.query("artifactType"), last = exchange.query("last");
   oci::Digest subject = Exchange::digest(text);
   Registry& registry = exchange.registry;
-  JsonArray list;
+  ReferrersPage page(type);
   std::optional<std::vector<oci::Descriptor>> theirs;
   if (registry.upstream) theirs = registry.upstream->referrers(exchange.name, subject, type);
   if (theirs) {
-    for (const oci::Descriptor& one : *theirs) list.push_back(oci::to_json(one));
+    std::sort(theirs->begin(), theirs->end(), [](auto& a, auto& b) { return a.digest < b.digest; });
+    for (const oci::Descriptor& one : *theirs)
+      if (one.digest.text() > last && !page.add(one.digest.text(), oci::to_json(one))) break;
   } else {
-    list = registry.repositories.referrers(exchange.name, subject, type);
+    registry.repositories.referrers(exchange.name, subject, last, [&](const std::string& digest, Json&& descriptor) {
+      return page.add(digest, std::move(descriptor));
+    });
   }
   if (!type.empty()) exchange.response.headers.set("OCI-Filters-Applied", "artifactType");
+  if (!page.next().empty()) {
+    std::string filter = type.empty() ? "" : cat("artifactType=", http::percent_encode(type));
+    exchange.link_next(cat("/v2/", exchange.name, "/referrers/", subject.text()), page.next(), filter);
+  }
   exchange.response.headers.set("Content-Type", oci::media_type::kIndex);
-  exchange.reply(200,
-                 json::text(JsonObject{
-                     {"schemaVersion", 2}, {"mediaType", oci::media_type::kIndex}, {"manifests", std::move(list)}}));
+  exchange.reply(200, page.document());
 }
 
 }  // namespace proa::registry_server

@@ -54,11 +54,13 @@ http::ServerOptions server_options(const Settings& settings) {
   return out;
 }
 
-// SIGUSR1 collects now.
+// SIGUSR1 collects now. SIGHUP, which tells others to read their files again, ends nothing: changed ones are seen
+// anyway.
 void wait_for_the_end(Registry& registry, const Settings& settings, const sigset_t& signals) {
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
+    if (signal == SIGHUP) continue;
     if (signal != SIGUSR1) return;
     collect_now(registry, settings);
   }
@@ -69,7 +71,7 @@ void serve(const Settings& settings) {
   ::mallopt(M_ARENA_MAX, 2);
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) ::sigaddset(&signals, signal);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   Registry registry(settings);
   bool anywhere = settings.plain_http || registry.secure;

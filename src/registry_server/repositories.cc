@@ -213,16 +213,30 @@ std::vector<std::string> Repositories::catalogue(const std::string& last) const 
 }
 
 bool Repositories::exists(const std::string& repository) const {
-  return !database_.list(kManifests, cat(repository, "@")).empty() ||
-         !database_.list(kLinks, cat(repository, "@")).empty();
+  bool any = false;
+  auto found = [&](const std::string&, Json&&) { return !(any = true); };
+  for (std::string_view table : {kManifests, kLinks}) database_.each(table, cat(repository, "@"), "", found);
+  return any;
 }
 
-JsonArray Repositories::referrers(const std::string& repository, const oci::Digest& subject,
-                                  const std::string& type) const {
-  JsonArray out;
-  for (const auto& [key, row] : database_.list(kReferrers, cat(at_digest(repository, subject), "@")))
-    if (type.empty() || json::string_at(row, "artifactType") == type) out.push_back(row);
-  return out;
+void Repositories::referrers(const std::string& repository, const oci::Digest& subject, const std::string& last,
+                             const VisitReferrer& visit) const {
+  std::string prefix = cat(at_digest(repository, subject), "@");
+  database_.each(kReferrers, prefix, cat(prefix, last),
+                 [&](const std::string& key, Json&& row) { return visit(key.substr(prefix.size()), std::move(row)); });
+}
+
+std::string Repositories::holder_of(const oci::Digest& digest,
+                                    const std::function<bool(const std::string& repository)>& may) const {
+  std::string found;
+  if (!blobs_.has(digest)) return found;
+  std::string end = cat("@", digest.text());
+  database_.each(kLinks, "", "", [&](const std::string& key, Json&&) {
+    std::string repository = key.ends_with(end) ? repository_of(key) : "";
+    if (!repository.empty() && may(repository)) found = repository;
+    return found.empty();
+  });
+  return found;
 }
 
 }  // namespace proa::registry_server

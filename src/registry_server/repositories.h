@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -59,7 +60,13 @@ class Repositories {
   std::vector<std::string> tags(const std::string& repository, const std::string& last) const;
   std::vector<std::string> catalogue(const std::string& last) const;
   bool exists(const std::string& repository) const;
-  JsonArray referrers(const std::string& repository, const oci::Digest& subject, const std::string& type) const;
+  // Shows the descriptors of what refers to `subject`, in the order of their digests and from behind `last` on, until
+  // `visit` says false.
+  using VisitReferrer = std::function<bool(const std::string& digest, Json&& descriptor)>;
+  void referrers(const std::string& repository, const oci::Digest& subject, const std::string& last,
+                 const VisitReferrer& visit) const;
+  // The first repository that has the blob and that `may` agrees to; "" where there is none.
+  std::string holder_of(const oci::Digest& digest, const std::function<bool(const std::string& repository)>& may) const;
 
   struct Collection {
     std::chrono::seconds grace{0};         // what is younger stays: its manifest, or its tag, may come

@@ -42,7 +42,11 @@ void dispatch(Exchange& exchange) {
   const Access& access = exchange.registry.access;
   bool reads = method == "GET" || method == "HEAD";
   if (path == "/token" && (method == "GET" || method == "POST")) return access.serve_token(exchange);
-  if (path == "/v2/" || path == "/v2") return access.check(exchange, {}), exchange.reply(200, "{}");
+  if (path == "/v2/" || path == "/v2") {
+    access.check(exchange, {});
+    if (!reads) exchange.refuse_method("GET, HEAD");
+    return exchange.reply(200, "{}");
+  }
   if (path == "/v2/_catalog" && reads) {
     access.check(exchange, {"registry", "catalog", "*"});
     return catalogue(exchange);

@@ -17,6 +17,7 @@ constexpr std::string_view kUsage = R"(Usage:  proa-registry [OPTIONS]
         proa-registry [OPTIONS] gc
 
 An OCI distribution registry. Addresses other than loopback want --tls-cert and --tls-key (or --plain-http).
+Changed certificates, keys and passwords are used from the next connection or request on.
 gc deletes what nothing refers to, now; no registry may be running on that directory.
 
 Options:

@@ -236,25 +236,41 @@ bool Database::erase(std::string_view table, std::string_view key) {
   return sqlite3_changes(connection_->db) > 0;
 }
 
-std::vector<std::pair<std::string, Json>> Database::list(std::string_view table, std::string_view prefix) const {
+void Database::each(std::string_view table, std::string_view prefix, std::string_view after, const Visit& visit) const {
+  // Keys compare as bytes: what begins with the prefix lies before the prefix whose last byte is one more (never 0xff,
+  // which no UTF-8 has); the first key behind another is that with a zero byte.
+  std::string from = after.empty() || after < prefix ? std::string(prefix) : std::string(after) + '\0';
+  std::string to(prefix.empty() ? "\xff" : prefix);
+  if (!prefix.empty()) to.back() = static_cast<char>(to.back() + 1);
   std::lock_guard guard(connection_->mutex);
   sqlite3_stmt* statement = connection_->prepare(
-      "SELECT name,body FROM documents WHERE kind=?1 AND substr(name,1,length(?2))=?2 ORDER BY name", {table, prefix});
+      "SELECT name,body FROM documents WHERE kind=?1 AND name>=?2 AND name<?3 ORDER BY name", {table, from, to});
   Connection::Reset reset{statement};
-  std::vector<std::pair<std::string, Json>> rows;
   for (;;) {
     int code = sqlite3_step(statement);
     connection_->expect(code, cat("list ", table));
-    if (code != SQLITE_ROW) return rows;
+    if (code != SQLITE_ROW) return;
     std::string name = column_text(statement, 0);
+    Json value;
     try {
-      rows.emplace_back(name, json::parse(column_text(statement, 1)));
+      value = json::parse(column_text(statement, 1));
     } catch (const Error& error) {
       // One bad row must not keep the daemon from starting with all others.
       log::error("a row of the state database cannot be read and is passed over",
                  {{"table", table}, {"key", name}, {"reason", error.message()}});
+      continue;
     }
+    if (!visit(name, std::move(value))) return;
   }
+}
+
+std::vector<std::pair<std::string, Json>> Database::list(std::string_view table, std::string_view prefix) const {
+  std::vector<std::pair<std::string, Json>> rows;
+  each(table, prefix, "", [&](const std::string& key, Json&& value) {
+    rows.emplace_back(key, std::move(value));
+    return true;
+  });
+  return rows;
 }
 
 void Database::transaction(const std::function<void()>& body, Durability durability) {

@@ -30,7 +30,11 @@ class Database {
   void put(std::string_view table, std::string_view key, const Json& value);
   std::optional<Json> get(std::string_view table, std::string_view key) const;
   bool erase(std::string_view table, std::string_view key);  // was it there?
-  // In the order of their keys.
+  // Shows the rows whose keys begin with `prefix`, in the order of their keys and from behind `after` on, until `visit`
+  // says false; it must not use the database. Other threads wait meanwhile.
+  using Visit = std::function<bool(const std::string& key, Json&& value)>;
+  void each(std::string_view table, std::string_view prefix, std::string_view after, const Visit& visit) const;
+  // All of them.
   std::vector<std::pair<std::string, Json>> list(std::string_view table, std::string_view prefix = "") const;
 
   // Everything `body` does with this database, or, if it throws, nothing. Other threads wait. One inside another joins

@@ -93,6 +93,28 @@ TEST_F(Store, DatabaseKeepsDocumentsOverReopening) {
   EXPECT_FALSE(database.get("containers", "a"));
 }
 
+TEST_F(Store, RowsAreShownByPrefixAndFromAKeyOn) {
+  Database database(db());
+  for (const char* key : {"a", "a:", "a:1", "a:2", "a:\xc3\xa9", "a;", "b:1"}) database.put("t", key, Json(1));
+  database.put("u", "a:3", Json(1));
+  auto keys = [&](std::string_view prefix, std::string_view after, std::size_t most = 100) {
+    std::vector<std::string> out;
+    database.each("t", prefix, after, [&](const std::string& key, Json&&) {
+      out.push_back(key);
+      return out.size() < most;
+    });
+    return out;
+  };
+  using Keys = std::vector<std::string>;
+  EXPECT_EQ(keys("a:", ""), (Keys{"a:", "a:1", "a:2", "a:\xc3\xa9"}));
+  EXPECT_EQ(keys("a:", "a:1"), (Keys{"a:2", "a:\xc3\xa9"}));
+  EXPECT_EQ(keys("a:", "a:0", 2), (Keys{"a:1", "a:2"}));
+  EXPECT_EQ(keys("a:", "A"), keys("a:", ""));
+  EXPECT_EQ(keys("a:", "b"), Keys());
+  EXPECT_EQ(keys("", "a:2"), (Keys{"a:\xc3\xa9", "a;", "b:1"}));
+  EXPECT_EQ(keys("", "").size(), 7u);
+}
+
 TEST_F(Store, ATransactionIsAllOrNothing) {
   Database database(db());
   EXPECT_THROW(database.transaction([&] {

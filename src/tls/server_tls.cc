@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "os/fd.h"
+#include "os/reloaded.h"
 
 namespace proa::tls {
 
@@ -196,8 +197,10 @@ class Session : public http::Channel {
 }  // namespace
 
 http::Protect protect(const ServerFiles& files) {
-  Context context = make_context(files);
-  return [context](int fd) -> std::unique_ptr<http::Channel> { return std::make_unique<Session>(context, fd); };
+  std::vector<std::string> names{files.certificate, files.key};
+  if (!files.client_authorities.empty()) names.push_back(files.client_authorities);
+  auto context = std::make_shared<os::Reloaded<SSL_CTX>>(std::move(names), [files] { return make_context(files); });
+  return [context](int fd) -> std::unique_ptr<http::Channel> { return std::make_unique<Session>(context->get(), fd); };
 }
 
 }  // namespace proa::tls

@@ -14,7 +14,8 @@ struct ServerFiles {
   std::string client_authorities = {};  // PEM; where it is set, clients must show a certificate of theirs
 };
 
-// For http::ServerOptions. Throws InvalidArgument for files that cannot be read or do not fit.
+// For http::ServerOptions. Throws InvalidArgument for files that cannot be read or do not fit. Changed files are read
+// again with the next connection; where they do not fit, the last ones that did go on being used.
 http::Protect protect(const ServerFiles& files);
 
 }  // namespace proa::tls

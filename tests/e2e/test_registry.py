@@ -183,6 +183,100 @@ def test_referrers(server, ask):
     assert json.loads(ask("GET", f"/v2/referred/referrers/{image.digest}").body)["manifests"] == []
 
 
+def artifact_of(server, repository, subject, kind, note):
+    """An artifact about `subject`, as the specification's referrers are made; its digest."""
+    server.registry.put_blob(repository, b"{}")
+    config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": images.digest_of(b"{}"), "size": 2}
+    document = json.dumps({"schemaVersion": 2, "mediaType": images.OCI_MANIFEST, "artifactType": kind, "config": config, "layers": [config],
+                           "subject": {"mediaType": images.OCI_MANIFEST, "digest": subject.digest, "size": len(subject.manifest)}, "annotations": {"note": note}}).encode()
+    server.registry.put_manifest(repository, images.digest_of(document), document, images.OCI_MANIFEST)
+    return images.digest_of(document)
+
+
+@ours
+def test_referrers_come_in_pages_that_clients_take(server, ask):
+    image = images.busybox_image(oci=True, created="2026-06-05T00:00:00Z")
+    server.registry.push("pages", "1", image)
+    made = {kind: {artifact_of(server, "pages", image, f"application/{kind}", f"{n} " + "n" * 400_000) for n in range(6)} for kind in ("a", "b")}
+    for filtered, wanted in (("", made["a"] | made["b"]), ("?artifactType=application%2Fa", made["a"])):
+        path, found, pages = f"/v2/pages/referrers/{image.digest}{filtered}", [], 0
+        while path:
+            reply = ask("GET", path)
+            assert len(reply.body) <= 4 << 20, "as large as a manifest may be"
+            assert (reply.headers["OCI-Filters-Applied"] == "artifactType") == bool(filtered)
+            found += [entry["digest"] for entry in json.loads(reply.body)["manifests"]]
+            link, path, pages = reply.headers["Link"], None, pages + 1
+            if link:
+                path, relation = link.split("; ")
+                assert relation == 'rel="next"'
+                path = path.strip("<>")
+        assert len(found) == len(wanted) and set(found) == wanted and pages > 2
+    assert json.loads(ask("GET", f"/v2/pages/referrers/{image.id}").body)["manifests"] == []
+    assert ask("GET", "/v2/pages/referrers/sha256:12").status == 400
+
+
+@ours
+def test_a_mount_may_name_no_repository(server, ask):
+    digest = server.registry.put_blob("holder", os.urandom(100))
+    reply = ask("POST", f"/v2/finder/blobs/uploads/?mount={digest}", b"")
+    assert reply.status == 201 and reply.headers["Location"] == f"/v2/finder/blobs/{digest}"
+    assert ask("HEAD", f"/v2/finder/blobs/{digest}").status == 200
+    assert ask("POST", "/v2/finder/blobs/uploads/?mount=sha256:" + "3" * 64, b"").status == 202
+    ask("DELETE", f"/v2/holder/blobs/{digest}")
+    ask("DELETE", f"/v2/finder/blobs/{digest}")
+    assert ask("POST", f"/v2/third/blobs/uploads/?mount={digest}", b"").status == 202, "nobody has it any more"
+
+
+@ours
+def test_a_whole_blob_in_one_request_leaves_no_upload(server, ask):
+    data, left = os.urandom(1000), lambda: set(os.listdir(os.path.join(server.root, "uploads")))  # noqa: E731
+    before = left()
+    reply = ask("POST", f"/v2/whole/blobs/uploads/?digest={images.digest_of(data)}", data, Content_Type="application/octet-stream")
+    assert reply.status == 201 and ask("GET", reply.headers["Location"]).body == data
+    for digest in (images.digest_of(b"other"), "sha256:no", "sha512:" + "0" * 128):
+        reply = ask("POST", f"/v2/whole/blobs/uploads/?digest={digest}", data, Content_Type="application/octet-stream")
+        assert (reply.status, code_of(reply)) == (400, "DIGEST_INVALID")
+    reply = ask("POST", f"/v2/whole/blobs/uploads/?digest={images.digest_of(data)}", data, Content_Type="application/octet-stream", Content_Range="7-9")
+    assert reply.status == 416
+    assert left() == before
+
+
+@ours
+def test_conditions_ranges_and_methods(server, ask):
+    image = images.busybox_image(oci=True, created="2026-06-06T00:00:00Z")
+    server.registry.push("asked", "1", image)
+    blob = f"/v2/asked/blobs/{image.layers[0].digest}"
+    for path, digest in (("/v2/asked/manifests/1", image.digest), (blob, image.layers[0].digest)):
+        for value, status in ((f'"{digest}"', 304), (f'"x", W/"{digest}"', 304), (digest, 304), ("*", 304), (f'"{digest}0"', 200), ('"x"', 200)):
+            for method in ("GET", "HEAD"):
+                reply = ask(method, path, If_None_Match=value)
+                assert (reply.status, reply.headers["Etag"]) == (status, f'"{digest}"'), (path, value)
+    data = image.layers[0].data
+    for header, part in ((f"bytes=5-{2**64 - 1}", data[5:]), ("bytes=0-0", data[:1]), (f"bytes=-{len(data) + 1}", data)):
+        reply = ask("GET", blob, Range=header)
+        assert (reply.status, reply.body) == (206, part), header
+    for header in ("bytes=9-5", "bytes=x-5", "bytes=0-1,5-6", "lines=1-2"):
+        assert ask("GET", blob, Range=header).status == 200, header
+    assert ask("GET", blob, Range="bytes=-0").status == 416
+    assert ask("GET", blob, Range="bytes=1-2", If_Range='"other"').status == 200
+    for method, path, allowed in (("POST", "/v2/", "GET, HEAD"), ("POST", "/v2/asked/manifests/1", "GET, HEAD, PUT, DELETE"), ("PUT", blob, "GET, HEAD, DELETE"),
+                                  ("GET", "/v2/asked/blobs/uploads/", "POST")):
+        reply = ask(method, path, b"" if method != "GET" else None)
+        assert (reply.status, reply.headers["Allow"], code_of(reply)) == (405, allowed, "UNSUPPORTED"), path
+    for path in ("/v2/", "/v2/_catalog", "/v2/asked/tags/list", f"/v2/asked/referrers/{image.digest}", blob):
+        whole, head = ask("GET", path), ask("HEAD", path)
+        assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(whole.body))), path
+
+
+@ours
+def test_lists_of_no_length(server, ask):
+    server.registry.push("counted", "1", images.busybox_image())
+    for path, member in (("/v2/counted/tags/list", "tags"), ("/v2/_catalog", "repositories")):
+        reply = ask("GET", f"{path}?n=0")
+        assert json.loads(reply.body)[member] == [] and reply.headers["Link"] is None
+        assert code_of(ask("GET", f"{path}?n=-1")) == "PAGINATION_NUMBER_INVALID"
+
+
 @ours
 def test_uploads_outlive_the_process(ask):
     one = Server().start()

@@ -4,9 +4,13 @@ import crypt
 import hashlib
 import json
 import os
+import shutil
+import signal
+import ssl
 import subprocess
 import tempfile
 import time
+import types
 import urllib.parse
 
 import images
@@ -75,6 +79,44 @@ def test_tls(serve, certificates):
     old = subprocess.run(["openssl", "s_client", "-connect", server.address, "-tls1_1", "-cipher", "ALL@SECLEVEL=0"], stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     assert "alert protocol version" in old
+
+
+def presented(server):
+    """The certificate that a new connection is shown, in PEM."""
+    return ssl.get_server_certificate(server.address.split(":"))
+
+
+def test_changed_certificates_and_passwords_are_used_at_once(serve, certificates, tmp_path):
+    """As certbot and kubernetes change them: new files under the old names, one after the other."""
+    own = Certificates()
+    try:
+        current = [str(tmp_path / name) for name in ("tls.crt", "tls.key")]
+        users = tmp_path / "users"
+
+        def put(source, target):
+            shutil.copy(source, f"{target}.new")
+            os.replace(f"{target}.new", target)
+
+        for source, target in zip(certificates.server, current):
+            put(source, target)
+        users.write_text("alice:" + crypt.crypt("old", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)) + "\n")
+        server = serve("--htpasswd", str(users), tls=types.SimpleNamespace(server=current, context=certificates.context))
+        status = lambda password: server.ask("GET", "/v2/", headers=basic("alice", password))[0]  # noqa: E731
+        assert (status("old"), status("new")) == (200, 401)
+        old, new = (open(one.server[0]).read() for one in (certificates, own))
+        put(own.server[0], current[0])
+        assert presented(server).split() == old.split(), "half a change is none"
+        put(own.server[1], current[1])
+        assert presented(server).split() == new.split()
+        server.tls.context = own.context
+        users.write_text("bob:$1$weak\n")
+        assert (status("old"), status("new")) == (200, 401), "what cannot be used changes nothing"
+        users.write_text("alice:" + crypt.crypt("new", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)) + "\n")
+        assert (status("old"), status("new")) == (401, 200)
+        server.process.send_signal(signal.SIGHUP)
+        assert status("new") == 200 and server.process.poll() is None
+    finally:
+        own.close()
 
 
 def test_client_certificates(serve, certificates):
@@ -233,7 +275,6 @@ def engine_with(registry):
     daemon.registry_config = directory
     yield daemon
     daemon.close()
-    import shutil
     shutil.rmtree(directory, ignore_errors=True)
 
 
