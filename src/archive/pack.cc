@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "archive/layer_entries.h"
@@ -51,14 +53,23 @@ class Packer {
     if (!options_.cross_devices && info.st_dev != device_) return;
     std::string path = cat(os::fd_path(parent), "/", file);
     if (S_ISDIR(info.st_mode)) {
-      os::Fd inside = os::open_at(parent, file, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      auto inside = open_found(parent, file, O_DIRECTORY);
+      if (!inside) return;
       if (!name.empty()) to_.add(describe(path, info, name + "/"));
-      return directory(inside.get(), name, relative);
+      return directory(inside->get(), name, relative);
     }
     if (options_.overlay_marks && S_ISCHR(info.st_mode) && info.st_rdev == 0) return whiteout(name, info);
-    TarEntry entry = describe(path, info, name.empty() ? file : name);
-    if (info.st_nlink > 1) {
-      auto [first, is_new] = links_.try_emplace({info.st_dev, info.st_ino}, entry.path);
+    std::optional<os::Fd> content;
+    struct stat now = info;
+    if (S_ISREG(info.st_mode)) {
+      content = open_found(parent, file, O_NONBLOCK | O_NOCTTY);
+      if (!content) return;
+      os::check(::fstat(content->get(), &now), cat("stat ", quoted(file)));
+      if (!S_ISREG(now.st_mode)) return;
+    }
+    TarEntry entry = describe(path, now, name.empty() ? file : name);
+    if (now.st_nlink > 1) {
+      auto [first, is_new] = links_.try_emplace({now.st_dev, now.st_ino}, entry.path);
       if (!is_new) {
         entry.type = EntryType::HardLink;
         entry.link_target = first->second;
@@ -68,12 +79,21 @@ class Packer {
     }
     if (S_ISLNK(info.st_mode)) {
       std::string target(PATH_MAX, '\0');
-      ssize_t size =
-          os::check(::readlinkat(parent, file.c_str(), target.data(), target.size()), cat("readlink ", quoted(name)));
+      ssize_t size = ::readlinkat(parent, file.c_str(), target.data(), target.size());
+      if (size < 0 && (errno == ENOENT || errno == EINVAL)) return;  // gone or exchanged meanwhile
+      os::check(size, cat("readlink ", quoted(name)));
       entry.link_target = target.substr(0, static_cast<std::size_t>(size));
     }
-    if (!S_ISREG(info.st_mode)) return to_.add(entry);
-    file_content(parent, file, entry);
+    if (!content) return to_.add(entry);
+    file_content(content->get(), entry);
+  }
+
+  // nullopt: it has gone since it was listed, or something else has its name. A root that is in use is packed all the
+  // same, as by docker.
+  static std::optional<os::Fd> open_found(int parent, const std::string& file, int flags) {
+    int fd = ::openat(parent, file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return std::nullopt;
+    return os::Fd(os::check(fd, cat("open ", quoted(file))));
   }
 
   // "d/x" is gone: "d/.wh.x".
@@ -138,17 +158,12 @@ class Packer {
   }
 
   // Exactly as many bytes as the header says, though the file may grow or shrink while it is read.
-  void file_content(int parent, const std::string& file, TarEntry& entry) {
-    os::Fd fd = os::open_at(parent, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    struct stat info {};
-    os::check(::fstat(fd.get(), &info), cat("stat ", quoted(entry.path)));
-    if (!S_ISREG(info.st_mode)) return;  // exchanged meanwhile
-    entry.size = static_cast<std::uint64_t>(info.st_size);
+  void file_content(int fd, const TarEntry& entry) {
     to_.begin(entry);
     for (std::uint64_t left = entry.size; left > 0;) {
       if (stop_.stop_requested()) throw Error(ErrorKind::Cancelled, "packing was cancelled");
       std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer_.size()));
-      std::size_t got = read_some(fd.get(), wanted);
+      std::size_t got = read_some(fd, wanted);
       if (got == 0) {
         std::fill_n(buffer_.begin(), wanted, std::byte{0});
         got = wanted;

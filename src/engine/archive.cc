@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/event_attributes.h"
+#include "engine/live_root.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
 #include "image/snapshots.h"
@@ -31,7 +32,7 @@ struct Place {
 // path, or else the snapshot.
 Place place_of(const Rooms& rooms, const Container& container, const std::string& path) {
   auto state = container.state();
-  if (state.running()) return {os::RootedDir::open(cat("/proc/", std::to_string(state.pid), "/root")), path};
+  if (state.running()) return {live_root(container, state), path};
   auto definition = container.definition();
   const volume::MountPoint* holder = nullptr;
   for (const auto& point : definition->mounts) {
@@ -175,7 +176,7 @@ void Archive::export_root(std::string_view reference, const Begin& begin) const 
   // Without what is mounted in it: the snapshot, also of a running container.
   auto state = container->state();
   os::RootedDir root = state.running() && container->run.root ? os::RootedDir(container->run.root.duplicate())
-                       : state.running()                      ? place_of(rooms_, *container, "/").root
+                       : state.running()                      ? live_root(*container, state)
                                                               : rooms_.snapshots->view(container->id());
   SinkAdapter out(begin());
   archive::TarWriter tar(out);

@@ -13,6 +13,7 @@
 #include "engine/event_attributes.h"
 #include "engine/health.h"
 #include "engine/links.h"
+#include "engine/live_root.h"
 #include "engine/monitor.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
@@ -48,10 +49,11 @@ std::string command_text(const api::ExecConfig& config) {
   return cat(config.cmd.front(), " ", join(std::span(config.cmd).subspan(1), " "));
 }
 
-oci::Process build_process(const Rooms& rooms, const Definition& definition, const State& state,
+oci::Process build_process(const Rooms& rooms, const Container& container, const Snapshot& snapshot,
                            const api::ExecConfig& config, const ExecStartOptions& options) {
   oci::Process process;
-  auto root = os::RootedDir::open(cat("/proc/", std::to_string(state.pid), "/root"));
+  const auto& definition = *snapshot.definition;
+  auto root = live_root(container, snapshot.state);
   auto user = os::resolve_user(root, config.user.empty() ? definition.config.user : config.user,
                                definition.host_config.group_add);
   process.user.uid = user.uid;
@@ -182,7 +184,7 @@ void Execs::start(const std::string& id, const ExecStartOptions& options, const 
       request.attach = attach_stream_of(attach, config.tty, std::move(stream.early_bytes));
     }
     request.open_stdin = config.attach_stdin && !options.detach;
-    request.process = build_process(rooms_, *snapshot->definition, snapshot->state, config, options);
+    request.process = build_process(rooms_, *container, *snapshot, config, options);
     emit_container(*rooms_.events, *snapshot->definition, cat("exec_start: ", command_text(config)), {{"execID", id}});
     std::optional<int> socket;
     if (!options.detach) socket = stream.socket.get();

@@ -129,6 +129,7 @@ void run_daemon(const engine::Config& config, std::span<const std::string> argum
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before the first thread: all inherit it, sigwait() takes them
 
   os::make_dirs(config.data_root, 0710);
+  os::check(::chmod(config.data_root.c_str(), 0710), cat("chmod ", config.data_root));  // whoever made it, as docker
   os::make_dirs(config.exec_root, 0710);
   PidFile pid_file(config.pidfile.empty() ? os::path_join(config.exec_root, "proad.pid") : config.pidfile);
   Sockets sockets(config);  // clients that connect now wait until the engine has recovered
