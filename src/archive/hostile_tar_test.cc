@@ -442,6 +442,7 @@ INSTANTIATE_TEST_SUITE_P(WhiteoutFiles, HostileTar, testing::ValuesIn(whiteouts(
 INSTANTIATE_TEST_SUITE_P(Format, HostileTar, testing::ValuesIn(format()));
 
 // 37: the same name, many names, a deep tree: in bounded memory, and what comes out can be deleted.
+// proves: T37 R22
 TEST(HostileTarInBulk, NeedsLittleMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer keeps what is freed";
@@ -476,6 +477,7 @@ TEST(HostileTarInBulk, NeedsLittleMemory) {
 }
 
 // A tree in memory stops growing: such a layer is unpacked.
+// proves: T37
 TEST(HostileTarInBulk, EndsTheTreeInMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer keeps what is freed";
@@ -498,6 +500,7 @@ TEST(HostileTarInBulk, EndsTheTreeInMemory) {
   }
 }
 
+// proves: T37 R22
 TEST(HostileTarInBulk, DeepTreesCanBeDeleted) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, as layers do";
   Place place;

@@ -42,6 +42,7 @@ TEST(Json, IsWrittenAsGoWritesIt) {
   EXPECT_EQ(json::pretty(json::parse(R"({"a":[1],"b":[]})"), "  "), "{\n  \"a\": [\n    1\n  ],\n  \"b\": []\n}");
 }
 
+// proves: R7 R8
 TEST(Json, RefusesWhatIsNoDocument) {
   for (auto* text : {"", "{", "{} {}", "[1,]", "nul", "{\"a\":NaN}"}) EXPECT_THROW(json::parse(text), Error) << text;
   EXPECT_THROW(json::parse(std::string(100000, '[')), Error);

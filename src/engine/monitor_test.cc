@@ -208,6 +208,7 @@ TEST_F(MonitorTest, MissingShimProgramIsAnError) {
   EXPECT_FALSE(os::exists(os::path_join(root_, "x")));
 }
 
+// proves: I5 F11
 TEST_F(MonitorTest, DeadShimIsReportedAs137AndItsContainerIsGone) {
   Monitor monitor(root_, callbacks());
   auto launched = launch("k", {"sleep", "100"});
@@ -224,6 +225,7 @@ TEST_F(MonitorTest, DeadShimIsReportedAs137AndItsContainerIsGone) {
   EXPECT_EQ(::poll(&item, 1, 0), 1) << "the container's init lives";
 }
 
+// proves: I3 I5
 TEST_F(MonitorTest, RecoversLivingAndDeadContainersOfAnEarlierDaemon) {
   pid_t alive_pid;
   {

@@ -12,6 +12,7 @@ TEST(RestartPolicy, NoMeansNever) {
   EXPECT_FALSE(restart_delay({"no", 0}, {.exit_code = 1}));
 }
 
+// proves: I17
 TEST(RestartPolicy, OnFailureStopsAfterItsCountAndAtSuccess) {
   api::RestartPolicy policy{"on-failure", 2};
   EXPECT_FALSE(restart_delay(policy, {.exit_code = 0}));
@@ -19,6 +20,7 @@ TEST(RestartPolicy, OnFailureStopsAfterItsCountAndAtSuccess) {
   EXPECT_FALSE(restart_delay(policy, {.exit_code = 1, .restarts = 2}));
 }
 
+// proves: I17
 TEST(RestartPolicy, AUsersStopIsRespectedButAlwaysComesBackWithTheDaemon) {
   EXPECT_FALSE(restart_delay({"always", 0}, {.stopped_by_user = true}));
   EXPECT_TRUE(restart_delay({"always", 0}, {.stopped_by_user = true, .daemon_restarted = true}));

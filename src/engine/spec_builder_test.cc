@@ -59,6 +59,7 @@ TEST(SpecBuilder, DefaultsAreDockers) {
   EXPECT_FALSE(spec.linux.resources->devices.front().allow);
 }
 
+// proves: 2
 TEST(SpecBuilder, AnotherUserKeepsOnlyTheBoundingSet) {
   Fixture f;
   f.input.user.uid = 1000;

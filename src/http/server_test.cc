@@ -157,6 +157,7 @@ TEST_F(Http, StopEndsHeldRequests) {
   EXPECT_EQ(server->connections(), 0);
 }
 
+// proves: 40
 TEST_F(Http, RefusesWhatTwoReadersCouldReadInTwoWays) {
   serve(echo);
   const char* requests[] = {
@@ -184,6 +185,7 @@ TEST_F(Http, RefusesWhatTwoReadersCouldReadInTwoWays) {
   for (const char* request : requests) EXPECT_EQ(say(request).substr(0, 13), "HTTP/1.1 400 ") << request;
 }
 
+// proves: 40
 TEST_F(Http, AnOverlongHeaderIs431) {
   serve(echo);
   std::string answer = say(cat("GET / HTTP/1.1\r\nHost: x\r\nX: ", std::string(70'000, 'a'), "\r\n\r\n"));
@@ -197,6 +199,7 @@ TEST_F(Http, ContinuesBeforeItReadsTheBody) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")) << answer;
 }
 
+// proves: F16
 TEST_F(Http, SlowHeadersRunIntoTheDeadline) {
   serve(echo, {.header_seconds = 1});
   os::Fd socket = os::connect_unix(path, SOCK_STREAM);
@@ -218,6 +221,7 @@ TEST_F(Http, HeadHasTheLengthAndNoBody) {
   EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
 }
 
+// proves: 61
 TEST(Listen, RefusesTcpBeyondLoopback) {
   EXPECT_THROW(open_listeners("tcp://0.0.0.0:0", ""), Error);
   EXPECT_EQ(open_listeners("tcp://127.0.0.1:0", "").size(), 1u);

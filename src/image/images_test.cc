@@ -186,6 +186,7 @@ TEST_F(Catalogued, RemovesTheLastNameAndTheImage) {
   EXPECT_TRUE(blobs_->list().empty());
 }
 
+// proves: I15
 TEST_F(Catalogued, KeepsLayersThatOthersStandOn) {
   auto base = layer(2), top = layer(3);
   image("base", {base});

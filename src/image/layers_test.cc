@@ -168,6 +168,7 @@ TEST_P(LayersTest, HashesWhatFollowsTheArchiveToo) {
   EXPECT_EQ(apply(layers, tar), digest_of(tar));
 }
 
+// proves: I13
 TEST_P(LayersTest, RemovesUnfinishedLayersAtStart) {
   os::make_dirs(root + "/layers/.staging-1/fs", 0700);
   os::make_dirs(cat(root, "/layers/", std::string(64, 'a'), "/fs"), 0700);  // no record: never complete
@@ -176,6 +177,7 @@ TEST_P(LayersTest, RemovesUnfinishedLayersAtStart) {
   EXPECT_TRUE(os::list_dir(root + "/layers").empty());
 }
 
+// proves: 39
 TEST_P(LayersTest, UnpacksOnceForManyAtATime) {
   Layers layers(root, GetParam());
   std::string tar = Tar().file("a", std::string(4 << 20, 'x')).text(), compressed = gzip(tar);
@@ -194,6 +196,7 @@ TEST_P(LayersTest, UnpacksOnceForManyAtATime) {
   EXPECT_EQ(std::count(read.begin(), read.end(), 0U), 3);
 }
 
+// proves: 83
 TEST_P(LayersTest, StopsWhenCancelled) {
   Layers layers(root, GetParam());
   struct Endless : ByteSource {
@@ -416,6 +419,7 @@ TEST_P(LayerFilesTest, ThatAreDamagedAreFound) {
   EXPECT_EQ(layers.check(id), LayerState::Missing);
 }
 
+// proves: I14
 TEST_P(LayerFilesTest, ThatWereCutAreDroppedAtStart) {
   auto id = [&] {
     Layers layers(root, GetParam());

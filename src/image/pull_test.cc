@@ -234,6 +234,7 @@ TEST_F(Pull, FetchesTheBlobOfALayerThatIsThereWithoutIt) {
   EXPECT_EQ(count_requests(sha(base)), 2);
 }
 
+// proves: R6
 TEST_F(Pull, ChoosesThePlatformAndNamesThoseThereAre) {
   std::string amd = content_.image({tar_of("a", "amd")}), arm = content_.image({tar_of("a", "arm")}, "arm64");
   std::string amd_digest = content_.add_manifest("", oci::media_type::kManifest, amd);
@@ -308,6 +309,7 @@ TEST_F(Pull, KeepsAnArtifactAsItIs) {
   EXPECT_FALSE(pull().downloaded);
 }
 
+// proves: R1
 TEST_F(Pull, RefusesContentThatIsNotWhatItsDigestSays) {
   std::string tar = tar_of("a", std::string(5000, 'x'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -331,6 +333,7 @@ TEST_F(Pull, RefusesADamagedManifestAndConfiguration) {
   expect_contains(failure(), "digest mismatch");
 }
 
+// proves: R4
 TEST_F(Pull, RefusesALayerWhoseTarIsNotTheDiffId) {
   content_.add_manifest("1", oci::media_type::kManifest,
                         content_.image({tar_of("a", "x")}, "amd64", cat("sha256:", std::string(64, '1'))));
@@ -339,6 +342,7 @@ TEST_F(Pull, RefusesALayerWhoseTarIsNotTheDiffId) {
   EXPECT_TRUE(blobs_->ingests().empty());
 }
 
+// proves: R2
 TEST_F(Pull, RefusesALayerLongerThanItsDescriptorSays) {
   std::string tar = tar_of("a", "x");
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -348,6 +352,7 @@ TEST_F(Pull, RefusesALayerLongerThanItsDescriptorSays) {
   expect_contains(failure(), "size mismatch");
 }
 
+// proves: R3
 TEST_F(Pull, GoesOnWhereTheConnectionWasCut) {
   std::string tar = tar_of("a", std::string(100'000, 'q'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -358,6 +363,7 @@ TEST_F(Pull, GoesOnWhereTheConnectionWasCut) {
   EXPECT_EQ(count_requests(sha(tar)), 4);
 }
 
+// proves: R3
 TEST_F(Pull, BeginsAgainWhereTheRegistryHasNoRanges) {
   std::string tar = tar_of("a", std::string(100'000, 'q'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -373,6 +379,7 @@ TEST_F(Pull, BeginsAgainWhereTheRegistryHasNoRanges) {
   EXPECT_EQ(os::read_file(layers_->lower(oci::Digest::parse(sha(tar))).path + "/a"), std::string(100'000, 'q'));
 }
 
+// proves: I16
 TEST_F(Pull, ResumesWhatAnEarlierPullHadReceived) {
   std::string tar = tar_of("a", std::string(400'000, 'q'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -397,6 +404,7 @@ TEST_F(Pull, ResumesWhatAnEarlierPullHadReceived) {
   EXPECT_EQ(last.header("range"), "bytes=300000-");
 }
 
+// proves: I16
 TEST_F(Pull, BeginsAnewWhereTheKeptBytesAreBad) {
   std::string tar = tar_of("a", std::string(400'000, 'q'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -416,6 +424,7 @@ TEST_F(Pull, PublishesTheBlobWhereADeathCameBetweenItAndItsLayer) {
   EXPECT_EQ(count_requests(sha(tar)), 1);
 }
 
+// proves: R14
 TEST_F(Pull, GivesUpOnARegistryThatStalls) {
   std::string tar = tar_of("a", "x");
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));
@@ -423,6 +432,7 @@ TEST_F(Pull, GivesUpOnARegistryThatStalls) {
   expect_contains(failure(), "no data for 1 seconds");
 }
 
+// proves: R13 F18
 TEST_F(Pull, CancelsWithinASecond) {
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar_of("a", "x")}));
   content_.bend = [&](const FakeRequest&, FakeReply& reply) { reply.stall = true; };
@@ -442,6 +452,7 @@ TEST_F(Pull, CancelsWithinASecond) {
   later.join();
 }
 
+// proves: 75 R5
 TEST_F(Pull, RefusesDocumentsWithTwoMeanings) {
   std::string manifest = content_.image({tar_of("a", "x")});
   std::string both = cat(manifest.substr(0, manifest.size() - 1), R"(,"manifests":[]})");
@@ -456,6 +467,7 @@ TEST_F(Pull, RefusesDocumentsWithTwoMeanings) {
   expect_contains(failure(), "larger than");
 }
 
+// proves: R6
 TEST_F(Pull, BoundsNestedIndexes) {
   std::string previous = content_.image({tar_of("a", "x")});
   std::string digest = content_.add_manifest("", oci::media_type::kManifest, previous);
@@ -472,6 +484,7 @@ TEST_F(Pull, BoundsNestedIndexes) {
   expect_contains(failure(), "nested too deeply");
 }
 
+// proves: R18
 TEST_F(Pull, OneImageForTwoPullsAtATime) {
   std::string tar = tar_of("a", std::string(300'000, 'z'));
   content_.add_manifest("1", oci::media_type::kManifest, content_.image({tar}));

@@ -35,6 +35,7 @@ TEST(EtcFiles, HostsHasALineForEachLink) {
   EXPECT_THROW(render_hosts({.links = {{"172.17.0.2", "db\n1.2.3.4 x"}}}), Error);
 }
 
+// proves: 23
 TEST(EtcFiles, RefuseInjectedLines) {
   EXPECT_THROW(render_hosts({.hostname = "a\n6.6.6.6 bank.example", .addresses = {"10.0.0.1"}}), Error);
   EXPECT_THROW(render_hosts({.extra_hosts = {"a:10.0.0.1\n6.6.6.6\tbank"}}), Error);

@@ -44,6 +44,7 @@ TEST(Firewall, IsRenderedAsReviewed) {
   expect_golden("firewall-empty.nft", render_firewall({}));
 }
 
+// proves: I10
 TEST(Firewall, IsAFunctionOfTheStateNotOfItsOrder) {
   FirewallInput turned = example();
   std::reverse(turned.bridges.begin(), turned.bridges.end());

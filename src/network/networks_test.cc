@@ -201,6 +201,7 @@ TEST_F(Catalogue, GivesStaticAddressesOnSubnetsTheUserChose) {
   networks_->release(std::string(64, 'b'));
 }
 
+// proves: I9 I12
 TEST_F(Catalogue, SurvivesARestartAndRemovesWhatNobodyOwns) {
   NetworkRecord kept = networks_->create({.name = "kept",
                                           .internal = true,

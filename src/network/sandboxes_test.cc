@@ -110,6 +110,7 @@ TEST_F(Sandboxes, OnOneBridgeReachEachOtherAndTheGateway) {
   EXPECT_EQ(tcp_ask(a.netns.get(), "172.17.0.1", 8000), "host 172.17.0.2");
 }
 
+// proves: 86 87
 TEST_F(Sandboxes, HaveDockersSettingsAndNoIpv6OnTheirInterface) {
   Sandbox a = run("a");
   os::in_netns(a.netns.get(), [] {
@@ -153,6 +154,7 @@ TEST_F(Sandboxes, ArePublishedToOutsideLoopbackHostAndNeighboursAlike) {
   EXPECT_FALSE(tcp_ask(neighbour.netns.get(), "192.0.2.1", 8080));
 }
 
+// proves: 90
 TEST_F(Sandboxes, AreNotReachedByRoutingToTheirAddress) {
   os::NewNetns attacker = test::make_neighbour();
   Sandbox web = run("web", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}});
@@ -163,6 +165,7 @@ TEST_F(Sandboxes, AreNotReachedByRoutingToTheirAddress) {
   EXPECT_FALSE(udp_ask(attacker.netns.get(), "172.17.0.2", 81));
 }
 
+// proves: 89
 TEST_F(Sandboxes, PublishedOnLoopbackAreNotReachedFromTheWire) {
   os::NewNetns attacker = test::make_neighbour();
   Sandbox web = run("web", {{.network = "bridge"}},
@@ -187,6 +190,19 @@ TEST_F(Sandboxes, PublishedOnLoopbackAreNotReachedFromTheWire) {
   os::nft_apply("flush chain ip proa_proatest0 raw_prerouting");
   EXPECT_TRUE(tcp_ask(attacker.netns.get(), "127.0.0.2", 8080));
   os::write_file("/proc/sys/net/ipv4/conf/all/route_localnet", "0");
+}
+
+// proves: 92
+TEST_F(Sandboxes, TakeNoTrafficThatOnlyPassesThrough) {
+  os::NewNetns neighbour = test::make_neighbour();
+  Sandbox a = run("a");
+  Sandbox web =
+      run("web", {{.network = "bridge"}},
+          {{.host_port = 8080, .container_port = 80}, {.host_port = 8080, .container_port = 80, .protocol = "udp"}});
+  Server server(web.netns.get(), 80, "web"), outside(neighbour.netns.get(), 8080, "outside");
+  EXPECT_EQ(tcp_ask(neighbour.netns.get(), "192.0.2.1", 8080), "web 192.0.2.10");
+  EXPECT_EQ(tcp_ask(a.netns.get(), "192.0.2.10", 8080), "outside 192.0.2.1");
+  EXPECT_EQ(udp_ask(a.netns.get(), "192.0.2.10", 8080), "outside 192.0.2.1");
 }
 
 TEST_F(Sandboxes, PassAHostFirewallThatDropsForwardedPackets) {
@@ -337,6 +353,7 @@ TEST_F(Sandboxes, GetPortsNobodyHas) {
   EXPECT_NE(d.ports[0].host_port, d.ports[1].host_port);
 }
 
+// proves: I9
 TEST_F(Sandboxes, LeaveNothingBehindWhenTheyFailOrEnd) {
   for (int i = 0; i < 300; ++i) {
     run("a", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}});
@@ -371,6 +388,7 @@ TEST_F(Sandboxes, AreConnectedAndDisconnectedWhileTheyRun) {
   EXPECT_EQ(networks_->endpoints(id("a")).size(), 1u);
 }
 
+// proves: 91 I10
 TEST_F(Sandboxes, SurviveTheDaemonAndAFlushedFirewall) {
   os::NewNetns neighbour = test::make_neighbour();
   Sandbox web = run("web", {{.network = "bridge"}}, {{.host_port = 8080, .container_port = 80}});

@@ -36,6 +36,7 @@ TEST(ImageSpec, ReadsAManifest) {
   EXPECT_EQ(read.annotations.at("a"), "b");
 }
 
+// proves: R7
 TEST(ImageSpec, RefusesWhatCouldBeReadInTwoWays) {
   expect_refused(manifest("7", R"(,"manifests":[])"), "both a manifest and an index");
   expect_refused(manifest("7", R"(,"layers":[])"), "appears twice");
@@ -45,6 +46,7 @@ TEST(ImageSpec, RefusesWhatCouldBeReadInTwoWays) {
   expect_refused(manifest("7", R"(,"mediaType":"application/x")"), "unsupported manifest media type");
 }
 
+// proves: R7
 TEST(ImageSpec, RefusesNumbersAndTextThatAreNone) {
   for (std::string_view size : {"-1", "1.5", "1e999", "9223372036854775808", "\"7\"", "NaN", "{}"}) {
     EXPECT_THROW(parse_manifest(manifest(size), ""), Error) << size;
@@ -59,11 +61,13 @@ TEST(ImageSpec, RefusesNumbersAndTextThatAreNone) {
   EXPECT_THROW(parse_manifest(std::string(100'000, '['), ""), Error);
 }
 
+// proves: 78
 TEST(ImageSpec, RefusesPathsForDigests) {
   std::string bad = replace_all(manifest(), kHash, "sha256:../../../../../../etc/passwd");
   EXPECT_THROW(parse_manifest(bad, ""), Error);
 }
 
+// proves: R5
 TEST(ImageSpec, SaysThatSchema1IsNotSupported) {
   try {
     manifest_type(R"({"schemaVersion":1,"fsLayers":[]})", "application/json");
@@ -86,6 +90,7 @@ TEST(ImageSpec, ReadsDockersConfiguration) {
   EXPECT_EQ(image_defaults_from_json(to_json(read.config)).env, read.config.env);
 }
 
+// proves: 38
 TEST(ImageSpec, RefusesAConfigurationWithoutLayersToStandOn) {
   EXPECT_THROW(parse_image_config(R"({"os":"linux"})"), Error);
   EXPECT_THROW(parse_image_config(R"({"rootfs":{"type":"disk","diff_ids":[]}})"), Error);

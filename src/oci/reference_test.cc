@@ -97,6 +97,7 @@ TEST(Reference, AnyReferenceTellsIdsFromNames) {
   EXPECT_TRUE(std::holds_alternative<Reference>(parse_any_reference("abc123")));
 }
 
+// proves: 78
 TEST(Digest, IsSha256OrNothing) {
   EXPECT_EQ(Digest::parse(kDigest).hex(), std::string(64, 'a'));
   EXPECT_FALSE(Digest::try_parse("sha256:" + std::string(64, 'A')));

@@ -127,6 +127,7 @@ TEST(Process, KnowsSignalsByNameAndNumber) {
   EXPECT_EQ(signal_name(SIGHUP), "SIGHUP");
 }
 
+// proves: F8
 TEST(Process, NamesAProcessForGood) {
   EXPECT_TRUE(start_time_ticks(::getpid()).has_value());
   EXPECT_EQ(start_time_ticks(0x7ffffff0), std::nullopt);

@@ -66,6 +66,7 @@ class RootWalk : public ::testing::Test {
   Fd root_;
 };
 
+// proves: 79
 TEST_F(RootWalk, FindsWhatTheKernelFinds) {
   for (const char* name : {"",
                            ".",
@@ -115,6 +116,7 @@ TEST_F(RootWalk, FindsWhatTheKernelFinds) {
   }
 }
 
+// proves: 27
 TEST_F(RootWalk, MakesFilesInsideOnly) {
   EXPECT_GE(Fd(walk_in_root(root_.get(), "/a/new", O_WRONLY | O_CREAT | O_EXCL, 0600)).get(), 0);
   EXPECT_TRUE(exists(path("root/a/new")));
@@ -124,6 +126,7 @@ TEST_F(RootWalk, MakesFilesInsideOnly) {
   EXPECT_TRUE(exists(path("root/made")));
 }
 
+// proves: 31
 TEST_F(RootWalk, FollowsNoMagicLink) {
   Fd slash = open_file("/", O_PATH | O_DIRECTORY);
   std::string own = cat("/proc/self/fd/", root_.get());

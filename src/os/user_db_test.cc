@@ -25,6 +25,7 @@ ResolvedUser resolve(std::string_view user, std::vector<std::string> extra = {})
 }
 using Ids = std::vector<std::uint32_t>;
 
+// proves: 1
 TEST(UserDb, TakesDigitsAsANumberNeverAsAName) {
   EXPECT_EQ(resolve("1000").uid, 1000U);  // CVE-2016-3697: there is an entry *named* 1000 with uid 0
   EXPECT_EQ(resolve("1000").gid, 1000U);
@@ -33,6 +34,7 @@ TEST(UserDb, TakesDigitsAsANumberNeverAsAName) {
   EXPECT_EQ(resolve("1:7").gid, 7U);
 }
 
+// proves: 21
 TEST(UserDb, RefusesNumbersThatAreNoIds) {
   for (const char* bad : {"4294967296", "2147483648:0", "99999999999999999999", "0:4294967296"}) {
     EXPECT_THROW(resolve(bad), Error) << bad;

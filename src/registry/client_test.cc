@@ -94,6 +94,7 @@ TEST(Client, GetsATokenAndSendsItAlong) {
   EXPECT_EQ(registry.requests().size(), 4u);  // the token is kept
 }
 
+// proves: R10
 TEST(Client, StopsAfterTwoTokens) {
   std::string address;
   std::atomic<int> tokens = 0;
@@ -107,6 +108,7 @@ TEST(Client, StopsAfterTwoTokens) {
   EXPECT_EQ(tokens, 2);
 }
 
+// proves: 77 R11
 TEST(Client, KeepsCredentialsFromAForeignTokenServer) {
   std::atomic<int> thefts = 0;
   FakeRegistry thief([&](const FakeRequest&) {
@@ -121,6 +123,7 @@ TEST(Client, KeepsCredentialsFromAForeignTokenServer) {
   EXPECT_EQ(thefts, 0);
 }
 
+// proves: 76 R12
 TEST(Client, DropsAuthorizationOnARedirectElsewhere) {
   FakeRegistry other([](const FakeRequest& request) {
     EXPECT_EQ(request.header("authorization"), "");
@@ -134,6 +137,7 @@ TEST(Client, DropsAuthorizationOnARedirectElsewhere) {
   EXPECT_EQ(other.requests().size(), 1u);
 }
 
+// proves: R12
 TEST(Client, BoundsAndChecksRedirects) {
   FakeRegistry loop([](const FakeRequest&) { return plain(302, {"Location: /v2/again"}); });
   EXPECT_NE(Asked(loop).refusal().find("stopped after 10 redirects"), std::string::npos);
@@ -144,6 +148,7 @@ TEST(Client, BoundsAndChecksRedirects) {
   }
 }
 
+// proves: R13
 TEST(Client, WaitsOutARegistryThatIsBusyButNotForever) {
   std::atomic<int> times = 0;
   FakeRegistry registry([&](const FakeRequest&) {
@@ -172,6 +177,7 @@ TEST(Client, SpeaksOfFailuresAsDockerDoes) {
             "repository R/app not found: name unknown: repository name not known to registry");
 }
 
+// proves: R9 82
 TEST(Client, BoundsWhatARegistryMaySend) {
   FakeRegistry headers([](const FakeRequest&) {
     FakeReply reply = ok();
@@ -205,6 +211,7 @@ TEST(Client, SaysThatNobodyListens) {
   }
 }
 
+// proves: R16
 TEST(Client, FollowsTagPagesButNotOffTheRegistry) {
   FakeRegistry registry([](const FakeRequest& request) {
     if (request.target.find("last=b") != std::string::npos) {
@@ -226,6 +233,7 @@ TEST(Auth, ReadsChallenges) {
   EXPECT_TRUE(parse_challenges("\"\\").size() <= 1);
 }
 
+// proves: 76
 TEST(Auth, BindsCredentialsToTheSite) {
   auto may = [](std::string_view registry, std::string_view realm) {
     return may_send_credentials(Url::parse(registry), Url::parse(realm));

@@ -98,6 +98,7 @@ TEST_F(Uploading, GoesInChunksWhereOneRequestIsTooLarge) {
   EXPECT_EQ(count("PATCH"), 2);
 }
 
+// proves: R20
 TEST_F(Uploading, GoesOnWhereTheConnectionBroke) {
   registry.cut_uploads_after = 5 << 20;
   place.cut = &registry.cut_uploads_after;
@@ -114,9 +115,32 @@ TEST_F(Uploading, IsNeedlessWhereTheRegistryHasItElsewhere) {
   EXPECT_EQ(count("PUT"), 0);
 }
 
+// proves: R20
 TEST_F(Uploading, IsGivenUpWhenNothingMoves) {
   registry.cut_uploads_after = 0;
   EXPECT_THROW(put(), Error);
+}
+
+// proves: 76 R20
+TEST_F(Uploading, TakesNoCredentialsToALocationElsewhere) {
+  FakeRegistry other([](const FakeRequest&) { return FakeReply{.status = 201, .headers = {}, .body = {}}; });
+  FakeRegistry locked([&](const FakeRequest& request) {
+    FakeReply reply;
+    reply.status = request.header("authorization").empty() ? 401 : request.method == "HEAD" ? 404 : 202;
+    reply.headers = {"WWW-Authenticate: Basic realm=\"x\"",
+                     cat("Location: http://", other.address(), "/upload?state=x")};
+    return reply;
+  });
+  Credentials alice;
+  alice.username = "alice";
+  alice.password = "secret";
+  content = "small";
+  SetUp();
+  Client client(Options{}, oci::Reference::parse(cat(locked.address(), "/app:1")), alice, {}, Access::Push, {});
+  client.put_blob(upload, {});
+  ASSERT_EQ(other.requests().size(), 1u);
+  EXPECT_EQ(other.requests()[0].body, content);
+  EXPECT_EQ(other.requests()[0].header("authorization"), "");
 }
 
 }  // namespace

@@ -153,6 +153,7 @@ TEST_F(LogFileTest, OneFileAloneStartsAnew) {
   EXPECT_LT(content().size(), 600U);
 }
 
+// proves: I4
 TEST_F(LogFileTest, ContinuesAnOldFileAndCutsOffATornEntry) {
   std::string whole = "{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"2023-11-14T22:13:20Z\"}\n";
   os::write_file(options_.path, whole + "{\"log\":\"to");
@@ -170,6 +171,7 @@ TEST_F(LogFileTest, DriverNoneWritesNothing) {
   EXPECT_TRUE(os::list_dir(dir_).empty());
 }
 
+// proves: F1
 TEST_F(LogFileTest, FullDiskDropsAndSaysSoLater) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root: it mounts a small tmpfs";
   std::string small = cat(dir_, "/small");

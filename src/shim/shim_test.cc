@@ -207,6 +207,7 @@ TEST_F(ShimTest, TellsTheRuntimesErrorAndLeavesNothing) {
   EXPECT_FALSE(os::exists(cat("/sys/fs/cgroup/memory/proa-shim-test/", id_)));
 }
 
+// proves: 3
 TEST_F(ShimTest, ContainerHasOnlyItsStandardStreamsAndNoBlockedSignals) {
   start(request({"sh", "-c", "ls /proc/self/fd; exec grep Sig[BI] /proc/self/status"}));
   next_notice();
@@ -247,6 +248,7 @@ TEST_F(ShimTest, StdinReachesTheProcessAndItsEndClosesIt) {
   EXPECT_EQ(logged(), "early bird\n");
 }
 
+// proves: F15
 TEST_F(ShimTest, InputFasterThanTheProcessStaysInTheSocket) {
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
   auto wanted = request({"sleep", "100"});
@@ -358,6 +360,7 @@ TEST_F(ShimTest, ExecRunsBesideTheContainerAndReportsItsOwnExit) {
   EXPECT_EQ(next_notice().exit.exec_id, "");
 }
 
+// proves: 3 28
 TEST_F(ShimTest, ExecHasOnlyItsStandardStreamsToo) {
   start(request({"sleep", "100"}));
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
@@ -407,6 +410,7 @@ TEST_F(ShimTest, TerminalOfAnExecIsItsOwn) {
   }
 }
 
+// proves: F14
 TEST_F(ShimTest, ClientThatNeverReadsHoldsUpNeitherLogNorExit) {
   auto [ours, its] = os::make_socket_pair(SOCK_STREAM);
   auto wanted = request({"sh", "-c", "head -c 8388608 /dev/zero; echo end"});
@@ -445,6 +449,7 @@ TEST_F(ShimTest, OutlivesTheDaemonAndIsFoundAgain) {
   EXPECT_EQ(logged(), "one\ntwo\n");
 }
 
+// proves: I5 I6
 TEST_F(ShimTest, ExitWithoutAnyDaemonIsRecordedAndTheShimLeaves) {
   start(request({"sh", "-c", "sleep 0.2; exit 9"}));
   control_.reset();
@@ -456,6 +461,7 @@ TEST_F(ShimTest, ExitWithoutAnyDaemonIsRecordedAndTheShimLeaves) {
   EXPECT_FALSE(os::exists(cat("/sys/fs/cgroup/memory/proa-shim-test/", id_)));
 }
 
+// proves: F11
 TEST_F(ShimTest, ContainerDiesWithItsShim) {
   auto started = start(request({"sleep", "100"}));
   auto init = os::try_open_pidfd(started.pid);
@@ -562,6 +568,7 @@ TEST_F(ShimTest, ForeignRuntimesErrorIsItsOwn) {
   shim_.pidfd.reset();
 }
 
+// proves: F13
 TEST_F(ShimTest, FloodIsLoggedWholeThroughRotation) {
   auto wanted = request({"sh", "-c", "seq 1 200000"});
   wanted.log.max_size = 1 << 20;
@@ -586,6 +593,7 @@ TEST_F(ShimTest, FloodIsLoggedWholeThroughRotation) {
   EXPECT_EQ(next, 200001);
 }
 
+// proves: F6
 TEST_F(ShimTest, SaysWhenTheContainerRanOutOfMemory) {
   auto wanted = request(
       {"sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?; exec dd if=/dev/zero of=/dev/null bs=100M"});

@@ -61,6 +61,7 @@ TEST_F(Store, AnIngestGoesOnWhereItWasLeft) {
   EXPECT_TRUE(blobs.ingests().empty());
 }
 
+// proves: I16
 TEST_F(Store, AnIngestThatIsWrongIsNotPublished) {
   Blobs blobs(root_ + "/content");
   auto digest = oci::Digest::parse(kHello);
@@ -128,6 +129,7 @@ TEST_F(Store, ATransactionIsAllOrNothing) {
   EXPECT_EQ(database.list("t").size(), 1u);
 }
 
+// proves: I1
 TEST_F(Store, CommittedRowsSurviveTheDeathOfTheProcess) {
   pid_t child = ::fork();
   if (child == 0) {
@@ -146,6 +148,7 @@ TEST_F(Store, CommittedRowsSurviveTheDeathOfTheProcess) {
   EXPECT_EQ(database.set_aside(), "");
 }
 
+// proves: I19
 TEST_F(Store, ADamagedDatabaseIsSetAside) {
   {
     Database database(db());
@@ -161,12 +164,14 @@ TEST_F(Store, ADamagedDatabaseIsSetAside) {
   database.put("t", "new", Json(1));
 }
 
+// proves: I19
 TEST_F(Store, AFileThatIsNoDatabaseIsSetAside) {
   os::write_file(db(), "this is not a database, and long enough to be looked at as one by those who read the header");
   Database database(db());
   EXPECT_NE(database.set_aside(), "");
 }
 
+// proves: I25
 TEST_F(Store, ADatabaseOfANewerProaIsLeftAlone) {
   { Database database(db()); }
   ASSERT_EQ(::system(cat("sqlite3 ", db(), " 'PRAGMA user_version=99' >/dev/null 2>&1").c_str()), 0);

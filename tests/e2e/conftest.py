@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import canaries  # noqa: E402
 import images  # noqa: E402
 from engine import PEER, Engine, free_port  # noqa: E402
 from machine import left_behind, own_network, snapshot  # noqa: E402
@@ -89,6 +90,12 @@ def image(shared_engine, registry):
 def tools(engine, registry):
     """The image with tests/support/tools.c in it."""
     return f"{registry.address}/tools:latest"
+
+
+@pytest.fixture(scope="module")
+def marker():
+    with canaries.marker() as path:
+        yield path
 
 
 @pytest.fixture(params=["docker"] if PEER else ["proa", "docker"])

@@ -96,6 +96,7 @@ def test_no_mounts_even_with_the_capability(run, sh, command):
 
 @pytest.mark.parametrize("path", ["/proc/sys/kernel/domainname", "/proc/sys/vm/overcommit_memory", "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern",
                                   "/proc/sys/net/ipv4/ip_forward", "/sys/kernel/mm/ksm/run", "/sys/module/overlay/parameters/metacopy"])
+@pytest.mark.proves(58)
 def test_the_hosts_settings_stay_closed_where_their_mounts_are_open(run, path):
     flags = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "systempaths=unconfined", "--security-opt", "seccomp=unconfined")
     done = run("--rm", *flags, cmd=["sh", "-c", f"exec 3>>{path} && echo open"])

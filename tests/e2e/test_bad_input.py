@@ -17,6 +17,7 @@ def create(engine, image):
     return go
 
 
+@pytest.mark.proves("F17")
 def test_malformed_json(engine):
     reply = engine.api("POST", "/containers/create", raw=b'{"Image": ', headers={"Content-Type": "application/json"})
     assert reply.status in BAD_REQUEST and reply.message
@@ -32,6 +33,7 @@ def test_wrong_content_type(engine):
     assert reply.status == 400 and "Content-Type" in reply.message
 
 
+@pytest.mark.proves("F17")
 def test_wrong_types(create):
     assert create(Cmd=5).status in BAD_REQUEST
     assert create(host={"Memory": "much"}).status in BAD_REQUEST
@@ -43,6 +45,7 @@ def test_unknown_image(create):
 
 
 @pytest.mark.parametrize("reference", ["UPPER/case", "a//b", ":tag", "x@sha256:short", "a" * 300])
+@pytest.mark.proves("R17")
 def test_bad_reference(create, reference):
     reply = create(Image=reference)
     assert reply.status in (400, 404) and reply.message
@@ -69,6 +72,7 @@ def test_bad_name(create):
     ({"Mounts": [{"Type": "bind", "Source": "/no/such/dir/at/all", "Target": "/m"}]}, "bind source path does not exist"),
     ({"SecurityOpt": ["nonsense=1"]}, "nonsense"),
 ])
+@pytest.mark.proves(57)
 def test_bad_limits_and_options(engine, image, host, words):
     body = {"Image": image, "Cmd": ["true"], "HostConfig": host}
     reply = engine.api("POST", "/containers/create?name=bad", body)
@@ -78,6 +82,7 @@ def test_bad_limits_and_options(engine, image, host, words):
     assert engine.api("GET", "/_ping").status == 200
 
 
+@pytest.mark.proves(40)
 def test_oversized_body(engine):
     try:
         reply = engine.api("POST", "/containers/create", raw=b'{"Image":"' + b"x" * (40 << 20) + b'"}', headers={"Content-Type": "application/json"})
@@ -87,6 +92,7 @@ def test_oversized_body(engine):
     assert engine.api("GET", "/_ping").status == 200
 
 
+@pytest.mark.proves("F17")
 def test_unknown_paths_and_methods(engine):
     for method, path in (("GET", "/nope"), ("PUT", "/containers/json"), ("GET", "/v1.41/containers/x/nope")):
         reply = engine.api(method, path)
@@ -102,12 +108,14 @@ def test_versions_out_of_range(engine):
     assert "is too old" in engine.api("GET", "/v1.0/containers/json").body.decode()
 
 
+@pytest.mark.proves("F17")
 def test_bad_filters(engine):
     assert engine.api("GET", "/containers/json?filters=notjson").status in BAD_REQUEST
     assert engine.api("GET", '/containers/json?filters={"nosuch":["x"]}').status == 400
 
 
 @pytest.mark.ours
+@pytest.mark.proves(40, "F17")
 def test_smuggled_requests_are_refused(engine):
     for text in (b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                  b"GET /_ping HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
@@ -120,6 +128,7 @@ def test_smuggled_requests_are_refused(engine):
     assert engine.api("GET", "/_ping").status == 200
 
 
+@pytest.mark.proves(40)
 def test_headers_without_end_are_bounded(engine):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
@@ -151,15 +160,18 @@ def test_command_line_errors(engine, program, arguments, words):
 
 
 @pytest.mark.parametrize("user", ["+1", "0x1", "4294967296", "-1", "1:x:2"])
+@pytest.mark.proves(20, 21)
 def test_users_that_are_none(engine, run, user):
     done = run("--rm", f"--user={user}", cmd=["id"])
     assert "uid=0" not in done.out
 
 
+@pytest.mark.proves(23)
 def test_environment_with_a_line_break_stays_one_variable(sh):
     assert sh("env | grep -c '^root::0'; true", "-e", "HOME=/x\nroot::0:0::/:/bin/sh") in ("0", "1")
 
 
+@pytest.mark.proves(23)
 def test_add_host_with_a_line_break_is_refused(engine, image):
     reply = engine.api("POST", "/containers/create?name=inject", {"Image": image, "Cmd": ["cat", "/etc/hosts"],
                                                                 "HostConfig": {"ExtraHosts": ["a:192.0.2.1\n192.0.2.2 evil"]}})

@@ -76,6 +76,7 @@ def test_missing_paths(box, client, tmp_path):
     assert done.code == 1 and "no such file or directory" in done.err
 
 
+@pytest.mark.proves(50)
 def test_links_do_not_lead_out(engine, box, client, tmp_path):
     (tmp_path / "secret").write_text("host secret")
     if engine.inspect("box")["State"]["Running"]:

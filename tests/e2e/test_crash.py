@@ -10,6 +10,7 @@ from engine import Engine, wait_until
 pytestmark = pytest.mark.ours
 
 
+@pytest.mark.proves("I1", "I3", "I4", "F10")
 def test_containers_run_on_over_kill_nine(engine, image):
     engine.run("run", "-d", "--name", "survivor", image, "sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done")
     before = engine.inspect("survivor")["State"]
@@ -29,6 +30,7 @@ def test_containers_run_on_over_kill_nine(engine, image):
             json.loads(line)
 
 
+@pytest.mark.proves("I5")
 def test_exit_codes_of_those_that_ended_meanwhile_are_true(engine, image):
     for code in (0, 7):
         engine.run("run", "-d", "--name", f"ends{code}", image, "sh", "-c", f"sleep 0.4; exit {code}")
@@ -51,6 +53,7 @@ def test_exec_attach_stop_and_logs_work_after_the_restart(engine, image):
     assert engine.inspect("kept")["State"]["ExitCode"] == 5
 
 
+@pytest.mark.proves("I3")
 def test_terminal_and_stdin_survive(engine, image):
     engine.run("run", "-dit", "--name", "tty", image, "sh")
     engine.restart()
@@ -63,6 +66,7 @@ def test_terminal_and_stdin_survive(engine, image):
     assert b"a-2" in out or b"not a TTY" in err
 
 
+@pytest.mark.proves("I11")
 def test_published_port_survives(engine, image):
     import socket
     from engine import free_port
@@ -85,6 +89,7 @@ def test_published_port_survives(engine, image):
     assert not answers()
 
 
+@pytest.mark.proves("I18")
 def test_rm_container_that_died_meanwhile_is_gone(engine, image):
     engine.run("run", "-d", "--rm", "--name", "brief", image, "sleep", "0.5")
     identity = engine.inspect("brief")["Id"]
@@ -96,6 +101,7 @@ def test_rm_container_that_died_meanwhile_is_gone(engine, image):
     assert not os.path.exists(os.path.join(engine.exec_root, "shims", identity))
 
 
+@pytest.mark.proves("I17")
 def test_restart_policy_goes_on_after_the_restart(engine, image):
     engine.run("run", "-d", "--restart", "always", "--name", "always", image, "sleep", "0.5")
     engine.kill()
@@ -104,6 +110,7 @@ def test_restart_policy_goes_on_after_the_restart(engine, image):
     wait_until(lambda: engine.inspect("always")["State"]["Running"])
 
 
+@pytest.mark.proves("I5", "I6", "F11")
 def test_killed_shim_takes_its_container_along(engine, image):
     engine.run("run", "-d", "--name", "orphan", image, "sleep", "600")
     state = engine.inspect("orphan")["State"]
@@ -132,6 +139,7 @@ def test_sigterm_leaves_containers_alone(engine, image):
     assert engine.inspect("calm")["State"]["Pid"] == pid
 
 
+@pytest.mark.proves("I16", "R3")
 def test_killed_registry_and_pull_resumes(engine, registry, image):
     """kill -9 in the middle of a pull: the store is consistent and the next pull completes."""
     import subprocess
@@ -151,6 +159,7 @@ def test_killed_registry_and_pull_resumes(engine, registry, image):
     engine.run("rmi", name)
 
 
+@pytest.mark.proves("I19")
 def test_damaged_database_is_set_aside(registry):
     daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
     try:

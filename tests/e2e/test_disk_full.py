@@ -132,12 +132,14 @@ def room(request):
     return {"leave": 3 * MB} if request.param == "bytes" else {"inodes": 1}
 
 
+@pytest.mark.proves("F1")
 def test_pull(engine, registry, room):
     name = f"{registry.address}/{'large' if 'leave' in room else 'many'}:1"
     fails_full(engine, lambda: engine.run("pull", name), **room)
     assert engine.run("run", "--rm", "--network", "none", name, "true").code == 0
 
 
+@pytest.mark.proves("F1")
 def test_load(engine, registry, room, tmp_path):
     name = f"{registry.address}/{'large' if 'leave' in room else 'many'}:1"
     assert engine.run("pull", name).code == 0
@@ -148,6 +150,7 @@ def test_load(engine, registry, room, tmp_path):
     assert engine.run("run", "--rm", "--network", "none", name, "true").code == 0
 
 
+@pytest.mark.proves("F1")
 def test_import(engine, tmp_path):
     path = tmp_path / "root.tar"
     path.write_bytes(images.tar_of([("large", os.urandom(6 * MB), {})]))
@@ -155,6 +158,7 @@ def test_import(engine, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["bytes", "inodes"])
+@pytest.mark.proves("F1")
 def test_create(engine, kind):
     """On a full disk a record may still find room: then it must be whole."""
     before = names(engine)
@@ -169,6 +173,7 @@ def test_create(engine, kind):
     assert engine.run("system", "check", program="proa").code == 0
 
 
+@pytest.mark.proves("F1")
 def test_start(engine):
     engine.run("create", "--name", "box", engine.image, "echo", "started")
     engine.disk.fill(0)
@@ -180,6 +185,7 @@ def test_start(engine):
     assert engine.run("system", "check", program="proa").code == 0
 
 
+@pytest.mark.proves("F1")
 def test_copy_into_a_container(engine, tmp_path):
     (tmp_path / "file").write_bytes(os.urandom(6 * MB))
     engine.run("run", "-d", "--name", "box", engine.image, "sleep", "600")
@@ -193,12 +199,14 @@ def test_copy_into_a_container(engine, tmp_path):
     assert before <= names(engine)
 
 
+@pytest.mark.proves("F1")
 def test_commit(engine):
     engine.run("run", "--name", "box", engine.image, "dd", "if=/dev/urandom", "of=/large", "bs=1M", "count=6")
     fails_full(engine, lambda: engine.run("commit", "box", "committed:1"), leave=3 * MB)
     assert engine.run("run", "--rm", "committed:1", "wc", "-c", "/large").out == f"{6 * MB} /large\n"
 
 
+@pytest.mark.proves("F1")
 def test_build_up_of_a_volume(engine, registry):
     """What the image has is copied into the new volume: all of it or nothing."""
     name = f"{registry.address}/large:1"
@@ -211,6 +219,7 @@ def test_build_up_of_a_volume(engine, registry):
     assert engine.run("run", "--rm", "-v", "vol:/data", name, "wc", "-c", "/data/large").out == f"{6 * MB} /data/large\n"
 
 
+@pytest.mark.proves("F1")
 def test_log_of_a_running_container(engine):
     """It runs on: lines that find no room are lost, those after them are there, and the file is whole."""
     script = "i=0; while :; do i=$((i+1)); echo line $i $(head -c 2000 /dev/zero | tr '\\0' x); sleep 0.01; done"
@@ -230,6 +239,7 @@ def test_log_of_a_running_container(engine):
     assert engine.run("stop", "-t", "0", "talker").code == 0
 
 
+@pytest.mark.proves("F1")
 def test_stop_and_removal_need_no_room(engine):
     engine.run("run", "-d", "--name", "box", engine.image, "sleep", "600")
     engine.disk.fill(0)

@@ -123,6 +123,7 @@ def test_exec_privileged(client, sleeper):
         assert effective == int(next(line for line in file if line.startswith("CapEff")).split()[1], 16)
 
 
+@pytest.mark.proves("I24", 46)
 def test_many_execs_leave_nothing(client, engine, sleeper):
     for _ in range(20):
         assert client("exec", sleeper, "true").code == 0
@@ -196,6 +197,7 @@ def test_attach_sees_what_comes_next(engine, image, program):
     process.stdout.close()
 
 
+@pytest.mark.proves("F14")
 def test_a_client_that_never_reads_does_not_stop_the_log(engine, image):
     """security.md 4.5: the attached client stalls; logging, wait and other clients go on."""
     stalled = engine.popen("run", "--name", "flood", image, "sh", "-c", "i=0; while [ $i -lt 60000 ]; do echo line $i of a flood that nobody reads; i=$((i+1)); done",
@@ -236,6 +238,7 @@ def test_logs_on_disk_have_dockers_form(engine, image):
     assert json.loads(lines[1])["log"] == "no newline"
 
 
+@pytest.mark.proves("F13")
 def test_log_rotation(engine, image, program):
     engine.run("run", "--name", "rotated", "--log-opt", "max-size=20k", "--log-opt", "max-file=3", image,
                "sh", "-c", "i=0; while [ $i -lt 2000 ]; do echo line number $i; i=$((i+1)); done", program=program)

@@ -260,11 +260,13 @@ def world(registry):
 
 
 @pytest.mark.parametrize("name", [name for name in failpoints() if name not in ELSEWHERE])
+@pytest.mark.proves("F10", "I2", "I13", "I14", "I21", "I22")
 def test_killed_there(world, name):
     go_through(world, name, "kill")
 
 
 @pytest.mark.parametrize("name", [name for name in failpoints() if name not in ELSEWHERE and not DONE.search(name)])
+@pytest.mark.proves("F2", "I2", "I13")
 def test_failed_there(world, name):
     go_through(world, name, "error")
 

@@ -2,51 +2,15 @@
 import functools
 import json
 import os
-import stat
 import sys
 
 import images
 import pytest
+from canaries import data_root, host_facts
 from engine import wait_until
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "hostile"))
 import make_layers  # noqa: E402
-
-MARKER = "/hostmarker"  # what the hostile links name
-
-
-@pytest.fixture(scope="module")
-def marker():
-    """A directory of the host that no layer may reach."""
-    os.mkdir(MARKER)
-    with open(f"{MARKER}/canary", "w") as file:
-        file.write("alive")
-    yield
-    left = os.listdir(MARKER)
-    os.unlink(f"{MARKER}/canary")
-    for name in left[:]:
-        if name != "canary":
-            os.unlink(f"{MARKER}/{name}")
-    os.rmdir(MARKER)
-    assert left == ["canary"]
-
-
-def host_facts():
-    """Files and directories of the host that the hostile entries aim at."""
-    facts = {}
-    for path in ("/", "/etc", "/tmp", "/etc/shadow", "/etc/passwd", MARKER, f"{MARKER}/canary"):
-        info = os.stat(path)
-        facts[path] = (stat.filemode(info.st_mode), info.st_uid, info.st_gid, info.st_nlink if stat.S_ISREG(info.st_mode) else 0)
-    return facts, sorted(set(os.listdir("/")))
-
-
-def data_root(engine):
-    """Every name below the data root but what containers, logs and the database's journal come and go with."""
-    found = set()
-    for parent, directories, files in os.walk(engine.data_root):
-        found.update(os.path.join(parent, name) for name in directories + files)
-    return {name for name in found if not os.path.basename(name).startswith("proa.db")}
-
 
 def pull(engine, name, timeout=60):
     """The pull's error text; None where it succeeded."""
@@ -68,16 +32,13 @@ def push(registry, tar, name, compression):
     return f"{registry.address}/hostile:{name}"
 
 
-def tar_of(case):
-    return case[3] if case[1].endswith("garbage") else case[3] + make_layers.END
-
-
 @pytest.mark.ours
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 @pytest.mark.parametrize("case", make_layers.LAYERS, ids=lambda case: f"{case[0]:02d}-{case[1]}")
+@pytest.mark.proves(35, 79, 80, 81, 82, hostile="layer in gzip, zstd, plain")
 def test_verdict(engine, registry, marker, case, compression):
     kind, name, verdict, _ = case
-    full = push(registry, tar_of(case), f"{kind}-{name}-{compression}", compression)
+    full = push(registry, make_layers.tar_of(case), f"{kind}-{name}-{compression}", compression)
     before, host = data_root(engine), host_facts()
     pid = engine.process.pid
     error = pull(engine, full)

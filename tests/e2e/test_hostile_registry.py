@@ -3,9 +3,11 @@ import gzip
 import json
 import os
 import sys
+import threading
 
 import images
 import pytest
+from canaries import data_root
 from engine import wait_until
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "hostile"))
@@ -36,17 +38,10 @@ def pull(engine, address, timeout=60):
     return next((line["error"] for line in lines if "error" in line), None)
 
 
-def files(engine):
-    found = set()
-    for parent, directories, names in os.walk(engine.data_root):
-        found.update(os.path.join(parent, name) for name in directories + names)
-    return {name for name in found if not os.path.basename(name).startswith("proa.db")}
-
-
 def refused(engine, liar, image, *words, kept=()):
     """The pull fails with one of the words; the store is as before, but for blobs that were what they should be and
     that the next try goes on with; then the same registry is honest."""
-    before, pid = files(engine), engine.process.pid
+    before, pid = data_root(engine), engine.process.pid
     error = pull(engine, liar.address)
     assert error and any(word in error.lower() for word in words), error
     assert engine.api("GET", f"/images/{liar.address}/{NAME}:1/json").status == 404
@@ -56,7 +51,7 @@ def refused(engine, liar, image, *words, kept=()):
     assert pull(engine, liar.address) is None
     assert engine.api("DELETE", f"/images/{liar.address}/{NAME}:1").status == 200
     before |= {os.path.join(engine.data_root, "content/blobs/sha256", digest.removeprefix("sha256:")) for digest in kept}
-    wait_until(lambda: files(engine) <= before, what=f"nothing new in the data root: {sorted(files(engine) - before)}")
+    wait_until(lambda: data_root(engine) <= before, what=f"nothing new in the data root: {sorted(data_root(engine) - before)}")
     check = engine.run("system", "check", program="proa")
     assert check.code == 0 and check.out.endswith("problems: 0\n"), check
 
@@ -70,6 +65,7 @@ def flipped(data):
 
 
 @pytest.mark.parametrize("what", ["layer", "config"])
+@pytest.mark.proves("R1")
 def test_wrong_bytes(engine, liar, what):
     image = honest()
     liar.image(NAME, image)
@@ -78,6 +74,7 @@ def test_wrong_bytes(engine, liar, what):
     refused(engine, liar, image, "digest", "verification failed")
 
 
+@pytest.mark.proves("R1")
 def test_manifest_that_is_not_its_digest(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -88,6 +85,7 @@ def test_manifest_that_is_not_its_digest(engine, liar):
     refused(engine, liar, image, "digest", "verification failed")
 
 
+@pytest.mark.proves("R2")
 def test_body_longer_than_the_size_in_the_manifest(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -95,6 +93,7 @@ def test_body_longer_than_the_size_in_the_manifest(engine, liar):
     refused(engine, liar, image, "size", "larger", "more than", "longer")
 
 
+@pytest.mark.proves("R2", "R9")
 def test_body_without_end(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -108,6 +107,7 @@ def test_body_without_end(engine, liar):
     refused(engine, liar, image, "size", "larger", "more than", "longer", "digest")
 
 
+@pytest.mark.proves("R2", "R3")
 def test_short_body_is_asked_for_again(engine, liar):
     """Cut with a reset at each of its sixteenths, then given whole: the pull takes up where it was."""
     image = honest()
@@ -128,6 +128,7 @@ def test_short_body_is_asked_for_again(engine, liar):
     assert engine.api("DELETE", f"/images/{liar.address}/{NAME}:1").status == 200
 
 
+@pytest.mark.proves("R12")
 def test_redirects_in_a_circle(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -137,6 +138,7 @@ def test_redirects_in_a_circle(engine, liar):
 
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "gopher://127.0.0.1/x", "//"])
+@pytest.mark.proves("R12")
 def test_redirect_to_no_web_place(engine, liar, place):
     image = honest()
     liar.image(NAME, image)
@@ -144,6 +146,7 @@ def test_redirect_to_no_web_place(engine, liar, place):
     refused(engine, liar, image, "redirect", "scheme", "url", "unsupported")
 
 
+@pytest.mark.proves("R12", 76)
 def test_redirect_takes_no_credentials_along(engine, liar):
     image, other = honest(), HostileRegistry()
     try:
@@ -166,6 +169,7 @@ def test_redirect_takes_no_credentials_along(engine, liar):
         engine.api("DELETE", f"/images/{liar.address}/{NAME}:1")
 
 
+@pytest.mark.proves("R10")
 def test_401_for_ever(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -176,6 +180,7 @@ def test_401_for_ever(engine, liar):
     assert len([path for path, _ in liar.requests if path.startswith("/token")]) <= 12
 
 
+@pytest.mark.proves("R9", 82)
 def test_huge_manifest(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -183,6 +188,7 @@ def test_huge_manifest(engine, liar):
     refused(engine, liar, image, "larger", "limit", "large", "exceeds", "more than")
 
 
+@pytest.mark.proves("R6")
 def test_indexes_within_indexes(engine, liar):
     image = honest()
     liar.image(NAME, image)
@@ -197,6 +203,7 @@ def test_indexes_within_indexes(engine, liar):
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"schemaVersion": 2, "schemaVersion": 1}',
                                   b'{"schemaVersion": 1e999}', b"<html>go away</html>"],
                          ids=["empty", "open", "list", "null", "bytes", "deep", "twice", "infinite", "html"])
+@pytest.mark.proves("R7", "R8", 38)
 def test_malformed_manifest(engine, liar, body):
     image = honest()
     liar.image(NAME, image)
@@ -209,6 +216,7 @@ def test_malformed_manifest(engine, liar, body):
                                      {"layers": [{"mediaType": images.OCI_LAYER, "size": 1, "digest": "sha256:../../etc"}]},
                                      {"layers": [{"mediaType": images.OCI_LAYER, "size": 1 << 63, "digest": "sha256:" + "a" * 64}]}],
                          ids=["type", "schema1", "both", "no-config", "negative", "path", "size"])
+@pytest.mark.proves("R5", "R7", 75, 78)
 def test_manifest_that_means_nothing(engine, liar, members):
     image = honest()
     liar.image(NAME, image)
@@ -216,6 +224,7 @@ def test_manifest_that_means_nothing(engine, liar, members):
     refused(engine, liar, image, "")
 
 
+@pytest.mark.proves("R4")
 def test_config_of_other_layers(engine, liar):
     image = honest()
     config = json.loads(image.config)
@@ -229,6 +238,7 @@ def test_config_of_other_layers(engine, liar):
     refused(engine, liar, image, "diff", "digest", "verification failed", kept=[image.layers[0].digest])
 
 
+@pytest.mark.proves(38)
 def test_config_with_a_layer_too_many(engine, liar):
     image = honest()
     config = json.loads(image.config)
@@ -240,6 +250,7 @@ def test_config_with_a_layer_too_many(engine, liar):
     refused(engine, liar, image, "layers", "diff")
 
 
+@pytest.mark.proves("R21")
 def test_tar_that_is_a_bomb(engine, liar):
     """64 MiB of zeros in 64 kB, and a tar header that promises more than there is: it ends with the stream."""
     image = honest()
@@ -251,3 +262,67 @@ def test_tar_that_is_a_bomb(engine, liar):
     lying = images.Image([layer], oci=True)
     liar.image(NAME, lying)
     refused(engine, liar, image, "digest", "diff", "verification failed", "layer")
+
+
+def broken(what, data):
+    """An answer with a layer in HTTP that no honest server speaks."""
+    ok, length = b"HTTP/1.1 200 OK\r\n", b"Content-Length: %d\r\n" % len(data)
+    return {"no HTTP": b"hello\r\n\r\n", "HTTP 0.9": data, "nothing": b"", "half a header": ok + b"Content-Le",
+            "an endless header": ok + b"X: " + b"y" * (2 << 20) + b"\r\n" + length + b"\r\n" + data,
+            "a negative length": ok + b"Content-Length: -1\r\n\r\n" + data,
+            "two lengths": ok + length + b"Content-Length: 7\r\n\r\n" + data,
+            "a chunk beyond all": ok + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n" + data,
+            "chunks that are none": ok + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + data,
+            "chunks that break off": ok + b"Transfer-Encoding: chunked\r\n\r\n10000\r\n" + data[:100],
+            "a status that is none": b"HTTP/1.1 999999 OK\r\n" + length + b"\r\n" + data,
+            "TLS": b"\x15\x03\x03\x00\x02\x02\x28"}[what]
+
+
+@pytest.mark.proves("R15")
+@pytest.mark.parametrize("what", ["no HTTP", "HTTP 0.9", "nothing", "half a header", "an endless header", "a negative length", "two lengths", "a chunk beyond all",
+                                  "chunks that are none", "chunks that break off", "a status that is none", "TLS"])
+def test_http_that_is_none(engine, liar, what):
+    image = honest()
+    liar.image(NAME, image)
+
+    def answer(connection, _):
+        connection.sendall(broken(what, image.layers[0].data))
+        return False
+
+    liar.blob(NAME, image.layers[0].digest, answer)
+    refused(engine, liar, image, "")
+
+
+@pytest.mark.proves("R19", "I15")
+def test_images_are_removed_while_one_is_pulled(engine, liar):
+    """What a pull has fetched already is nobody's yet, and neither prune nor the removal of an image with the same layer takes it."""
+    shared = images.Layer(images.tar_of([("shared", os.urandom(100_000), {})]))
+    first = images.Image([shared], {"Cmd": ["x"]}, oci=True)
+    second = images.Image([shared, images.Layer(images.tar_of([("own", os.urandom(300_000), {})]))], {"Cmd": ["y"]}, oci=True)
+    liar.image(NAME, first)
+    assert pull(engine, liar.address) is None
+    liar.image(NAME, second)
+    reached, go = threading.Event(), threading.Event()
+
+    def slowly(connection, _):
+        whole = reply(second.layers[1].data)
+        connection.sendall(whole[:100_000])
+        reached.set()
+        go.wait(30)
+        connection.sendall(whole[100_000:])
+
+    liar.blob(NAME, second.layers[1].digest, slowly)
+    errors = []
+    puller = threading.Thread(target=lambda: errors.append(pull(engine, liar.address)))
+    puller.start()
+    try:
+        assert reached.wait(20)
+        assert engine.api("DELETE", f"/images/{first.id}?force=1").status == 200
+        assert engine.api("POST", "/images/prune").status == 200
+    finally:
+        go.set()
+        puller.join()
+    assert errors == [None]
+    check = engine.run("system", "check", program="proa")
+    assert check.code == 0 and check.out.endswith("problems: 0\n"), check
+    assert engine.api("DELETE", f"/images/{liar.address}/{NAME}:1").status == 200

@@ -133,6 +133,7 @@ def push_broken(registry, tag, change):
 
 
 @pytest.mark.parametrize("case", ["diffid", "notgzip", "truncated"])
+@pytest.mark.proves("R4")
 def test_layers_that_lie_are_refused_and_nothing_stays(engine, registry, client, case):
     if case == "diffid":
         layer = images.Layer(images.tar_of([("f", b"1", {})]))

@@ -226,6 +226,7 @@ LIES = {
 
 @pytest.mark.ours
 @pytest.mark.parametrize("lie", LIES)
+@pytest.mark.proves(48)
 def test_archives_that_lie_load_nothing(engine, client, lie):
     done = client("load", stdin=lying(LIES[lie]))
     assert done.code == 1 and done.err, done
@@ -239,6 +240,7 @@ def test_archives_that_lie_load_nothing(engine, client, lie):
 
 
 @pytest.mark.ours
+@pytest.mark.proves(83)
 def test_what_is_no_archive(client):
     for data in (b"", b"this is no tar archive at all", gzip.compress(b"nor is this"), os.urandom(5000)):
         assert client("load", stdin=data).code == 1

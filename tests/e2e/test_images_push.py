@@ -156,6 +156,7 @@ def test_auth_endpoint(engine, locked):
 
 
 @pytest.mark.ours
+@pytest.mark.proves(78)
 def test_login_uses_the_credential_helper(engine, locked, fresh):
     """credsStore: what docker's helpers are asked, on standard input."""
     name, _ = fresh

@@ -15,6 +15,7 @@ def test_is_process_one_in_namespaces_of_its_own(sh):
         assert link != os.readlink(f"/proc/self/ns/{name}")
 
 
+@pytest.mark.proves(11)
 def test_default_capabilities(sh):
     status = dict(line.split(":\t") for line in sh("grep -E '^Cap|NoNewPrivs|Seccomp:' /proc/self/status").splitlines())
     assert status["CapEff"] == status["CapPrm"] == status["CapBnd"] == DEFAULT_CAPABILITIES
@@ -22,6 +23,7 @@ def test_default_capabilities(sh):
     assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "0"
 
 
+@pytest.mark.proves(2)
 def test_other_users_have_no_capabilities(sh):
     status = dict(line.split(":\t") for line in sh("grep ^Cap /proc/self/status", "-u", "1000").splitlines())
     assert status["CapEff"] == status["CapPrm"] == status["CapAmb"] == "0" * 16
@@ -53,6 +55,7 @@ def test_seccomp_unconfined(sh):
 
 
 @pytest.mark.parametrize("command", ["unshare -U true", "unshare -m true", "mount -t tmpfs none /tmp", "hostname x"])
+@pytest.mark.proves(29)
 def test_what_needs_sys_admin_is_denied(run, command):
     done = run("--rm", cmd=["sh", "-c", command])
     assert done.code != 0 and any(words in done.err.lower() for words in ("not permitted", "permission denied"))
@@ -61,6 +64,7 @@ def test_what_needs_sys_admin_is_denied(run, command):
 @pytest.mark.parametrize("name, number, answer", [
     ("io_uring_setup", 425, "EPERM"), ("keyctl", 250, "EPERM"), ("userfaultfd", 323, "EPERM"), ("kexec_load", 246, "EPERM"), ("clone3", 435, "ENOSYS"),
     ("bpf", 321, "EPERM"), ("perf_event_open", 298, "EPERM"), ("a number beyond all known", 1000, "ENOSYS")])
+@pytest.mark.proves(29)
 def test_system_calls_behind_the_filter(engine, tools, name, number, answer):
     if os.environ.get("ENGINE") == "dockerd" and name == "io_uring_setup":
         pytest.skip("allowed until Docker 25")
@@ -68,6 +72,7 @@ def test_system_calls_behind_the_filter(engine, tools, name, number, answer):
     assert done.out.strip() == answer, name
 
 
+@pytest.mark.proves(58)
 def test_masked_and_read_only_paths(sh):
     out = sh("wc -c < /proc/kcore; ls /sys/firmware | wc -w; "
              "for p in /proc/sys/kernel/domainname /proc/sysrq-trigger /sys/kernel/x; do (echo 1 > $p) 2>/dev/null && echo open $p; done; true")
@@ -85,6 +90,7 @@ def test_default_devices(sh):
     assert sh("ls -l /dev/null").startswith("crw-rw-rw-")
 
 
+@pytest.mark.proves(7)
 def test_device_nodes_that_are_not_allowed(run):
     done = run("--rm", cmd=["sh", "-c", "mknod /tmp/d b 254 0 && head -c1 /tmp/d"])
     assert done.code != 0 and "not permitted" in done.err
@@ -103,6 +109,7 @@ def test_sysctl(sh):
     assert sh("cat /proc/sys/net/ipv4/ip_forward", "--sysctl", "net.ipv4.ip_forward=1") == "1"
 
 
+@pytest.mark.proves(24)
 def test_sysctl_of_the_host_is_refused(run):
     done = run("--rm", "--sysctl", "kernel.core_pattern=x", cmd=["true"])
     assert done.code in (125, 126, 127, 128)
@@ -129,16 +136,19 @@ def test_namespaces_of_another_container(engine, run, sh):
         assert sh(f"readlink /proc/self/ns/{name}", flag, "container:first") == os.readlink(f"/proc/{pid}/ns/{name}")
 
 
+@pytest.mark.proves(3)
 def test_no_descriptor_leaks_into_the_container(sh):
     assert sorted(sh("ls /proc/1/fd; true").split()) == ["0", "1", "2"]
 
 
+@pytest.mark.proves(15)
 def test_working_directory_through_a_leaked_descriptor(run):
     for number in range(3, 12):
         done = run("--rm", "-w", f"/proc/self/fd/{number}", cmd=["sh", "-c", "cat ../../../etc/machine-id"])
         assert done.code != 0, number
 
 
+@pytest.mark.proves("I8")
 def test_nothing_appears_in_the_mount_table_of_the_host(engine, run):
     run("-d", "--name", "hidden", "--tmpfs", "/t", cmd=["sleep", "60"])
     container = engine.inspect("hidden")["Id"]

@@ -138,6 +138,7 @@ def test_events_in_order(engine, image, client, program):
     assert [action for action in out if action in wanted] == wanted
 
 
+@pytest.mark.proves("F12")
 def test_two_hundred_creates_of_one_name_have_one_winner(engine, image):
     statuses = []
 

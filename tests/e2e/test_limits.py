@@ -71,6 +71,7 @@ def test_cgroups_are_read_only(sh):
     assert "Read-only" in sh(f"mkdir {directory}/x 2>&1 || true")
 
 
+@pytest.mark.proves("F6")
 def test_the_oom_killer_is_recorded(engine, run, client):
     done = run("--name", "hungry", "--memory", "16m", "--memory-swap", "16m", cmd=["sh", "-c", "x=a; while :; do x=$x$x; done"])
     assert done.code == 137
@@ -80,6 +81,7 @@ def test_the_oom_killer_is_recorded(engine, run, client):
     assert "oom" in out.split()
 
 
+@pytest.mark.proves("F5")
 def test_pids_run_out(run):
     done = run("--rm", "--pids-limit", "5", cmd=["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait"])
     assert "can't fork" in done.err or "Resource temporarily unavailable" in done.err

@@ -75,6 +75,7 @@ def test_publish_all_takes_free_ports(engine, image, client):
     wait_until(lambda: answers(port, b"served\n"))
 
 
+@pytest.mark.proves("I12")
 def test_port_in_use_is_refused_and_nothing_stays(engine, image, client):
     port = free_port()
     client("run", "-d", "--name", "first", "-p", f"{port}:80", image, "sleep", "600")
@@ -174,6 +175,7 @@ def test_network_commands(engine, client):
     assert missing.code == 1 and "shown" in missing.err
 
 
+@pytest.mark.proves("F12")
 def test_same_port_at_once_has_one_winner(engine, image):
     port = free_port()
     for n in range(6):
@@ -189,6 +191,7 @@ def test_same_port_at_once_has_one_winner(engine, image):
     assert statuses.count(204) == 1 and statuses.count(500) == 5
 
 
+@pytest.mark.proves("I12")
 def test_the_lowest_free_address_is_next_and_a_restart_keeps_it(engine, image, client):
     def address(name):
         return engine.inspect(name)["NetworkSettings"]["Networks"]["low"]["IPAddress"]

@@ -231,6 +231,7 @@ def test_port_in_use_on_one_family(engine, serve, client):
     serve("-p", f"{port}:80")
 
 
+@pytest.mark.proves(93)
 def test_outside_sees_the_hosts_address(engine, sh):
     assert sh(connect(OUTSIDE, 7000)) == HOST
 
@@ -246,6 +247,7 @@ def test_no_masquerade_on_request(engine, client, sh):
 
 
 @pytest.mark.ours  # since Docker 28
+@pytest.mark.proves(90)
 def test_outside_reaches_only_what_is_published(engine, serve):
     address = serve("-p", f"{free_port()}:80")
     engine.world.run("ip", "-6", "route", "add", SUBNET, "via", HOST)
@@ -272,6 +274,7 @@ def test_connect_and_disconnect_while_running(engine, client, serve):
     assert "inet6 fd00" not in client("exec", "mover", "ip", "-6", "addr").out
 
 
+@pytest.mark.proves(87)
 def test_no_ipv6_where_it_was_not_asked_for(engine, client):
     client("network", "create", "four")
     assert client("run", "--rm", "--network", "four", engine.image, "sh", "-c", "grep -v ' lo$' /proc/net/if_inet6 | wc -l").out == "0\n"

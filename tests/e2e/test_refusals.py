@@ -21,6 +21,7 @@ def refused(engine, method, path, body=None):
     ("x@y", 400, "invalid reference format"),
     ("-x", 400, "invalid reference format"),
 ])
+@pytest.mark.proves("R17")
 def test_image(engine, reference, status, message):
     assert refused(engine, "POST", "/containers/create", {"Image": reference, "Cmd": ["true"]}) == (status, message)
 
@@ -53,6 +54,7 @@ def test_image(engine, reference, status, message):
      'invalid mount config for type "bind": bind source path does not exist: /no/such'),
     ({"Links": ["nosuch:x"]}, 501, "links are not supported: containers on one user-defined network find each other by name"),
 ])
+@pytest.mark.proves(57)
 def test_host_config(engine, image, host, status, message):
     body = {"Image": image, "Cmd": ["true"], "HostConfig": host}
     assert refused(engine, "POST", "/containers/create?name=bad", body) == (status, message)

@@ -279,6 +279,7 @@ def engine_with(registry):
 
 
 @pytest.mark.parametrize("program", ["proa", "docker"])
+@pytest.mark.proves(60)
 def test_engine_over_tls_with_client_certificates_and_identity_tokens(serve, certificates, users, registry, engine_with, program):
     server = serve("--htpasswd", users, "--tokens", "--tls-client-ca", certificates.authority[0], tls=certificates)
     name = f"{server.address}/team/app:1"

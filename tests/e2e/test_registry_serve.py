@@ -72,6 +72,7 @@ def test_it_is_read_only_and_gives_away_nothing_else(engine, image, serving):
         assert status(serving, method, path) == code, (method, path)
 
 
+@pytest.mark.proves(61)
 def test_other_addresses_want_tls(engine):
     done = engine.run("registry", "serve", "--listen", f"tcp://0.0.0.0:{free_port()}", program="proa")
     assert done.code == 1 and "loopback" in done.err, done

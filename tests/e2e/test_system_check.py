@@ -40,6 +40,7 @@ def test_nothing_is_wrong(clean):
     assert done.code == 0 and done.out.startswith("Images: ") and done.out.endswith("problems: 0\n")
 
 
+@pytest.mark.proves("I14")
 def test_damaged_blob(clean, image):
     path = layer_blob(clean, image)
     with open(path, "r+b") as file:
@@ -54,6 +55,7 @@ def test_damaged_blob(clean, image):
     assert clean.run("run", "--rm", image, "echo", "works").out == "works\n"
 
 
+@pytest.mark.proves("I14")
 def test_missing_blob(clean, image):
     path = layer_blob(clean, image)
     os.unlink(path)
@@ -92,6 +94,7 @@ def test_damaged_layer_file_is_made_again(clean, image):
     assert check(clean).code == 0
 
 
+@pytest.mark.proves("I13")
 def test_what_nobody_owns_goes(clean):
     extra = f"{clean.data_root}/content/blobs/sha256/" + "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     open(extra, "w").close()

@@ -54,6 +54,7 @@ def test_anonymous_volume_goes_with_rm(engine, sh):
 
 
 @pytest.mark.ours
+@pytest.mark.proves("I13")
 def test_a_removed_volume_gives_its_space_back(engine):
     assert engine.run("volume", "create", "short").code == 0
     assert engine.run("volume", "rm", "short").code == 0
@@ -80,6 +81,7 @@ def test_tmpfs_mount(sh):
     assert "tmpfs" in sh("grep ' /t ' /proc/mounts", "--mount", "type=tmpfs,target=/t,tmpfs-size=1m")
 
 
+@pytest.mark.proves(6)
 def test_mount_through_a_link_stays_inside(engine, registry, sh, tmp_path):
     """security.md row 6: the destination is a link that points out of the root."""
     import images

@@ -152,14 +152,20 @@ LAYERS = [
 ]
 
 
+def tar_of(layer):
+    """The whole archive; what has garbage at its end has its end before it."""
+    return layer[3] if layer[1].endswith("garbage") else layer[3] + END
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     target = sys.argv[1]
     os.makedirs(target, exist_ok=True)
     index = []
-    for kind, name, verdict, body in LAYERS:
-        tar = body if name.endswith("garbage") else body + END
+    for layer in LAYERS:
+        kind, name, verdict, _ = layer
+        tar = tar_of(layer)
         packed = gzip.compress(tar, 6, mtime=0)
         path = "%02d-%s" % (kind, name)
         for suffix, data in ((".tar", tar), (".tar.gz", packed)):

@@ -63,18 +63,21 @@ def has_no_capabilities(text):
     return found["CapInh"] == found["CapAmb"] == found["CapEff"] == found["CapPrm"] == "0" * 16
 
 
+@pytest.mark.proves(2, 11)
 def test_2016_8867_2022_24769_nothing_is_inheritable(box):
     box.process["user"] = {"uid": 1000, "gid": 1000}
     assert has_no_capabilities(box.sh("cat /proc/self/status"))
 
 
 @differs(crun="crun 1.8 gives an exec of another user its capabilities")
+@pytest.mark.proves(11, 28)
 def test_2022_24769_nothing_is_inheritable_by_exec(box):
     box.process["user"] = {"uid": 1000, "gid": 1000}
     box.start()
     assert has_no_capabilities(box.exec("cat", "/proc/self/status").out)
 
 
+@pytest.mark.proves(3)
 def test_2016_9962_no_descriptor_of_ours_is_seen_from_inside(box):
     """A process that may trace looks at everybody's descriptors while others are executed into the container."""
     for kind in ("bounding", "effective", "permitted"):
@@ -90,6 +93,7 @@ def test_2016_9962_no_descriptor_of_ours_is_seen_from_inside(box):
         assert file.read() == ""
 
 
+@pytest.mark.proves(4)
 def test_2019_5736_our_program_cannot_be_written(box):
     """Whatever runs /proc/self/exe of ours from inside, and writes to it, does not get at the host's file."""
     def digest():
@@ -107,12 +111,14 @@ def test_2019_5736_our_program_cannot_be_written(box):
 
 @pytest.mark.parametrize("destination", ["/proc", "/proc/self", "/proc/sys", "/proc/sys/kernel", "/proc/1/attr", "/dir/../proc/sys"])
 @differs(crun="crun 1.8 mounts there")
+@pytest.mark.proves(5)
 def test_2019_16884_nothing_is_mounted_over_proc(box, destination, tmp_path):
     box.bind(str(tmp_path), destination)
     assert box.run("true").has_failed("proc")
 
 
 @pytest.mark.parametrize("destination", ["/etc/hosts", "/mnt/below/file"])
+@pytest.mark.proves(6)
 def test_2019_18837_destination_through_a_link_stays_in_the_root(box, marker, tmp_path, destination):
     (tmp_path / "source").write_text("bound")
     top = destination.split("/")[1]
@@ -122,6 +128,7 @@ def test_2019_18837_destination_through_a_link_stays_in_the_root(box, marker, tm
     assert marker.unchanged()
 
 
+@pytest.mark.proves(7)
 def test_device_rules_that_only_allow_do_not_allow_the_rest(box):
     """GHSA-g54h-m393-cpwq"""
     box.resources["devices"] = [{"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}]
@@ -132,6 +139,7 @@ def test_device_rules_that_only_allow_do_not_allow_the_rest(box):
 
 @pytest.mark.parametrize("rounds", [RACES or 100])
 @differs(runc="runc 1.1 makes directories on the host", crun="crun 1.8 too", racy=True)
+@pytest.mark.proves(8, 9)
 def test_2021_30465_2024_45310_destination_that_is_swapped_meanwhile(box, marker, runtime, rounds):
     """Somebody exchanges a directory of a shared volume for a link out of it while mounts are made below it."""
     volume = box.path("volume")
@@ -183,6 +191,7 @@ def swapped_at(box, place, skip, swap, script="ls /vol /vol/d /vol/link 2>/dev/n
 @pytest.mark.ours
 @pytest.mark.parametrize("kind", ["tmpfs", "bind", "file"])
 @pytest.mark.parametrize("place", ["runtime.mount.before_make", "runtime.mount.place_found"])
+@pytest.mark.proves(8, 9)
 def test_2021_30465_2024_45310_destination_that_is_swapped_at_the_worst_time(box, marker, place, kind):
     """The race of the test before this one, made certain: between finding a place and making it, or mounting on it."""
     volume = box.path("volume")
@@ -207,11 +216,13 @@ def test_2021_30465_2024_45310_destination_that_is_swapped_at_the_worst_time(box
 
 
 @pytest.mark.parametrize("size", [65535, 65536, 100000])
+@pytest.mark.proves(10)
 def test_2021_43784_long_strings_are_not_cut(box, size):
     box.process["env"].append("LONG=" + "x" * size)
     assert box.sh("echo ${#LONG}") == str(size)
 
 
+@pytest.mark.proves(12)
 def test_2022_2989_primary_group_is_among_the_supplementary(box):
     box.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [7]}
     with open(box.path("rootfs/file"), "w") as file:
@@ -223,6 +234,7 @@ def test_2022_2989_primary_group_is_among_the_supplementary(box):
 
 
 @pytest.mark.parametrize("name", ["proc", "sys"])
+@pytest.mark.proves(14)
 def test_2023_27561_linked_proc_and_sys_are_refused(box, name):
     os.makedirs(box.path(f"rootfs/bad-{name}"))
     replace(box, name, f"/bad-{name}")
@@ -230,6 +242,7 @@ def test_2023_27561_linked_proc_and_sys_are_refused(box, name):
 
 
 @pytest.mark.parametrize("number", range(3, 24))
+@pytest.mark.proves(15)
 def test_2024_21626_no_working_directory_through_our_descriptors(box, number):
     box.process["cwd"] = f"/proc/self/fd/{number}"
     done = box.run("cat ../../../etc/hostname; pwd")
@@ -237,12 +250,14 @@ def test_2024_21626_no_working_directory_through_our_descriptors(box, number):
 
 
 @pytest.mark.parametrize("number", [3, 5, 6, 7, 8, 9, 10, 12])
+@pytest.mark.proves(15, 28)
 def test_2024_21626_no_working_directory_of_exec_through_our_descriptors(box, number):
     box.start()
     done = box.exec("sh", "-c", "cat ../../../etc/hostname; pwd", flags=("--cwd", f"/proc/self/fd/{number}"))
     assert done.code != 0 and done.out == ""
 
 
+@pytest.mark.proves(15, 3)
 def test_2024_21626_descriptors_of_the_caller_stay_out(box):
     held = os.open("/", os.O_RDONLY)
     os.set_inheritable(held, True)
@@ -254,6 +269,7 @@ def test_2024_21626_descriptors_of_the_caller_stay_out(box):
 
 
 @pytest.mark.parametrize("target", ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern"])
+@pytest.mark.proves(16)
 def test_2025_31133_null_device_that_is_a_link(box, target):
     box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
     shutil.rmtree(box.path("rootfs/dev"))
@@ -266,6 +282,7 @@ def test_2025_31133_null_device_that_is_a_link(box, target):
 
 
 @differs(runc="runc 1.1 makes its links behind it", crun="crun 1.8 makes its links behind it")
+@pytest.mark.proves(19)
 def test_2026_41579_dev_that_is_a_link_out_of_the_root(box, marker):
     box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
     replace(box, "dev", os.path.relpath(marker.path, box.path("rootfs")))
@@ -275,6 +292,7 @@ def test_2026_41579_dev_that_is_a_link_out_of_the_root(box, marker):
 
 
 @differs(runc="runc 1.1 makes its links behind it", crun="crun 1.8 makes its links behind it")
+@pytest.mark.proves(19)
 def test_2026_41579_dev_that_is_a_link_to_the_host(box, marker):
     box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
     replace(box, "dev", marker.path)
@@ -283,6 +301,7 @@ def test_2026_41579_dev_that_is_a_link_to_the_host(box, marker):
 
 
 @pytest.mark.parametrize("name", ["etc", "proc", "sys"])
+@pytest.mark.proves(19, 27)
 def test_2026_41579_every_top_directory_as_a_link_to_the_host(box, marker, name):
     box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith(f"/{name}")]
     replace(box, name, marker.path)
@@ -292,6 +311,7 @@ def test_2026_41579_every_top_directory_as_a_link_to_the_host(box, marker, name)
 
 @pytest.mark.parametrize("user", ["+1", "-1", " 1", "0x1", "1:2:3", "", "4294967296", "2147483648", "99999999999999999999", "1:x", ":5x"])
 @pytest.mark.ours
+@pytest.mark.proves(20, 21)
 def test_2026_30892_2024_40635_user_numbers_are_read_whole_or_refused(box, user):
     box.start()
     done = box.exec("id", "-u", flags=("--user", user))
@@ -299,11 +319,13 @@ def test_2026_30892_2024_40635_user_numbers_are_read_whole_or_refused(box, user)
 
 
 @pytest.mark.parametrize("user, out", [("1", "1 0"), ("0:5", "0 5"), ("1:7", "1 7"), ("65534", "65534 0")])
+@pytest.mark.proves(20)
 def test_2026_30892_user_numbers_mean_what_they_say(box, user, out):
     box.start()
     assert box.exec("sh", "-c", "echo $(id -u) $(id -g)", flags=("--user", user)).out.strip() == out
 
 
+@pytest.mark.proves(1)
 def test_2016_3697_digits_are_never_a_name(box):
     """The root's passwd has a user called 1001 that is root."""
     box.start()
@@ -311,6 +333,7 @@ def test_2016_3697_digits_are_never_a_name(box):
 
 
 @pytest.mark.parametrize("key", ["kernel.shm_rmid_forced/../core_pattern", "kernel/../../kernel/core_pattern", "kernel.core_pattern", "vm.overcommit_memory"])
+@pytest.mark.proves(24)
 def test_2022_0811_sysctls_of_the_host_are_refused(box, key):
     with open("/proc/sys/kernel/core_pattern") as file:
         before = file.read()
@@ -320,6 +343,7 @@ def test_2022_0811_sysctls_of_the_host_are_refused(box, key):
         assert file.read() == before
 
 
+@pytest.mark.proves(24)
 def test_2022_0811_value_is_one_value(box):
     with open("/proc/sys/kernel/core_pattern") as file:
         before = file.read()
@@ -329,6 +353,7 @@ def test_2022_0811_value_is_one_value(box):
         assert file.read() == before
 
 
+@pytest.mark.proves(24)
 def test_2022_0811_network_sysctl_needs_a_network_namespace(box):
     box.namespace("network", absent=True)
     box.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
@@ -336,6 +361,7 @@ def test_2022_0811_network_sysctl_needs_a_network_namespace(box):
 
 
 @pytest.mark.parametrize("spaces", [(), ("cgroup",), ("ipc", "uts")])
+@pytest.mark.proves(26)
 def test_2023_6476_limits_hold_in_every_mix_of_namespaces(box, spaces):
     for kind in spaces:
         box.namespace(kind, absent=True) if kind != "cgroup" else box.namespace(kind)
@@ -438,6 +464,7 @@ def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, d
                 file.write("proa-runtime-test")
 
 
+@pytest.mark.proves(30)
 def test_hooks_see_only_what_the_specification_gives_them(box):
     """CVE-2025-23266: the environment of the image does not reach a program of the host."""
     box.process["env"] += ["LD_PRELOAD=/evil.so", "FROM_IMAGE=1"]
@@ -474,6 +501,7 @@ MODES = {"run": ("run", False, ()), "create": ("create", False, ()), "exec": ("e
 
 @pytest.mark.parametrize("mode", MODES)
 @differs(runc="runc 1.1 lets its hooks have descriptors of exec.fifo and more")
+@pytest.mark.proves(3)
 def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
     """Whatever the caller has open, and whatever we had on the way: hooks, listeners, mounts, sockets."""
     verb, terminal, more = MODES[mode]
@@ -522,6 +550,7 @@ def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
         listener.close()
 
 
+@pytest.mark.proves(17)
 def test_terminal_is_the_containers_own(box, marker):
     """CVE-2025-52565: /dev/console is bound from the terminal that was opened, not from a path."""
     box.process["terminal"] = True

@@ -137,6 +137,7 @@ def test_everything_usual_is_mounted(user):
     assert done.code == 0 and done.out.split() == ["1", "0", "0", "read-only"], done
 
 
+@pytest.mark.proves(13)
 def test_cve_2023_25809_no_group_of_the_host_can_be_written(user):
     """Mounted writable, and without a cgroup namespace."""
     user.box.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev")

@@ -42,6 +42,7 @@ def test_without_openat2(box, error):
 
 @pytest.mark.ours
 @pytest.mark.skipif("DENY_OPENAT2" in os.environ or UNIFIED, reason="that is what runs; or the virtual machine, where it takes a minute and shows nothing new")
+@pytest.mark.proves(6, 14, 19)
 def test_without_openat2_attacks_fail_all_the_same():
     done = run_program([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", os.path.join(HERE, "test_attacks.py")],
                        env={**os.environ, "DENY_OPENAT2": str(errno.ENOSYS)}, timeout=300)

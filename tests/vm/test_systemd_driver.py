@@ -44,6 +44,7 @@ def test_paths_of_another_form_are_refused(box, path):
     assert box.run("true").code != 0
 
 
+@pytest.mark.proves(25)
 def test_cve_2024_3154_annotations_are_no_properties_of_the_unit(box):
     box.config["annotations"] = {"org.systemd.property.Description": "'evil'", "org.systemd.property.CPUWeight": "uint64 77"}
     box.start()
