@@ -109,6 +109,18 @@ std::vector<oci::Digest> Blobs::list() const { return digests_in(cat(directory_,
 std::uint64_t Blobs::disk_blocks(const oci::Digest& digest) const { return os::disk_blocks(path(digest)); }
 std::uint64_t Blobs::disk_blocks() const { return os::disk_blocks(directory_); }
 std::vector<oci::Digest> Blobs::ingests() const { return digests_in(cat(directory_, "/ingest")); }
+
+std::vector<std::string> Blobs::strays() const {
+  std::vector<std::string> out;
+  for (std::string_view part : {"/blobs/sha256", "/ingest"}) {
+    std::string directory = cat(directory_, part);
+    for (const std::string& name : os::list_dir(directory)) {
+      if (!is_hex_id(name) && !name.starts_with(kStaged)) out.push_back(os::path_join(directory, name));
+    }
+  }
+  return out;
+}
+
 void Blobs::drop_ingest(const oci::Digest& digest) { os::remove_file(ingest_path(digest)); }
 
 struct Ingest::State {

@@ -40,6 +40,8 @@ class Blobs {
   // Bytes of disk that one takes (0: it is not here), and all of them with what is on its way in.
   std::uint64_t disk_blocks(const oci::Digest& digest) const;
   std::uint64_t disk_blocks() const;
+  // Paths of files in the layout that are no blobs, and of those that are on their way to none.
+  std::vector<std::string> strays() const;
   // A new name for a file that put() or Staging will rename; the next start removes what is left there.
   std::string staging_path() const;
 

@@ -1,6 +1,8 @@
 #include "store/database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <map>
 #include <mutex>
@@ -22,6 +24,10 @@ constexpr std::string_view kApplicationId = "1349676897";
 
 struct Damaged {
   std::string reason;
+};
+
+struct Row {
+  std::string kind, name, body;
 };
 
 bool means_damage(int code) {
@@ -110,6 +116,7 @@ struct Database::Connection {
   void open_checked();
   void reserve_room();
   void move_away(const std::string& reason);
+  void take_over(const std::vector<Row>& rows);
   std::string scalar(std::string_view sql);
 };
 
@@ -117,6 +124,27 @@ namespace {
 std::string column_text(sqlite3_stmt* statement, int column) {
   auto text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
   return text ? std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement, column))) : std::string();
+}
+
+// What can still be read of a damaged database: from both ends of the table up to the damage.
+std::vector<Row> readable_rows(const std::string& path) {
+  std::vector<Row> rows;
+  sqlite3* db = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr) == SQLITE_OK) {
+    for (const char* order : {"kind,name", "kind DESC,name DESC"}) {
+      std::string sql = cat("SELECT kind,name,body FROM documents ORDER BY ", order);
+      if (sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) break;
+      int code;
+      while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        rows.push_back({column_text(statement, 0), column_text(statement, 1), column_text(statement, 2)});
+      }
+      sqlite3_finalize(statement);
+      if (code == SQLITE_DONE) break;
+    }
+  }
+  sqlite3_close_v2(db);
+  return rows;
 }
 }  // namespace
 
@@ -192,11 +220,25 @@ void Database::Connection::open() {
     if (error.kind() != ErrorKind::DataLoss) throw;
     move_away(error.message());
   }
+  auto rows = readable_rows(set_aside);
   try {
     open_checked();
   } catch (const Damaged& damage) {
     throw Error(ErrorKind::DataLoss, cat(path, ": a fresh database is damaged: ", damage.reason));
   }
+  take_over(rows);
+}
+
+void Database::Connection::take_over(const std::vector<Row>& rows) {
+  execute("BEGIN");
+  for (const Row& row : rows) {
+    sqlite3_stmt* statement =
+        prepare("INSERT OR IGNORE INTO documents(kind,name,body) VALUES(?1,?2,?3)", {row.kind, row.name, row.body});
+    Reset reset{statement};
+    expect(sqlite3_step(statement), "insert");
+  }
+  execute("COMMIT");
+  log::info("rows of the damaged database were taken over", {{"rows", cat(rows.size())}});
 }
 
 Database::Database(std::string path) : connection_(std::make_unique<Connection>()) {
@@ -271,6 +313,26 @@ std::vector<std::pair<std::string, Json>> Database::list(std::string_view table,
     return true;
   });
   return rows;
+}
+
+std::set<std::string, std::less<>> Database::keys(std::string_view table) const {
+  std::lock_guard guard(connection_->mutex);
+  sqlite3_stmt* statement = connection_->prepare("SELECT name FROM documents WHERE kind=?1", {table});
+  Connection::Reset reset{statement};
+  std::set<std::string, std::less<>> out;
+  for (;;) {
+    int code = sqlite3_step(statement);
+    connection_->expect(code, cat("keys of ", table));
+    if (code != SQLITE_ROW) return out;
+    out.insert(column_text(statement, 0));
+  }
+}
+
+// Through a descriptor of its own, for SQLite's lock would be everybody's; it takes no locks on the log.
+void Database::sync() const {
+  std::string log = cat(connection_->path, "-wal");
+  os::Fd file = os::open_file(log, O_RDONLY);
+  os::check(::fdatasync(file.get()), cat("fdatasync ", log));
 }
 
 void Database::transaction(const std::function<void()>& body, Durability durability) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,13 +16,13 @@
 namespace proa::store {
 
 // Normal: survives the death of the process at once and of the machine up to the last checkpoint (about 0.1 ms).
-// Full: fsync before it returns (images, volumes).
+// Full: fsync before it returns (images, volumes with a name).
 enum class Durability { Normal, Full };
 
 class Database {
  public:
   // Opens or creates. A file that is no database or is damaged is set aside (PATH.damaged-<time>), which is logged, and
-  // a fresh one begun. Throws Conflict if a newer version of Proa wrote it.
+  // a fresh one begun with the rows that could still be read. Throws Conflict if a newer version of Proa wrote it.
   explicit Database(std::string path);
   ~Database();
   Database(const Database&) = delete;
@@ -34,12 +35,16 @@ class Database {
   // says false; it must not use the database. Other threads wait meanwhile.
   using Visit = std::function<bool(const std::string& key, Json&& value)>;
   void each(std::string_view table, std::string_view prefix, std::string_view after, const Visit& visit) const;
-  // All of them.
+  // All of them. A row that is no JSON is passed over, and logged.
   std::vector<std::pair<std::string, Json>> list(std::string_view table, std::string_view prefix = "") const;
+  // Of every row, also of those that list() passes over.
+  std::set<std::string, std::less<>> keys(std::string_view table) const;
 
   // Everything `body` does with this database, or, if it throws, nothing. Other threads wait. One inside another joins
   // it.
   void transaction(const std::function<void()>& body, Durability durability = Durability::Normal);
+  // Puts on the disk what was written with Durability::Normal. Nobody waits meanwhile.
+  void sync() const;
 
   // The damaged file that was set aside at opening, "" if none was.
   const std::string& set_aside() const;

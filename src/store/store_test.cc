@@ -164,6 +164,66 @@ TEST_F(Store, ADamagedDatabaseIsSetAside) {
   database.put("t", "new", Json(1));
 }
 
+// What a loss of power leaves of the log: all its beginnings, with nothing, zeroes or garbage where the rest was.
+TEST_F(Store, OpensWithAPrefixOfItsRowsAfterALossOfPower) {
+  constexpr int kRows = 24;
+  pid_t child = ::fork();
+  if (child == 0) {
+    Database database(db());
+    for (int i = 0; i < kRows; ++i) database.put("t", cat(i / 10, i % 10), Json(std::string(3000, 'x')));
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  std::string file = os::read_file(db()), log = os::read_file(cat(db(), "-wal"));
+  ASSERT_GT(log.size(), 100000u);
+  std::size_t most = 0, number = 0;
+  for (std::size_t cut = 0; cut <= log.size(); cut += 2077, ++number) {
+    std::string left = log.substr(0, cut);
+    if (number % 3 > 0) left.resize(log.size(), number % 3 == 1 ? '\0' : '\x5a');
+    os::write_file(db(), file);
+    os::write_file(cat(db(), "-wal"), left);
+    os::remove_file(cat(db(), "-shm"));
+    Database database(db());
+    EXPECT_EQ(database.set_aside(), "") << cut;
+    auto rows = database.list("t");
+    for (std::size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i].first, cat(i / 10, i % 10)) << cut;
+    ASSERT_GE(rows.size(), most) << cut;
+    most = rows.size();
+  }
+  EXPECT_GT(most, kRows - 3u);
+}
+
+TEST_F(Store, WhatCanBeReadOfADamagedDatabaseIsKept) {
+  {
+    Database database(db());
+    for (int i = 0; i < 500; ++i)
+      database.put("t", cat(1000 + i), JsonObject{{"n", i}, {"text", std::string(200, 'x')}});
+  }
+  std::string sound = os::read_file(db());
+  // The page of a row in the middle.
+  std::size_t page = sound.find("\"n\":250,") / 4096 * 4096;
+  ASSERT_GT(page, 4096u);
+  os::write_file(db(), sound.substr(0, page) + std::string(4096, '\x5a') + sound.substr(page + 4096));
+  Database database(db());
+  EXPECT_NE(database.set_aside(), "");
+  auto rows = database.list("t");
+  EXPECT_GT(rows.size(), 450u);
+  EXPECT_LT(rows.size(), 500u);
+  EXPECT_EQ(rows.front().first, "1000");
+  EXPECT_EQ(rows.back().first, "1499");
+  for (const auto& [key, row] : rows) EXPECT_EQ(cat(1000 + json::int_at(row, "n")), key);
+}
+
+TEST_F(Store, KeysAreThoseOfUnreadableRowsToo) {
+  Database database(db());
+  database.put("t", "a", Json(1));
+  database.put("t", "b", Json(2));
+  ASSERT_EQ(::system(cat("sqlite3 ", db(), " \"UPDATE documents SET body='{' WHERE name='b'\"").c_str()), 0);
+  EXPECT_EQ(database.list("t").size(), 1u);
+  EXPECT_EQ(database.keys("t"), (std::set<std::string, std::less<>>{"a", "b"}));
+}
+
 // proves: I19
 TEST_F(Store, AFileThatIsNoDatabaseIsSetAside) {
   os::write_file(db(), "this is not a database, and long enough to be looked at as one by those who read the header");
