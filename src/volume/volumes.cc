@@ -8,13 +8,12 @@
 #include "base/id.h"
 #include "base/json_codec.h"
 #include "base/log.h"
-#include "base/rollback.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
 #include "os/file_walk.h"
-#include "volume/copy_up.h"
 #include "volume/mount_args.h"
+#include "volume/populate.h"
 
 namespace proa {
 template <>
@@ -35,6 +34,11 @@ constexpr std::string_view kTable = "volumes";
 std::string path_text(const VolumeRecord& record, std::string_view key) {
   auto it = record.options.find(std::string(key));
   return it == record.options.end() ? std::string() : it->second;
+}
+
+// One without a name is lost with the container that it is for where the power fails, any other is not.
+store::Durability durability_of(const VolumeRecord& record) {
+  return record.anonymous ? store::Durability::Normal : store::Durability::Full;
 }
 
 void check_options(const CreateVolume& request) {
@@ -90,8 +94,11 @@ Volumes::Volumes(store::Database& database, std::string data_root)
   os::make_dirs(trash_, 0700);
   auto state = state_.lock();
   for (const auto& [key, value] : database_.list(kTable)) {
-    auto record = json::decode<VolumeRecord>(value);
-    state->records[key] = std::move(record);
+    try {
+      state->records[key] = json::decode<VolumeRecord>(value);
+    } catch (const Error& error) {
+      log::error("a volume's record cannot be read", {{"volume", key}, {"error", error.message()}});
+    }
   }
 }
 
@@ -119,7 +126,7 @@ VolumeRecord Volumes::create(const CreateVolume& request) {
     return it->second;
   }
   // The row first: start-up removes directories that no row owns.
-  database_.transaction([&] { database_.put(kTable, record.name, json::encode(record)); });
+  database_.transaction([&] { database_.put(kTable, record.name, json::encode(record)); }, durability_of(record));
   FAILPOINT("volume.create.after_row");
   std::string directory = os::path_join(root_, record.name);
   os::make_dir(directory, 0701);
@@ -159,7 +166,7 @@ void Volumes::remove(std::string_view name, bool force) {
     std::vector<std::string> ids(users->second.begin(), users->second.end());
     throw Error(ErrorKind::Conflict, cat("remove ", name, ": volume is in use - [", join(ids, ", "), "]"));
   }
-  database_.erase(kTable, name);
+  database_.transaction([&] { database_.erase(kTable, name); }, durability_of(it->second));
   FAILPOINT("volume.remove.after_row");
   std::string directory = os::path_join(root_, name);
   if (os::exists(directory))
@@ -228,31 +235,44 @@ void Volumes::copy_up(std::string_view name, const os::RootedDir& image_root, st
   auto source = image_root.try_open_at(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
   if (!source) return;
   auto state = state_.lock();  // one copy at a time: two containers may start on one empty volume
-  os::Fd target = os::open_file(mountpoint(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!is_empty_dir(target.get())) return;
   trace::Span span("volume.copy_up");
   span.set("volume", std::string(name));
   span.set("path", std::string(path));
-  // All or nothing: what was copied by half would be taken for the volume's own by the next start.
-  Rollback rollback;
-  rollback.add([place = mountpoint(name)] {
-    for (const auto& entry : os::list_dir(place)) os::remove_tree(os::path_join(place, entry));
-  });
-  copy_tree(source->get(), target.get());
-  copy_attributes(source->get(), target.get());
-  rollback.commit();
+  populate(os::path_join(root_, name), source->get());
 }
 
 void Volumes::recover() {
   auto state = state_.lock();
+  // Without its record it is a volume all the same where records were lost: what users keep is not thrown away.
+  std::set<std::string, std::less<>> lost = database_.keys(kTable);
+  bool all_lost = !database_.set_aside().empty();
   for (const auto& name : os::list_dir(root_)) {
     if (state->records.contains(name)) continue;
+    if (all_lost || lost.contains(name)) {
+      log::error("a volume's record is lost; it goes on without its options and labels", {{"volume", name}});
+      VolumeRecord record;
+      record.name = name;
+      record.created_at = now();
+      database_.put(kTable, name, json::encode(record));
+      state->records[name] = std::move(record);
+      continue;
+    }
     log::warn("removing a volume directory that no record owns", {{"volume", name}});
     os::rename_path(os::path_join(root_, name),
                     os::path_join(trash_, cat("volume-", name, "-", std::to_string(now()))));
   }
-  for (const auto& [name, record] : state->records)
-    os::make_dirs(os::path_join(os::path_join(root_, name), "_data"), 0755);
+  for (const auto& [name, record] : state->records) {
+    std::string directory = os::path_join(root_, name);
+    os::make_dirs(os::path_join(directory, "_data"), 0755);
+    try {
+      finish_populating(directory);
+    } catch (const Error& error) {
+      log::error("what an image has for a volume could not be moved into it",
+                 {{"volume", name}, {"error", error.message()}});
+    }
+  }
 }
+
+bool Volumes::owns(std::string_view name) const { return state_.lock()->records.contains(name); }
 
 }  // namespace proa::volume

@@ -62,7 +62,9 @@ class Volumes {
   // the directory too. Both sides are walked by descriptors that cannot leave their roots.
   void copy_up(std::string_view name, const os::RootedDir& image_root, std::string_view path);
 
-  void recover();  // removes directories that no row owns
+  // Removes directories that no row owns, finishes what a death cut.
+  void recover();
+  bool owns(std::string_view name) const;  // D/volumes/<name>
 
  private:
   struct State {
