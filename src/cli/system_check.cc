@@ -16,14 +16,15 @@ bool is_gone(const Json& finding) {
 
 // What is left to the user.
 std::string remedy(const Json& finding, bool repair) {
-  if (json::bool_at(finding, "Repaired") && !is_gone(finding)) return "repaired";
+  bool done = json::bool_at(finding, "Repaired"), layer = json::string_at(finding, "Object").starts_with("layer ");
+  if (done && !is_gone(finding)) return "repaired";
+  bool unowned = json::string_at(finding, "Kind") == "unowned";
+  if (!repair && (layer || unowned)) return cat("proa system check --repair ", unowned ? "removes" : "makes", " it");
   const JsonArray& images = array_of(json::find(finding, "NeededBy"));
-  if (!images.empty()) {
-    // A pull leaves alone what is unpacked already.
-    std::string pull = cat("remove ", std::string_view(images[0].as_string()), " and pull it again");
-    return json::bool_at(finding, "Repaired") ? cat("removed; ", pull) : pull;
-  }
-  return repair ? "removed" : "proa system check --repair removes it";
+  if (images.empty()) return done ? "removed" : "remove the containers that need it";
+  // A pull brings what a layer is made of, and leaves alone the layer that is there.
+  std::string pull = cat("pull ", std::string_view(images[0].as_string()), " again");
+  return done ? cat("removed; ", pull) : layer ? cat(pull, " and repair then") : pull;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Images::check reads every blob and compares it with its digest, and looks for every blob and layer that an image
 // needs and for what nobody does. Repair: damaged blobs and unowned content go, a missing layer is unpacked again where
-// its blob is whole. A layer file is read and hashed too; the files of an unpacked layer are not compared: there is no
-// digest to compare them with.
+// its blob is whole. A layer file is read and hashed too; an unpacked layer is compared with what its blob becomes when
+// it is unpacked once more.
 #pragma once
 
 #include <cstdint>

@@ -5,9 +5,17 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "image/file_source.h"
 #include "image/images_state.h"
 
 namespace proa::image {
+
+bool Images::is_whole(const ImageRecord& image) const {
+  auto there = [&](const oci::Digest& digest) { return digest.empty() || state_->blobs.has(digest); };
+  return there(image.id) && there(image.manifest) && there(image.index) &&
+         std::all_of(image.layers.begin(), image.layers.end(),
+                     [&](const ImageLayer& layer) { return there(layer.digest) && state_->layers.has(layer.diff_id); });
+}
 
 RecordPtr Images::State::get(std::string_view name) const {
   if (RecordPtr record = find(name)) return record;
@@ -40,14 +48,27 @@ void Images::State::commit(const std::vector<Change>& changes, const std::string
   }
 }
 
+// A layer that is gone. Throws where there is nothing to make it of; what fails today may work tomorrow.
+void Images::State::unpack_again(const ImageLayer& layer) {
+  if (!blobs.has(layer.digest)) throw Error(ErrorKind::DataLoss, cat("layer ", layer.diff_id.text(), " is gone"));
+  log::warn("a layer is gone and is unpacked again", {{"layer", layer.diff_id.text()}});
+  try {
+    FileSource blob(blobs.open(layer.digest));
+    layers.apply(blob, layer.diff_id);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::DataLoss || error.kind() == ErrorKind::InvalidArgument) throw;
+    log::error("it could not be unpacked", {{"layer", layer.diff_id.text()}, {"error", error.message()}});
+  }
+}
+
 void Images::State::load() {
   std::vector<std::string> broken;
   for (const auto& [id, row] : database.list(kImagesTable)) {
     try {
       auto record =
           std::make_shared<ImageRecord>(record_from_json(id, row, blobs.read(oci::Digest::parse(id), oci::kMaxConfig)));
-      for (const oci::Digest& diff_id : record->diff_ids) {
-        if (!layers.has(diff_id)) throw Error(ErrorKind::DataLoss, cat("layer ", diff_id.text(), " is gone"));
+      for (const ImageLayer& layer : record->layers) {
+        if (!layers.has(layer.diff_id)) unpack_again(layer);
       }
       catalogue.put(record);
     } catch (const Error& error) {

@@ -45,8 +45,9 @@ class Images {
 
   // A name, an ID, a unique prefix of an ID, or a digest. `platform`: nullopt also where the image is for another one.
   std::optional<ImageRecord> find(std::string_view name, const std::optional<oci::Platform>& platform = {}) const;
-  ImageRecord get(std::string_view name) const;  // throws NotFound "No such image: x:latest"
-  std::vector<ImageRecord> list() const;         // newest first
+  ImageRecord get(std::string_view name) const;   // throws NotFound "No such image: x:latest"
+  bool is_whole(const ImageRecord& image) const;  // documents, blobs and layers are all there
+  std::vector<ImageRecord> list() const;          // newest first
   std::size_t count() const;
 
   // Gives the image another name; one that had it loses it. Throws as docker does for digests and "sha256".
@@ -68,7 +69,6 @@ class Images {
   // `reference` may have a tag, a digest, both or (dangling) be empty. Returns whether anything changed.
   bool record(ImageRecord image, const std::optional<oci::Reference>& reference, const oci::Digest& repo_digest,
               const std::string& lease);
-
   // Notes that the repository of `reference` has the image under this digest.
   void add_repo_digest(const oci::Digest& id, const oci::Reference& reference, const oci::Digest& digest);
   // "busybox:1", "busybox:latest" of the repository "busybox".

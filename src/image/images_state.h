@@ -52,6 +52,7 @@ struct Images::State {
   };
   void commit(const std::vector<Change>& changes, const std::string& lease);
   void load();
+  void unpack_again(const ImageLayer& layer);
 };
 
 }  // namespace proa::image

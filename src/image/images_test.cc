@@ -274,6 +274,27 @@ TEST_F(Catalogued, DropsAnImageWhoseLayerIsGone) {
   EXPECT_TRUE(database_->list("images").empty());
 }
 
+TEST_F(Catalogued, UnpacksALayerThatIsGoneWhereItsBlobIsThere) {
+  std::string tar(1024, '\0');
+  ImageRecord record;
+  TextSource source(tar);
+  oci::Digest blob = blobs_->put(tar), diff_id = layers_->add(source).diff_id;
+  record.id = blobs_->put(cat(R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")",
+                              diff_id.text(), R"("]}})"));
+  record.config = oci::parse_image_config(blobs_->read(record.id, 1 << 20));
+  record.diff_ids = {diff_id};
+  record.layers = {{blob, diff_id, 1024}};
+  images_->record(record, oci::Reference::parse("app:1"), {}, "");
+  EXPECT_TRUE(images_->is_whole(images_->get("app:1")));
+  close();
+  os::remove_tree(cat(root_, "/layers/", diff_id.hex()));
+  open();
+  EXPECT_TRUE(layers_->has(diff_id));
+  EXPECT_TRUE(images_->is_whole(images_->get("app:1")));
+  blobs_->remove(blob);
+  EXPECT_FALSE(images_->is_whole(images_->get("app:1")));
+}
+
 TEST(ChainId, IsTheHashOfParentAndDiffId) {
   auto a = oci::Digest::from_hex(std::string(64, 'a')), b = oci::Digest::from_hex(std::string(64, 'b'));
   EXPECT_EQ(chain_id({a}), a);

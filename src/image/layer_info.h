@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "oci/digest.h"
@@ -11,6 +12,9 @@ namespace proa::image {
 
 // Directory: unpacked, D/layers/<diff id hex>/{fs/,info.json}. Erofs: D/layers/<diff id hex>.erofs (layer_file.h).
 enum class LayerForm { Directory, Erofs };
+
+// Beside the layers: the directory that an image without any stands on.
+inline constexpr std::string_view kEmptyLayer = "empty";
 
 struct LayerInfo {
   oci::Digest diff_id;

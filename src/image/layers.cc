@@ -14,6 +14,7 @@
 #include "image/inflater.h"
 #include "image/layer_file.h"
 #include "image/layers_state.h"
+#include "image/same_tree.h"
 #include "os/file.h"
 #include "os/rooted_dir.h"
 
@@ -224,18 +225,55 @@ void Layers::State::publish(const std::string& staging, const LayerInfo& info) {
   known.insert_or_assign(info.diff_id, info);
 }
 
-LayerState Layers::check(const oci::Digest& diff_id) const {
+// The tree beside what it is made of.
+bool Layers::State::is_what_it_was(const LayerInfo& info, ByteSource& blob) {
+  std::string staging = new_staging();
+  Rollback rollback;  // whatever comes of it
+  rollback.add([&] { os::remove_tree(staging); });
+  os::make_dir(staging, 0700);
+  Inflater inflater(blob, {}, Hashing::WhileInflating, {});
+  LayerInfo again;
+  unpack(inflater.pipe(), staging, again, {});
+  inflater.finish();
+  std::string difference;
+  try {
+    difference = first_difference(cat(path(info), "/fs"), cat(staging, "/fs"));
+  } catch (const Error& error) {
+    difference = error.message();
+  }
+  if (difference.empty()) return true;
+  log::warn("an unpacked layer is not what it was", {{"layer", info.diff_id.text()}, {"difference", difference}});
+  return false;
+}
+
+LayerState Layers::check(const oci::Digest& diff_id, ByteSource* blob) const {
   auto info = find(diff_id);
   if (!info || !os::exists(state_->path(*info))) return LayerState::Missing;
-  if (info->form == LayerForm::Directory)
-    return os::exists(cat(state_->path(*info), "/fs")) ? LayerState::Whole : LayerState::Missing;
+  auto verdict = [](bool whole) { return whole ? LayerState::Whole : LayerState::Damaged; };
+  if (info->form == LayerForm::Directory) {
+    if (!os::exists(cat(state_->path(*info), "/fs"))) return LayerState::Missing;
+    return verdict(!blob || state_->is_what_it_was(*info, *blob));
+  }
   try {
-    return is_whole(state_->path(*info), *info) ? LayerState::Whole : LayerState::Damaged;
+    return verdict(is_whole(state_->path(*info), *info));
   } catch (const Error& error) {
     log::warn("a layer cannot be read", {{"layer", diff_id.text()}, {"error", error.message()}});
     return LayerState::Damaged;
   }
 }
+
+std::vector<std::string> Layers::strays() const {
+  std::lock_guard lock(state_->mutex);
+  std::set<std::string> ours{std::string(kEmptyLayer)};
+  for (const auto& [id, info] : state_->known) ours.emplace(os::base_name(state_->path(info)));
+  std::vector<std::string> out;
+  for (auto& name : os::list_dir(state_->layers)) {
+    if (!ours.contains(name) && !name.starts_with(kStaging)) out.push_back(std::move(name));
+  }
+  return out;
+}
+
+void Layers::remove_stray(const std::string& name) { state_->discard(cat(state_->layers, "/", name)); }
 
 void Layers::remove(const oci::Digest& diff_id) {
   State::Mounted unmounted;  // once nothing is locked: it may take its time

@@ -52,8 +52,12 @@ class Layers {
   // Throws NotFound. A layer file stays mounted (detached: in no mount table), so that the next container finds it so;
   // one that cannot be mounted here any more is unpacked.
   Lower lower(const oci::Digest& diff_id) const;
-  // A layer file is read and hashed; an unpacked layer is only looked for, there is no hash of it.
-  LayerState check(const oci::Digest& diff_id) const;
+  // A layer file is read and hashed. Of an unpacked layer there is no hash: it is compared with what `blob`, which is
+  // whole, becomes when it is unpacked once more; where that is null it is only looked for.
+  LayerState check(const oci::Digest& diff_id, ByteSource* blob) const;
+  // Names in D/layers that are no layer's.
+  std::vector<std::string> strays() const;
+  void remove_stray(const std::string& name);
   // Off the path at once (renamed to D/trash), deleted by empty_trash(). A missing one is no error.
   void remove(const oci::Digest& diff_id);
   // Any file or directory of the data root: renamed to D/trash, for a large one takes long to delete.

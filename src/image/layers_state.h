@@ -40,6 +40,7 @@ struct Layers::State {
                   const std::function<void(std::uint64_t)>& progress, std::stop_token stop);
   LayerInfo publish_file(LayerFileWriter& writer, const std::string& file, const std::string& staging,
                          const std::stop_token& stop);
+  bool is_what_it_was(const LayerInfo& info, ByteSource& blob);
   void unpack(ByteSource& tar, const std::string& staging, LayerInfo& info, const std::stop_token& stop);
   void publish(const std::string& staging, const LayerInfo& info);
 

@@ -166,7 +166,7 @@ void Puller::reconfigure(registry::Options options, int max_concurrent_downloads
 bool Puller::State::is_current(registry::Client& client, const oci::Reference& reference, const oci::Platform& platform,
                                oci::Digest& digest, oci::Digest& id) {
   auto known = images.find(reference.familiar(), platform);
-  if (!known) return false;
+  if (!known || !images.is_whole(*known)) return false;
   auto now_there = client.resolve(reference.tag_or_digest());
   if (!now_there) return false;
   std::string name = cat(reference.familiar_name(), "@", now_there->digest.text());

@@ -44,12 +44,18 @@ void check_id(std::string_view id) {
   }
 }
 
+void write_lowers(const std::string& home, std::span<const oci::Digest> diff_ids) {
+  JsonArray list;
+  for (const auto& id : diff_ids) list.push_back(Json(id.text()));
+  os::replace_file(cat(home, "/lowers.json"), json::text(list), 0600);
+}
+
 }  // namespace
 
 Snapshots::Snapshots(std::string data_root, Layers& layers) : data_root_(std::move(data_root)), layers_(layers) {
   os::make_dirs(cat(data_root_, "/containers"), 0710);
   os::make_dir(cat(data_root_, "/trash"), 0700);
-  os::make_dirs(cat(data_root_, "/layers/empty/fs"), 0755);  // what an image from scratch stands on
+  os::make_dirs(cat(data_root_, "/layers/", kEmptyLayer, "/fs"), 0755);  // what an image from scratch stands on
 }
 
 std::string Snapshots::dir(std::string_view container_id) const {
@@ -70,14 +76,32 @@ void Snapshots::prepare(std::string_view container_id, std::span<const oci::Dige
   os::check(::stat(lower.path.c_str(), &top), cat("stat ", lower.path));
   os::check(::chown(upper.c_str(), top.st_uid, top.st_gid), cat("chown ", upper));
   os::check(::chmod(upper.c_str(), top.st_mode & 07777), cat("chmod ", upper));
-  JsonArray list;
-  for (const auto& id : diff_ids) list.push_back(Json(id.text()));
-  os::write_file(cat(home, "/lowers.json"), json::text(list), 0600);
+  write_lowers(home, diff_ids);
   span.set("upper", upper);
   span.set("layers", static_cast<std::int64_t>(diff_ids.size()));
 }
 
-bool Snapshots::exists(std::string_view container_id) const { return os::exists(cat(dir(container_id), "/upper")); }
+bool Snapshots::is_whole(std::string_view container_id) const {
+  std::string home = dir(container_id);
+  if (!os::exists(cat(home, "/upper")) || !os::exists(cat(home, "/work"))) return false;
+  try {
+    lowers(container_id);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool Snapshots::restore(std::string_view container_id, std::span<const oci::Digest> diff_ids) {
+  if (is_whole(container_id)) return false;
+  std::string home = dir(container_id);
+  if (os::exists(cat(home, "/upper")) && os::exists(cat(home, "/work"))) {
+    write_lowers(home, diff_ids);
+  } else {
+    prepare(container_id, diff_ids);
+  }
+  return true;
+}
 
 std::vector<oci::Digest> Snapshots::lowers(std::string_view container_id) const {
   auto text = os::try_read_file(cat(dir(container_id), "/lowers.json"), 1 << 20);
@@ -91,7 +115,7 @@ std::vector<oci::Digest> Snapshots::lowers(std::string_view container_id) const 
   return found;
 }
 
-Lower Snapshots::empty_layer() const { return {cat(data_root_, "/layers/empty/fs")}; }
+Lower Snapshots::empty_layer() const { return {cat(data_root_, "/layers/", kEmptyLayer, "/fs")}; }
 
 std::vector<Lower> Snapshots::lower_layers(std::string_view container_id) const {
   std::vector<Lower> layers;
@@ -148,15 +172,6 @@ void Snapshots::pack_changes(std::string_view container_id, const std::function<
 
 std::uint64_t Snapshots::size(std::string_view container_id) const {
   return os::disk_usage(cat(dir(container_id), "/upper"));
-}
-
-void Snapshots::remove(std::string_view container_id) {
-  std::string home = dir(container_id);
-  for (std::string_view part : {"upper", "work"}) {
-    std::string path = cat(home, "/", part);
-    if (os::exists(path)) os::rename_path(path, cat(data_root_, "/trash/", part, "-", random_u64()));
-  }
-  os::remove_file(cat(home, "/lowers.json"));
 }
 
 void Snapshots::empty_trash() {

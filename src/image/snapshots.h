@@ -26,7 +26,10 @@ class Snapshots {
   // Makes upper and work; the directory of the container is made where it is missing. Throws NotFound if a layer is.
   // diff_ids: bottom first, none for an image from scratch. They are kept beside the upper (lowers.json).
   void prepare(std::string_view container_id, std::span<const oci::Digest> diff_ids);
-  bool exists(std::string_view container_id) const;
+  bool is_whole(std::string_view container_id) const;
+  // Makes again what is missing of what prepare() made, for which of it is on the disk when the power fails nobody
+  // knows. False: nothing is.
+  bool restore(std::string_view container_id, std::span<const oci::Digest> diff_ids);
 
   // The container's root as a detached mount; it never appears in this namespace's mount table and goes with its last
   // user.
@@ -41,8 +44,6 @@ class Snapshots {
                     archive::TarWriter& to, std::stop_token stop) const;
   std::uint64_t size(std::string_view container_id) const;  // bytes of disk of the upper
 
-  // Renames upper and work to D/trash; a missing one is no error.
-  void remove(std::string_view container_id);
   // Deletes what is in D/trash; for a background thread. Errors are logged, the rest goes on.
   void empty_trash();
 
