@@ -138,6 +138,12 @@ Definition definition_from_json(const Json& value) {
   return out;
 }
 
+std::vector<oci::Digest> layers_of(const Definition& definition) {
+  std::vector<oci::Digest> out;
+  for (const auto& diff_id : definition.diff_ids) out.push_back(oci::Digest::parse(diff_id));
+  return out;
+}
+
 Json to_json(const State& state) {
   Json out = json::encode(state);
   out.as_object()["status"] = to_string(state.status);

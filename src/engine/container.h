@@ -15,6 +15,7 @@
 
 #include "api/inspect.h"
 #include "base/time.h"
+#include "oci/digest.h"
 #include "os/fd.h"
 #include "volume/mount_args.h"
 
@@ -64,6 +65,7 @@ struct State {
 
 Json to_json(const Definition& definition);
 Definition definition_from_json(const Json& value);
+std::vector<oci::Digest> layers_of(const Definition& definition);  // its diff IDs
 Json to_json(const State& state);
 State state_from_json(const Json& value);
 

@@ -12,6 +12,7 @@
 #include "engine/directory_reserve.h"
 #include "engine/event_attributes.h"
 #include "engine/explain.h"
+#include "engine/housekeeping.h"
 #include "engine/image_defaults.h"
 #include "engine/links.h"
 #include "engine/mount_resolution.h"
@@ -153,6 +154,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   rooms_.explain->container_created(definition.id, definition.name, definition.config.image);
   rooms_.explain->join(definition.id, definition.trace_id);
   emit_container(*rooms_.events, definition, "create");
+  sync_soon(rooms_);
   rooms_.workers->run("writing config.json", [this, container] {
     std::lock_guard guard(container->operation);
     if (!container->epoch().removed) write_config_for_people(rooms_, *container->definition());

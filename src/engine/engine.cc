@@ -247,7 +247,7 @@ struct Engine::House {
   std::vector<oci::Digest> layers_in_use() const {
     std::set<oci::Digest> out;
     for (const auto& container : roster.all()) {
-      for (const auto& diff_id : container->definition()->diff_ids) out.insert(oci::Digest::parse(diff_id));
+      for (auto& diff_id : layers_of(*container->definition())) out.insert(std::move(diff_id));
     }
     return {out.begin(), out.end()};
   }

@@ -8,6 +8,7 @@
 #include "image/snapshots.h"
 #include "network/networks.h"
 #include "os/memory.h"
+#include "store/database.h"
 
 namespace proa::engine {
 namespace {
@@ -25,6 +26,8 @@ void rest_if_quiet(Rooms& rooms) {
 
 void empty_trash(Rooms& rooms) {
   rooms.trash_scheduled = false;
+  // That it was removed is on the disk before it is gone from there.
+  rooms.database->sync();
   rooms.snapshots->empty_trash();
 }
 
@@ -32,6 +35,14 @@ void empty_trash_soon(Rooms& rooms) {
   constexpr std::int64_t kDelay = 300 * kMillisecond;
   if (rooms.trash_scheduled.exchange(true)) return;
   rooms.workers->run_after("emptying the trash", kDelay, [&rooms] { empty_trash(rooms); });
+}
+
+void sync_soon(Rooms& rooms) {
+  if (rooms.sync_scheduled.exchange(true)) return;
+  rooms.workers->run_after("putting records on the disk", kSecond, [&rooms] {
+    rooms.sync_scheduled = false;
+    rooms.database->sync();
+  });
 }
 
 void make_ready_soon(Rooms& rooms) {

@@ -15,11 +15,13 @@
 #include "engine/rooms.h"
 #include "engine/roster.h"
 #include "engine/workers.h"
+#include "image/images.h"
 #include "image/snapshots.h"
 #include "network/networks.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "shim/client.h"
+#include "store/database.h"
 #include "volume/volumes.h"
 
 namespace proa::engine {
@@ -46,8 +48,10 @@ bool is_paused(Rooms& rooms, const State& known, const Monitor::Recovered& found
 
 void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::LiveContainer>& live,
                 std::vector<std::pair<ContainerPtr, ExitReport>>& ended) {
+  auto unreadable = rooms.roster->unreadable();
   for (auto& found : rooms.monitor->recover()) {
     auto container = rooms.roster->by_id(found.container_id);
+    if (!container && unreadable.contains(found.container_id)) continue;
     if (!container) {
       // Its create or removal was cut: nobody owns it.
       log::warn("ending a container that no record owns", {{"container", found.container_id}});
@@ -91,13 +95,16 @@ void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::
   }
 }
 
+// To the trash; where records were lost, beside the damaged database: what is in there may be the only copy.
 void remove_unowned_directories(Rooms& rooms) {
+  auto unreadable = rooms.roster->unreadable();
+  std::string aside = rooms.database->set_aside();
+  if (!aside.empty()) os::make_dir(aside += ".containers", 0710);
   for (const auto& name : os::list_dir(rooms.containers_dir)) {
-    if (rooms.roster->by_id(name)) continue;
-    rooms.snapshots->remove(name);
+    if (rooms.roster->by_id(name) || unreadable.contains(name)) continue;
     auto directory = os::path_join(rooms.containers_dir, name);
-    if (os::exists(directory))
-      os::rename_path(directory, os::path_join(rooms.trash_dir, cat("container-", name, "-", std::to_string(now()))));
+    auto trash = os::path_join(rooms.trash_dir, cat("container-", name, "-", std::to_string(now())));
+    os::rename_path(directory, aside.empty() ? trash : os::path_join(aside, name));
   }
 }
 
@@ -107,6 +114,11 @@ void wait_for_linked(Rooms& rooms, const Definition& definition) {
   auto runs = [](const Container::Epoch&, const Snapshot& now) { return now.state.running(); };
   for (const Link& link : definition.links)
     if (auto linked = rooms.roster->by_id(link.container_id)) linked->wait_for(runs, kLongest);
+}
+
+// What a cut pull, load, commit or removal left of images. Where records were lost nobody can tell.
+void remove_unowned_content(Rooms& rooms) {
+  if (rooms.database->set_aside().empty() && rooms.roster->unreadable().empty()) rooms.images->collect();
 }
 
 void start_again(Rooms& rooms) {
@@ -134,6 +146,17 @@ void start_again(Rooms& rooms) {
 }
 
 }  // namespace
+
+bool restore_root(Rooms& rooms, const Container& container) {
+  try {
+    if (rooms.snapshots->restore(container.id(), layers_of(*container.definition())))
+      log::warn("the root of a container was lost; it begins again from its image", {{"container", container.id()}});
+    return true;
+  } catch (const Error& error) {
+    log::error("the root of a container is lost", {{"container", container.id()}, {"error", error.message()}});
+    return false;
+  }
+}
 
 void recover(Rooms& rooms) {
   for (const auto& container : rooms.roster->all()) {
@@ -169,7 +192,9 @@ void recover(Rooms& rooms) {
     container->run.needs_cleanup = true;
     rooms.exits->apply(*container, {.exit_code = 255, .signal = 0, .oom_killed = false, .finished_at = now()});
   }
+  for (const auto& container : rooms.roster->all()) restore_root(rooms, *container);
   remove_unowned_directories(rooms);
+  remove_unowned_content(rooms);
   empty_trash_soon(rooms);
   start_again(rooms);
 }

@@ -95,6 +95,7 @@ struct Rooms {
   Health* health = nullptr;
   std::atomic<bool> trash_scheduled = false;
   std::atomic<bool> rest_scheduled = false;
+  std::atomic<bool> sync_scheduled = false;
   std::atomic<std::int64_t> last_request = 0;  // monotonic
   std::atomic<bool> stopping = false;          // shutdown: no restart, no new start
 };

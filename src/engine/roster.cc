@@ -151,11 +151,21 @@ void Roster::change_state(Container& container, const std::function<void(State&)
   });
 }
 
-void Roster::erase(Container& container) {
+std::set<std::string, std::less<>> Roster::unreadable() const {
+  auto keys = database_.keys(kTable);
+  std::erase_if(keys, [&](const std::string& id) { return by_id(id) != nullptr; });
+  return keys;
+}
+
+void Roster::erase_rows(const std::string& id) {
   database_.transaction([&] {
-    database_.erase(kTable, container.id());
-    database_.erase(kStates, container.id());
+    database_.erase(kTable, id);
+    database_.erase(kStates, id);
   });
+}
+
+void Roster::erase(Container& container) {
+  erase_rows(container.id());
   auto index = index_.lock();
   if (auto it = index->names.find(container.name()); it != index->names.end() && it->second == container.id()) {
     index->names.erase(it);

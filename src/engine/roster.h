@@ -45,6 +45,9 @@ class Roster {
   void rename(Container& container, const std::string& new_name);
   void change_definition(Container& container, const std::function<void(Definition&)>& f);
   void change_state(Container& container, const std::function<void(State&)>& f);
+  // Of rows that load() could not read: what belongs to them is left alone until erase_rows().
+  std::set<std::string, std::less<>> unreadable() const;
+  void erase_rows(const std::string& id);
   // Row, name and entry; waiters are woken by the caller (mark_removed) when its files are gone too.
   void erase(Container& container);
 

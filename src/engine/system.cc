@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include <cerrno>
+#include <cstdio>
+
 #include "api/versions.h"
 #include "base/id.h"
 #include "base/text.h"
@@ -11,11 +14,13 @@
 #include "engine/containers.h"
 #include "engine/housekeeping.h"
 #include "engine/images.h"
+#include "engine/recover.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
 #include "engine/volumes.h"
 #include "image/images.h"
 #include "image/layers.h"
+#include "image/snapshots.h"
 #include "network/networks.h"
 #include "os/file.h"
 #include "os/host_info.h"
@@ -144,17 +149,43 @@ api::Version System::version() const {
 
 image::CheckReport System::check(image::Repair repair) const {
   auto report = rooms_.images->check(repair);
-  for (const auto& id : os::list_dir(rooms_.containers_dir)) {
-    auto path = os::path_join(rooms_.containers_dir, id);
-    // One that is just being created has its directory before anything else.
-    constexpr std::int64_t kNew = 60;  // seconds
-    struct stat info {};
-    if (rooms_.roster->by_id(id) || ::stat(path.c_str(), &info) < 0 || now() / kSecond - info.st_mtime < kNew) continue;
-    bool mend = repair == image::Repair::Yes;
-    if (mend) os::rename_path(path, os::path_join(rooms_.trash_dir, cat("container-", id)));
-    report.findings.push_back({image::Finding::Kind::Unowned, cat("directory of container ", id), {}, mend});
+  bool mend = repair == image::Repair::Yes;
+  auto add = [&](image::Finding::Kind kind, std::string object, bool mended) {
+    report.findings.push_back({kind, std::move(object), {}, mended});
+  };
+  auto take_away = [&](const std::string& path) {
+    auto trash = os::path_join(rooms_.trash_dir, cat("unowned-", random_u64()));
+    if (::rename(path.c_str(), trash.c_str()) < 0 && errno != ENOENT) os::fail(cat("rename ", path));
+  };
+  auto unreadable = rooms_.roster->unreadable();
+  for (const auto& id : unreadable) {
+    add(image::Finding::Kind::Damaged, cat("record of container ", id), mend);
+    if (!mend) continue;
+    rooms_.roster->erase_rows(id);
+    take_away(os::path_join(rooms_.containers_dir, id));
   }
-  if (repair == image::Repair::Yes) empty_trash_soon(rooms_);
+  for (const auto& container : rooms_.roster->all()) {
+    std::unique_lock not_busy(container->operation, std::try_to_lock);
+    if (!not_busy || container->epoch().removed || rooms_.snapshots->is_whole(container->id())) continue;
+    bool mended = mend && restore_root(rooms_, *container);
+    add(image::Finding::Kind::Missing, cat("directory of container ", container->id()), mended);
+  }
+  auto look_in = [&](const std::string& top, std::string_view kind, auto owns) {
+    for (const auto& name : os::list_dir(top)) {
+      auto path = os::path_join(top, name);
+      // One that is just being created has its directory before anything else.
+      constexpr std::int64_t kNew = 60;  // seconds
+      struct stat info {};
+      if (owns(name) || ::lstat(path.c_str(), &info) < 0 || now() / kSecond - info.st_mtime < kNew) continue;
+      if (mend) take_away(path);
+      add(image::Finding::Kind::Unowned, cat("directory of ", kind, " ", name), mend);
+    }
+  };
+  look_in(rooms_.containers_dir, "container",
+          [&](const std::string& id) { return rooms_.roster->by_id(id) || unreadable.contains(id); });
+  look_in(os::path_join(rooms_.config->data_root, "volumes"), "volume",
+          [&](const std::string& name) { return rooms_.volumes->owns(name); });
+  if (mend) empty_trash_soon(rooms_);
   return report;
 }
 

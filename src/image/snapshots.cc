@@ -47,7 +47,7 @@ void check_id(std::string_view id) {
 void write_lowers(const std::string& home, std::span<const oci::Digest> diff_ids) {
   JsonArray list;
   for (const auto& id : diff_ids) list.push_back(Json(id.text()));
-  os::replace_file(cat(home, "/lowers.json"), json::text(list), 0600);
+  os::write_file(cat(home, "/lowers.json"), json::text(list), 0600);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "network/etc_files.h"
@@ -183,10 +184,14 @@ void Networks::State::prepare_pools(Network& network) {
 void Networks::State::load() {
   auto locked = tables.lock();
   for (const auto& [key, value] : database.list(kTable)) {
-    Network network;
-    network.record = network_from_json(value);
-    prepare_pools(network);
-    locked->networks.emplace(network.record.id, std::move(network));
+    try {
+      Network network;
+      network.record = network_from_json(value);
+      prepare_pools(network);
+      locked->networks.emplace(network.record.id, std::move(network));
+    } catch (const Error& error) {
+      log::error("a network's record cannot be read; it is left out", {{"network", key}, {"error", error.message()}});
+    }
   }
   auto ensure = [&](std::string_view name, std::string_view driver) {
     if (Network* known = locked->find(name)) {
