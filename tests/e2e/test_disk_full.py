@@ -1,66 +1,16 @@
 """No space and no inodes left under the data root: each verb says so, leaves nothing, and works once there is room."""
-import errno
 import json
 import os
-import shutil
-import subprocess
 import time
 
 import images
 import pytest
+from disks import MB, Disk, names_below
 from engine import Engine, wait_until
 
 pytestmark = pytest.mark.ours  # a peer cannot be told where its data goes once it runs
 
-MB = 1 << 20
 FULL = "no space left on device"
-
-
-class Disk:
-    """The daemon's data root: a small file system of its own, and the file that fills it."""
-
-    def __init__(self, path, kind):
-        self.path, self.kind, self.filler = path, kind, os.path.join(path, "filler")
-        self.image = path + ".ext4"
-        os.makedirs(path)
-        if kind == "ext4":
-            with open(self.image, "wb") as file:
-                file.truncate(48 * MB)
-            subprocess.run(["mkfs.ext4", "-q", "-N", "2048", "-O", "^has_journal", "-m", "0", self.image], check=True)
-            subprocess.run(["mount", "-o", "loop", self.image, path], check=True)
-        else:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,nr_inodes=2048,mode=755", "tmpfs", path], check=True)
-
-    def fill(self, leave):
-        """All but `leave` bytes."""
-        free = os.statvfs(self.path)
-        size = free.f_bavail * free.f_bsize - leave
-        file = os.open(self.filler, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            os.posix_fallocate(file, 0, max(size, 1))
-            os.lseek(file, 0, os.SEEK_END)
-            while not leave:  # what posix_fallocate could not have
-                os.write(file, bytes(1024))
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
-        finally:
-            os.close(file)
-
-    def take_inodes(self, leave):
-        os.mkdir(self.filler)
-        for n in range(os.statvfs(self.path).f_favail - leave):
-            open(os.path.join(self.filler, str(n)), "w").close()
-
-    def free(self):
-        if os.path.isdir(self.filler):
-            shutil.rmtree(self.filler)
-        elif os.path.exists(self.filler):
-            os.unlink(self.filler)
-
-    def close(self):
-        subprocess.run(["umount", self.path], check=True)
-        if self.kind == "ext4":
-            os.unlink(self.image)
 
 
 @pytest.fixture(scope="module", params=["tmpfs", "ext4"])
@@ -99,13 +49,7 @@ def engine(daemon, registry):
 
 
 def names(engine):
-    """Every name below the data root but the database's own and the filler."""
-    found = set()
-    for parent, directories, files in os.walk(engine.data_root):
-        if "filler" in directories:
-            directories.remove("filler")
-        found.update(os.path.relpath(os.path.join(parent, name), engine.data_root) for name in directories + files)
-    return {name for name in found if not name.startswith(("proa.db", "filler", "lost+found"))}
+    return names_below(engine.data_root)
 
 
 def fails_full(engine, operation, leave=64 << 10, inodes=None):
