@@ -161,9 +161,14 @@ def test_killed_registry_and_pull_resumes(engine, registry, image):
 
 @pytest.mark.proves("I19")
 def test_damaged_database_is_set_aside(registry):
+    """Nothing can be read of it: what users keep is still there."""
     daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
     try:
         daemon.start()
+        name = f"{registry.address}/busybox:latest"
+        assert daemon.run("pull", "-q", name).code == 0
+        assert daemon.run("run", "--name", "box", "-v", "kept:/data", name, "sh", "-c", "echo text > /data/file; echo own > /own").code == 0
+        identity = daemon.inspect("box")["Id"]
         daemon.kill(signal.SIGTERM)
         with open(os.path.join(daemon.data_root, "proa.db"), "wb") as file:
             file.write(b"this is no database" * 1000)
@@ -172,5 +177,37 @@ def test_damaged_database_is_set_aside(registry):
                 os.unlink(os.path.join(daemon.data_root, "proa.db" + suffix))
         daemon.start()
         assert daemon.api("GET", "/containers/json?all=1").json == []
+        assert [volume["Name"] for volume in daemon.api("GET", "/volumes").json["Volumes"]] == ["kept"]
+        with open(os.path.join(daemon.data_root, "volumes/kept/_data/file")) as file:
+            assert file.read() == "text\n"
+        aside = next(entry for entry in os.listdir(daemon.data_root) if entry.endswith(".containers"))
+        assert aside.startswith("proa.db.damaged-") and os.path.exists(os.path.join(daemon.data_root, aside, identity, "upper/own"))
+        assert daemon.run("pull", "-q", name).code == 0
+        assert daemon.run("run", "--rm", "-v", "kept:/data", name, "cat", "/data/file").out == "text\n"
+    finally:
+        daemon.close()
+
+
+def test_a_damaged_page_of_the_database_costs_its_rows_alone(registry):
+    daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
+    try:
+        daemon.start()
+        name = f"{registry.address}/busybox:latest"
+        assert daemon.run("pull", "-q", name).code == 0
+        assert daemon.run("run", "-d", "--name", "runs", name, "sleep", "600").code == 0
+        pid = daemon.inspect("runs")["State"]["Pid"]
+        for n in range(40):
+            assert daemon.api("POST", "/volumes/create", {"Name": f"volume{n:02}", "Labels": {"padding": "x" * 900}}).status == 201
+        daemon.kill(signal.SIGTERM)
+        with open(os.path.join(daemon.data_root, "proa.db"), "r+b") as file:
+            page = file.read().index(b'"name":"volume20"') // 4096 * 4096
+            file.seek(page)
+            file.write(b"\x5a" * 4096)
+        daemon.start()
+        assert daemon.inspect("runs")["State"]["Pid"] == pid and daemon.run("exec", "runs", "echo", "hi").out == "hi\n"
+        volumes = {volume["Name"]: volume["Labels"] for volume in daemon.api("GET", "/volumes").json["Volumes"]}
+        assert sorted(volumes) == [f"volume{n:02}" for n in range(40)]
+        assert 0 < sum(not labels for labels in volumes.values()) < 12
+        assert daemon.run("run", "--rm", name, "echo", "works").out == "works\n"
     finally:
         daemon.close()

@@ -89,7 +89,7 @@ class Tour:
         self.client("push", self.pushed)
 
     def attached(self):
-        self.client("run", "--rm", "--name", "brief", "-v", "/anonymous", self.image, "echo", "hello", out="hello\n")
+        self.client("run", "--rm", "--name", "brief", "-v", "/etc", self.image, "echo", "hello", out="hello\n")
 
     def stop(self):
         self.expect(self.engine.api("POST", "/containers/tour/kill"), 204)
@@ -191,8 +191,7 @@ class World:
                 assert api("POST", f"/containers/{container['Id']}/start").status == 204
         for one in api("GET", "/images/json").json:
             assert api("GET", f"/images/{one['Id']}/json").status == 200
-        found = api("POST", "/proa/check").json["Findings"]
-        assert not [finding for finding in found or [] if finding.get("NeededBy")], found
+        assert not api("POST", "/proa/check").json["Findings"]
 
     def clear(self, kept=False):
         """All that the tour made goes, and nothing stays of it (I7, I8, I9, I10, I12, I13, I15, I22)."""
