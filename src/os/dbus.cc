@@ -61,16 +61,11 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-// The number that a user of our namespace has outside of it, where systemd is.
-uid_t uid_outside(uid_t uid) {
-  for (const auto& line : split(try_read_file("/proc/self/uid_map").value_or(""), '\n')) {
-    auto words = split(line, ' ');
-    std::erase(words, "");
-    if (words.size() != 3) continue;
-    auto first = parse_int<uid_t>(words[0]), outside = parse_int<uid_t>(words[1]), size = parse_int<uid_t>(words[2]);
-    if (first && outside && size && uid >= *first && uid - *first < *size) return *outside + (uid - *first);
-  }
-  return uid;
+// Whether users have other numbers outside of our user namespace, where systemd may be.
+bool is_renumbered() {
+  auto words = split(trim(try_read_file("/proc/self/uid_map").value_or("")), ' ');
+  std::erase(words, "");
+  return words.size() < 3 || words[0] != words[1];
 }
 
 }  // namespace
@@ -161,13 +156,16 @@ DBusReply parse_dbus_fields(std::string_view fields) {
 DBus::DBus(Fd socket) : socket_(std::move(socket)) {
   timeval limit{30, 0};
   check(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "limit the wait for D-Bus");
-  // EXTERNAL: the kernel says who we are, we name the same user, its number's digits in hexadecimal.
+  // EXTERNAL: the kernel says who we are. We name the same user, its number's digits in hexadecimal; or nobody (which
+  // systemd from 246 on takes), where the other side may know us by another number.
   std::string user;
-  for (char digit : cat(uid_outside(::geteuid()))) user += cat("3", digit);
-  // All in one write, and nothing more before both answers: systemd does not look at a message that it reads together
+  for (char digit : cat(::geteuid())) user += cat("3", digit);
+  bool nameless = is_renumbered();
+  std::string who = nameless ? "AUTH EXTERNAL\r\nDATA\r\n" : cat("AUTH EXTERNAL ", user, "\r\n");
+  // All in one write, and nothing more before all answers: systemd does not look at a message that it reads together
   // with BEGIN until there is another. (We pass no descriptors; that question only tells us that it has read so far.)
-  write_all(socket_.get(),
-            cat(std::string_view("\0", 1), "AUTH EXTERNAL ", user, "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"));
+  write_all(socket_.get(), cat(std::string_view("\0", 1), who, "NEGOTIATE_UNIX_FD\r\nBEGIN\r\n"));
+  if (nameless) read_line();
   std::string answer = read_line();
   if (!answer.starts_with("OK ")) throw Error(ErrorKind::Forbidden, cat("D-Bus refused us: ", trim(answer)));
   read_line();

@@ -36,12 +36,12 @@ ContainerGroup::ContainerGroup(const oci::Spec& spec, const std::string& id, con
   }
   auto layout = os::find_cgroups(options.cgroup_root);
   if (options.systemd) {
-    scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id, options.rootless), systemd_socket(options.rootless),
-                   spec, id);
+    auto systemd = systemd_socket(options.rootless);
+    scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id, systemd), systemd, spec, id);
     const auto& name = scope_->name();
-    rollback.add([made = CgroupHandle{layout, name.path, name.unit, scope_->systemd()}] { stop_scope(made); });
+    rollback.add([made = CgroupHandle{layout, name.path, name.unit, systemd}] { stop_scope(made); });
     cgroup = create_cgroup(layout, name.path, resources, warnings,
-                           {.unit = name.unit, .systemd = scope_->systemd(), .skip_devices = options.rootless});
+                           {.unit = name.unit, .systemd = systemd, .skip_devices = options.rootless});
   } else {
     try {
       cgroup = create_cgroup(layout, cgroup_path(spec, id), resources, warnings, {.skip_devices = options.rootless});

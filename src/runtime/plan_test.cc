@@ -369,7 +369,8 @@ TEST(SystemdScope, IsNamedBySliceAndPrefix) {
   EXPECT_EQ(plan_scope("a-b.slice:docker:c1", "x"),
             (ScopeName{"a-b.slice", "docker-c1.scope", "/a.slice/a-b.slice/docker-c1.scope"}));
   EXPECT_EQ(slice_path("-.slice"), "/");
-  EXPECT_EQ(plan_scope("", "c1", true), (ScopeName{"user.slice", "proa-c1.scope", "/user.slice/proa-c1.scope"}));
+  EXPECT_EQ(plan_scope("", "c1", "/run/user/1000/systemd/private"),
+            (ScopeName{"user.slice", "proa-c1.scope", "/user.slice/proa-c1.scope"}));
   EXPECT_THROW(plan_scope("/plain", "x"), Error);
   EXPECT_THROW(plan_scope("a--b.slice:p:c", "x"), Error);
   EXPECT_THROW(plan_scope("a.slice:p:c/d", "x"), Error);

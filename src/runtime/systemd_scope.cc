@@ -31,7 +31,7 @@ std::string call_manager(os::DBus& bus, std::string_view member, std::string_vie
 
 os::DBus connect(const CgroupHandle& cgroup) {
   // Containers of earlier versions have no socket noted: theirs are the system's.
-  return os::DBus::connect_systemd(cgroup.systemd.empty() ? systemd_socket(false) : cgroup.systemd);
+  return os::DBus::connect_systemd(cgroup.systemd.empty() ? kSystemSocket : cgroup.systemd);
 }
 
 bool is_error(const Error& error, std::string_view name) { return error.message().find(name) != std::string::npos; }
@@ -161,7 +161,7 @@ std::string slice_path(std::string_view slice) {
   return out;
 }
 
-ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, bool rootless) {
+ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, std::string_view systemd) {
   std::vector<std::string> parts = {"", "proa", std::string(id)};
   if (!cgroups_path.empty()) {
     if (!names_scope(cgroups_path)) {
@@ -172,7 +172,7 @@ ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, bool ro
     parts = split(cgroups_path, ':');
   }
   ScopeName out;
-  out.slice = !parts[0].empty() ? parts[0] : rootless ? "user.slice" : "system.slice";
+  out.slice = !parts[0].empty() ? parts[0] : systemd == kSystemSocket ? "system.slice" : "user.slice";
   std::string name = parts[2].empty() ? std::string(id) : parts[2];
   if (name.find('/') != std::string::npos) throw Error(ErrorKind::InvalidArgument, cat("invalid scope name: ", name));
   out.unit = parts[1].empty() ? cat(name, ".scope") : cat(parts[1], "-", name, ".scope");
@@ -181,13 +181,14 @@ ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, bool ro
 }
 
 std::string systemd_socket(bool rootless) {
-  constexpr std::string_view kBelowRun = "systemd/private";
-  if (!rootless) return os::path_join("/run", kBelowRun);
+  std::string of_system(kSystemSocket);
+  // Root of a container that has a systemd of its own is let in.
+  if (!rootless || ::access(of_system.c_str(), W_OK) == 0) return of_system;
   const char* own = ::getenv("XDG_RUNTIME_DIR");
   if (!own || !*own) {
     throw Error(ErrorKind::Unavailable, "rootless needs the user's own systemd, and $XDG_RUNTIME_DIR to find it by");
   }
-  return os::path_join(own, kBelowRun);
+  return os::path_join(own, "systemd/private");
 }
 
 void append_resource_properties(os::DBusBody& body, const oci::Resources& resources) {
@@ -208,14 +209,14 @@ void append_resource_properties(os::DBusBody& body, const oci::Resources& resour
   }
 }
 
-ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string systemd, const oci::Spec& spec,
+ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string_view systemd, const oci::Spec& spec,
                        std::string_view id)
-    : name_(std::move(name)), systemd_(std::move(systemd)) {
+    : name_(std::move(name)) {
   trace::Span span("runtime.systemd_scope");
   span.set("unit", name_.unit);
   if (!layout.unified)
     throw Error(ErrorKind::Unavailable, "the systemd cgroup driver needs a host with cgroup v2 alone");
-  auto bus = os::DBus::connect_systemd(systemd_);
+  auto bus = os::DBus::connect_systemd(systemd);
   placeholder_ = waiting_process();
   try {
     try {

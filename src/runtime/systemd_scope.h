@@ -19,10 +19,12 @@ struct ScopeName {
   std::string path;   // "/system.slice/docker-<id>.scope", below the group that is systemd's own
   friend bool operator==(const ScopeName&, const ScopeName&) = default;
 };
-// cgroupsPath as the systemd driver has it, "slice:prefix:name". Pure. Throws InvalidArgument.
-ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, bool rootless = false);
+constexpr std::string_view kSystemSocket = "/run/systemd/private";
 // The socket of the systemd that is asked: the system's, or rootless the user's, in $XDG_RUNTIME_DIR.
 std::string systemd_socket(bool rootless);
+// cgroupsPath as the systemd driver has it, "slice:prefix:name"; `systemd`: whose default slice. Pure. Throws
+// InvalidArgument.
+ScopeName plan_scope(std::string_view cgroups_path, std::string_view id, std::string_view systemd = kSystemSocket);
 // Whether a path has that form: no path of the cgroupfs driver does.
 bool names_scope(std::string_view cgroups_path);
 // "a-b.slice" -> "/a.slice/a-b.slice"
@@ -34,19 +36,17 @@ void append_resource_properties(os::DBusBody& body, const oci::Resources& resour
 // A scope lives as long as it has processes: until the container's are in, one of ours that only waits.
 class ScopeStart {
  public:
-  ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string systemd, const oci::Spec& spec,
+  ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string_view systemd, const oci::Spec& spec,
              std::string_view id);
   ~ScopeStart() { release(); }
   ScopeStart(const ScopeStart&) = delete;
   ScopeStart& operator=(const ScopeStart&) = delete;
 
   const ScopeName& name() const { return name_; }  // `path` is the whole one
-  const std::string& systemd() const { return systemd_; }
-  void release() noexcept;  // the container is in
+  void release() noexcept;                         // the container is in
 
  private:
   ScopeName name_;
-  std::string systemd_;
   os::Spawned placeholder_;
 };
 

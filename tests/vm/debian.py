@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-TOOLS = ["systemd-sysv", "dbus", "iproute2", "procps", "busybox-static", "python3-pytest", "apparmor", "criu"]
+TOOLS = ["systemd-sysv", "dbus", "iproute2", "procps", "busybox-static", "python3-pytest", "apparmor", "criu", "iptables"]
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../support"))
