@@ -90,6 +90,14 @@ std::string default_hostname(const Rooms& rooms, const api::HostConfig& host, co
   return std::string(short_id(id));
 }
 
+void prepare_directory(Rooms& rooms, const std::string& id, const std::vector<oci::Digest>& diff_ids,
+                       Rollback& rollback) {
+  trace::Span span("engine.prepare");
+  rooms.directories->place(id);
+  rollback.add([directory = os::path_join(rooms.containers_dir, id)] { os::remove_tree(directory); });
+  rooms.snapshots->prepare(id, diff_ids);
+}
+
 void write_config_for_people(const Rooms& rooms, const Definition& definition) {
   os::replace_file(os::path_join(os::path_join(rooms.containers_dir, definition.id), "config.json"),
                    json::text(to_json(definition)), 0600);
@@ -136,13 +144,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   rollback.add([this, id = definition.id] { rooms_.roster->drop_intent(id); });
   FAILPOINT("create.after_intent");
   definition.mounts = resolve_mounts(rooms_, definition, rollback);
-  {
-    trace::Span prepare("engine.prepare");
-    auto directory = os::path_join(rooms_.containers_dir, definition.id);
-    rooms_.directories->place(definition.id);
-    rollback.add([directory] { os::remove_tree(directory); });
-    rooms_.snapshots->prepare(definition.id, image.diff_ids);
-  }
+  prepare_directory(rooms_, definition.id, image.diff_ids, rollback);
   FAILPOINT("create.after_dir");
   ContainerPtr container;
   {

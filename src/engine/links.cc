@@ -79,7 +79,8 @@ LinkText parse_link(std::string_view text) {
   if (parts.size() > 2) throw Error(ErrorKind::InvalidArgument, cat("bad format for links: ", text));
   std::string name = parts[0], alias = parts.size() == 2 ? parts[1] : parts[0];
   if (name.starts_with('/')) return {name.substr(1), std::string(last_part(alias))};
-  bool plain = std::all_of(alias.begin(), alias.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '#'; });
+  bool plain =
+      std::all_of(alias.begin(), alias.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '#'; });
   if (!plain) throw Error(ErrorKind::InvalidArgument, cat("bad format for links: ", quoted(text)));
   return {name, std::string(last_part(alias))};
 }
@@ -167,8 +168,8 @@ Linked linked_containers(const Rooms& rooms, const Definition& definition) {
     auto other = rooms.roster->by_id(link.container_id);
     std::string name = cat("/", definition.name, "/", link.alias);
     if (!other || !other->state().running()) {
-      throw Error(ErrorKind::Internal, cat("Cannot link to a non running container: /", name_of(*rooms.roster, link),
-                                           " AS ", name));
+      throw Error(ErrorKind::Internal,
+                  cat("Cannot link to a non running container: /", name_of(*rooms.roster, link), " AS ", name));
     }
     auto endpoint = bridge_endpoint(rooms, link.container_id);
     auto theirs = other->definition();
