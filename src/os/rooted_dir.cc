@@ -15,8 +15,8 @@
 namespace proa::os {
 namespace {
 
-// openat2(2) in the root; -1 and errno on failure. EAGAIN means that a rename raced with the walk: tried again for
-// a bounded time.
+// openat2(2) in the root; -1 and errno on failure. EAGAIN means that a rename or a mount, anywhere, raced with a walk
+// over "..": it is tried again for a bounded time, then walked by steps, which none disturbs.
 int open_in_root(int root, std::string_view path, int flags, mode_t mode) {
   open_how how{};
   how.flags = static_cast<__u64>(static_cast<unsigned>(flags | O_CLOEXEC));
@@ -29,7 +29,8 @@ int open_in_root(int root, std::string_view path, int flags, mode_t mode) {
     if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {  // an older kernel, or a filter of those around us
       return walk_in_root(root, name, flags, mode);
     }
-    if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || monotonic_now() > deadline) return fd;
+    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) return fd;
+    if (monotonic_now() > deadline) return walk_in_root(root, name, flags, mode);
   }
 }
 
