@@ -70,27 +70,40 @@ class Deaths:
         return self
 
     def __exit__(self, *_):
-        if self.engine.process and self.engine.process.poll() is None:
-            self.engine.clean()
-            self.engine.kill()
-        if self.disk:
-            self.disk.close()
-        self.engine.close()
+        try:
+            if self.engine.process and self.engine.process.poll() is None:
+                self.engine.clean()
+        finally:
+            if self.engine.process and self.engine.process.poll() is None:
+                self.engine.kill()
+            if self.disk:
+                self.disk.close()
+            self.engine.close()
 
     # The operations: each raises Died, or fails the test where the daemon refuses.
 
-    def ask(self, method, path, **options):
+    def ask(self, method, path, statuses, **options):
         try:
-            return self.engine.api(method, path, **options)
+            reply = self.engine.api(method, path, **options)
         except (OSError, http.client.HTTPException) as error:
             raise Died from error
+        if reply.status not in statuses or b'"error"' in reply.body:
+            self.refuse(reply)
+        return reply
+
+    def refuse(self, reply):
+        """It may have told of the disk's failure before it died of it."""
+        try:
+            self.engine.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{reply.status} {reply.body[-500:]}") from None
+        raise Died
 
     def stream(self, method, path, **options):
-        """A reply whose body may end early or tell of an error."""
-        reply = self.ask(method, path, **options)
+        """A reply whose body may end early."""
+        reply = self.ask(method, path, (200,), **options)
         if self.engine.process.poll() is not None:
             raise Died
-        assert reply.status == 200 and b'"error"' not in reply.body, reply.body
         return reply
 
     def pull(self):
@@ -110,12 +123,11 @@ class Deaths:
         assert done.code == 0, done
 
     def commit(self):
-        reply = self.ask("POST", "/commit?container=source&repo=committed&tag=1", body={})
-        assert reply.status == 201, reply.body
+        self.ask("POST", "/commit?container=source&repo=committed&tag=1", (201,), body={})
 
     def prepare_save(self):
         self.pull()
-        self.saved = self.ask("GET", f"/images/{self.name}/get").body
+        self.saved = self.stream("GET", f"/images/{self.name}/get").body
 
     def save(self):
         self.again = self.stream("GET", f"/images/{self.name}/get").body
@@ -128,7 +140,7 @@ class Deaths:
 
     def prepare_push(self):
         self.pull()
-        assert self.ask("POST", f"/images/{self.name}/tag?repo={self.pushed[:-2]}&tag=1").status == 201
+        self.ask("POST", f"/images/{self.name}/tag?repo={self.pushed[:-2]}&tag=1", (201,))
 
     def push(self):
         self.stream("POST", f"/images/{self.pushed[:-2]}/push?tag=1", headers={"X-Registry-Auth": "e30="})
@@ -137,17 +149,14 @@ class Deaths:
         self.pull()
 
     def remove(self):
-        reply = self.ask("DELETE", f"/images/{self.name}")
-        assert reply.status in (200, 404), reply.body
+        self.ask("DELETE", f"/images/{self.name}", (200, 404))
 
     prepare_populate = prepare_remove
 
     def populate(self):
         body = {"Image": self.name, "HostConfig": {"Binds": ["filled:/data"], "NetworkMode": "none"}}
-        reply = self.ask("POST", "/containers/create?name=filler", body=body)
-        assert reply.status in (201, 409), reply.body
-        reply = self.ask("POST", "/containers/filler/start")
-        assert reply.status == 204, reply.body
+        self.ask("POST", "/containers/create?name=filler", (201, 409), body=body)
+        self.ask("POST", "/containers/filler/start", (204,))
 
     # What must be true after a death, before the operation is tried again.
 
