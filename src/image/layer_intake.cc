@@ -28,11 +28,11 @@ std::string layer_type(archive::Compression compression) {
 }  // namespace
 
 LayerIntake::LayerIntake(Layers& layers, store::Blobs& blobs, BlobForm form, std::stop_token stop)
-    : layers_(layers), form_(form), stop_(std::move(stop)), blob_(blobs), pipe_(kUnderWay) {}
+    : layers_(layers), form_(form), stop_(std::move(stop)), blob_(blobs) {}
 
 LayerIntake::~LayerIntake() {
   if (!unpacker_.joinable()) return;
-  pipe_.fail(std::make_exception_ptr(Error(ErrorKind::Cancelled, "the layer did not come to its end")));
+  end(std::make_exception_ptr(Error(ErrorKind::Cancelled, "the layer did not come to its end")));
   unpacker_.join();
 }
 
@@ -42,6 +42,9 @@ void LayerIntake::begin(std::span<const std::byte> first) {
   if (compression == archive::Compression::None && form_ == BlobForm::GzipPlain) {
     gzip_ = std::make_unique<archive::FastGzipSink>(blob_);
     compression = archive::Compression::Gzip;
+    pipe_.emplace(kUnderWay);
+  } else {
+    blob_so_far_.emplace(blob_.reader());
   }
   taken_.media_type = layer_type(compression);
   trace::Recorder* recorder = trace::current();
@@ -50,28 +53,34 @@ void LayerIntake::begin(std::span<const std::byte> first) {
     std::optional<trace::Scope> scope;
     if (recorder) scope.emplace(*recorder, parent);
     try {
-      taken_.info = layers_.add(pipe_, stop_);
+      taken_.info = layers_.add(pipe_ ? static_cast<ByteSource&>(*pipe_) : *blob_so_far_, stop_);
     } catch (...) {
       taken_.failure = std::current_exception();
     }
-    pipe_.close_reader();
+    if (pipe_) pipe_->close_reader();
   });
+}
+
+void LayerIntake::end(std::exception_ptr failure) {
+  auto tell = [&](auto& source) { failure ? source.fail(failure) : source.finish(); };
+  pipe_ ? tell(*pipe_) : tell(*blob_so_far_);
 }
 
 void LayerIntake::write(std::span<const std::byte> bytes) {
   if (stop_.stop_requested()) throw Error(ErrorKind::Cancelled, "context canceled");
   if (!begun_) begin(bytes);
-  pipe_.write(bytes);
   if (gzip_) {
+    pipe_->write(bytes);
     gzip_->write(bytes);
   } else {
     blob_.write(bytes);
+    blob_so_far_->grown(blob_.size());
   }
 }
 
 TakenLayer LayerIntake::finish() {
   if (!begun_) begin({});
-  pipe_.finish();
+  end(nullptr);
   if (gzip_) gzip_->finish();
   taken_.digest = blob_.finish();
   taken_.size = blob_.size();

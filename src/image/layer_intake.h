@@ -11,6 +11,7 @@
 
 #include "archive/fast_gzip.h"
 #include "image/byte_pipe.h"
+#include "image/followed_file.h"
 #include "image/layers.h"
 #include "store/staging.h"
 
@@ -37,13 +38,16 @@ class LayerIntake : public ByteSink {
 
  private:
   void begin(std::span<const std::byte> first);
+  void end(std::exception_ptr failure);
 
   Layers& layers_;
   BlobForm form_;
   std::stop_token stop_;
   store::Staging blob_;
   std::unique_ptr<archive::FastGzipSink> gzip_;
-  BytePipe pipe_;
+  // Where it is unpacked from: the blob while it is written, or, where that is another form of it, what comes.
+  std::optional<FollowedFile> blob_so_far_;
+  std::optional<BytePipe> pipe_;
   TakenLayer taken_;
   bool begun_ = false;
   std::thread unpacker_;

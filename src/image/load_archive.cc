@@ -1,9 +1,9 @@
 #include "image/load_archive.h"
 
 #include <algorithm>
+#include <deque>
 #include <future>
 #include <memory>
-#include <optional>
 
 #include "archive/compress.h"
 #include "archive/tar_reader.h"
@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kBlobs = "blobs/sha256/";
 // Bounds for what a stranger may make us remember.
 constexpr std::size_t kMaxDocuments = 32 << 20, kMaxEntries = 20'000, kMaxLinkHops = 8;
+constexpr std::size_t kLayersAtATime = 2;  // besides the one that comes
 
 // "./a//b" -> "a/b"; what would leave the archive stays at its top.
 std::string clean(std::string_view path) { return os::clean_path(cat("/", path)).substr(1); }
@@ -58,7 +59,7 @@ class Reader {
       }
     }
     tar_.drain();
-    end_layer();
+    while (!ending_.empty()) end_layer();
     return std::move(out_);
   }
 
@@ -83,6 +84,7 @@ class Reader {
   void layer(const std::string& path, const archive::TarEntry& entry, std::span<const std::byte> first, bool blob) {
     trace::Span span("load.layer");
     span.set("path", path);
+    if (ending_.size() == kLayersAtATime) end_layer();
     std::string name = path;
     if (blob) name = path.substr(kBlobs.size());
     name = name.substr(0, std::min<std::size_t>(12, name.find_first_of("/.")));
@@ -94,14 +96,13 @@ class Reader {
       done += piece.size();
       progress_.count("Loading layer", name, done, size);
     }
-    end_layer();
-    ending_ = Ending{path, blob, std::async(std::launch::async, [intake] { return intake->finish(); })};
+    ending_.push_back({path, blob, std::async(std::launch::async, [intake] { return intake->finish(); })});
   }
 
+  // The oldest of them.
   void end_layer() {
-    if (!ending_) return;
-    Ending ending = std::move(*ending_);
-    ending_.reset();
+    Ending ending = std::move(ending_.front());
+    ending_.pop_front();
     TakenLayer taken = ending.taken.get();
     if (ending.blob) check_name(ending.path, taken.digest);
     out_.layers[ending.path] = std::move(taken);
@@ -119,7 +120,7 @@ class Reader {
     throw Error(ErrorKind::DataLoss, cat("invalid archive: ", quoted(path), " has digest ", actual.text()));
   }
 
-  // A layer whose bytes have all come. Its way to the disk is waited for when the next one has come too.
+  // A layer whose bytes have all come: it is unpacked to its end while others come.
   struct Ending {
     std::string path;
     bool blob;
@@ -133,7 +134,7 @@ class Reader {
   std::stop_token stop_;
   ArchiveContents out_;
   std::size_t kept_ = 0;
-  std::optional<Ending> ending_;
+  std::deque<Ending> ending_;
 };
 
 template <class Map>

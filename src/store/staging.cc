@@ -23,6 +23,8 @@ void Staging::write(std::span<const std::byte> bytes) {
   write_back_.written(file_.get(), size_);
 }
 
+os::Fd Staging::reader() const { return os::open_file(path_, O_RDONLY); }
+
 const oci::Digest& Staging::finish() {
   if (digest_.empty()) digest_ = oci::Digest::from_hex(hash_.hex());
   return digest_;

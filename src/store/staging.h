@@ -20,6 +20,7 @@ class Staging : public ByteSink {
 
   void write(std::span<const std::byte> bytes) override;
   std::uint64_t size() const { return size_; }
+  os::Fd reader() const;  // the file, to read what was written while more is
   // Ends the writing: the digest of all of it.
   const oci::Digest& finish();
   // Publishes it durably, unless it is there already. After finish().
