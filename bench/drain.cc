@@ -50,7 +50,8 @@ bool read_head(Connection& connection) {
 // The bytes that were received.
 std::uint64_t receive(Connection& connection, const std::string& request) {
   if (connection.in_head && !read_head(connection)) return 0;
-  ssize_t got = ::recv(connection.fd, nullptr, std::min<std::uint64_t>(connection.left, kMost), MSG_TRUNC | MSG_DONTWAIT);
+  ssize_t got =
+      ::recv(connection.fd, nullptr, std::min<std::uint64_t>(connection.left, kMost), MSG_TRUNC | MSG_DONTWAIT);
   if (got == 0) throw std::runtime_error("the server closed the connection");
   if (got < 0) return 0;
   connection.left -= static_cast<std::uint64_t>(got);

@@ -34,8 +34,7 @@ void note_connected(const Rooms& rooms, const Definition& definition, const netw
   network::HostsInput own{.hostname = definition.config.hostname, .domainname = definition.config.domainname};
   for (const std::string& address : {endpoint.ipv4, endpoint.ipv6})
     if (!address.empty()) own.addresses.push_back(address);
-  change(rooms, definition, "hosts",
-         [&](const std::string& hosts) { return hosts + network::render_own_lines(own); });
+  change(rooms, definition, "hosts", [&](const std::string& hosts) { return hosts + network::render_own_lines(own); });
   if (endpoint.dns_names.empty()) return;
   change(rooms, definition, "resolv.conf", [&](const std::string& text) {
     auto rendered = [&](network::Resolver resolver) {
