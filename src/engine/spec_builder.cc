@@ -45,9 +45,10 @@ std::vector<oci::DeviceRule> default_device_rules() {
     out.push_back(rule(true, "c", major, minor, "rwm"));
   }
   out.push_back(rule(true, "c", 136, -1, "rwm"));
+  out.push_back(rule(false, "c", 10, 229, "rwm"));
+  // Last: runc refuses to take one device out of them again (cgroup v1).
   out.push_back(rule(true, "c", -1, -1, "m"));
   out.push_back(rule(true, "b", -1, -1, "m"));
-  out.push_back(rule(false, "c", 10, 229, "rwm"));
   return out;
 }
 

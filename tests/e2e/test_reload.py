@@ -1,6 +1,7 @@
 """SIGHUP: what a running daemon takes over from its configuration file."""
 import json
 import signal
+import time
 
 import pytest
 from engine import PEER, Engine, wait_until
@@ -18,10 +19,10 @@ def configured(registry, tmp_path):
 
 def reload(daemon):
     """The attributes of the event."""
-    events = daemon.popen("events", "--filter", "type=daemon", "--format", "{{json .Actor.Attributes}}", stdout=-1)
+    before = f"{time.time():.9f}"
+    daemon.process.send_signal(signal.SIGHUP)
+    events = daemon.popen("events", "--since", before, "--filter", "type=daemon", "--format", "{{json .Actor.Attributes}}", stdout=-1)
     try:
-        daemon.api("GET", "/_ping")
-        wait_until(lambda: daemon.process.send_signal(signal.SIGHUP) is None)
         return json.loads(events.stdout.readline())
     finally:
         events.kill()
@@ -58,7 +59,8 @@ def test_a_runtime_is_added(configured, registry):
     write({"runtimes": {"other": {"path": "/usr/sbin/runc"}}})
     said = reload(daemon)
     assert "other:/usr/sbin/runc" in said["runtimes"]
-    assert daemon.run("run", "--rm", "--runtime", "other", name, "echo", "ran").out == "ran\n"
+    done = daemon.run("run", "--rm", "--runtime", "other", name, "echo", "ran")
+    assert done.out == "ran\n", done
     assert "other" in daemon.api("GET", "/info").json["Runtimes"]
 
 
