@@ -1,5 +1,6 @@
 // The flags of the image commands and of login.
 #include "cli/flag_tables.h"
+#include "cli/grammars.h"
 
 namespace proa::cli {
 
@@ -7,7 +8,7 @@ namespace {
 
 constexpr Flag kImagePull[] = {
     {"all-tags", 'a', Kind::Bool, "Download all tagged images in the repository"},
-    {"disable-content-trust", 0, Kind::Bool, "Skip image verification (default true)", "true"},
+    {"disable-content-trust", 0, Kind::Bool, "Skip image verification (default true)", "true", check_content_trust},
     {"platform", 0, Kind::String, "Set platform if server is multi-platform capable"},
     {"quiet", 'q', Kind::Bool, "Suppress verbose output"},
 };
@@ -53,7 +54,7 @@ constexpr Flag kImagePrune[] = {
 
 constexpr Flag kImagePush[] = {
     {"all-tags", 'a', Kind::Bool, "Push all tags of an image to the repository"},
-    {"disable-content-trust", 0, Kind::Bool, "Skip image signing (default true)", "true"},
+    {"disable-content-trust", 0, Kind::Bool, "Skip image signing (default true)", "true", check_content_trust},
     {"platform", 0, Kind::String,
      "Push a platform-specific manifest as a single-platform image to the registry.\nImage index won't be pushed, "
      "meaning that other manifests, including attestations won't be preserved.\n'os[/arch[/variant]]': Explicit "

@@ -45,7 +45,7 @@ constexpr Flag kCreate[] = {
      check_throttle_bps},
     {"device-write-iops", 0, Kind::List, "Limit write rate (IO per second) to a device (default [])", "",
      check_throttle_iops},
-    {"disable-content-trust", 0, Kind::Bool, "Skip image verification (default true)", "true"},
+    {"disable-content-trust", 0, Kind::Bool, "Skip image verification (default true)", "true", check_content_trust},
     {"dns", 0, Kind::List, "Set custom DNS servers", "", check_ip},
     {"dns-option", 0, Kind::List, "Set DNS options"},
     {"dns-search", 0, Kind::List, "Set custom DNS search domains", "", check_dns_search},

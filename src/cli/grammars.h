@@ -67,6 +67,9 @@ struct NetworkAttachment {
 };
 NetworkAttachment parse_network(std::string_view value);
 
+// --disable-content-trust=false would ask for signatures, which nothing here checks.
+std::string check_content_trust(std::string_view value);
+
 // -v: true if it is a container path alone (an anonymous volume); else the bind, its source made absolute.
 struct VolumeSpec {
   bool anonymous = false;

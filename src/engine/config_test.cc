@@ -85,6 +85,28 @@ TEST(Config, RefusesValuesOfTheWrongKind) {
             "invalid mirror: no scheme specified for \"host\": must use either 'https://' or 'http://'");
 }
 
+TEST(Config, ReloadsWhatDockerdReloads) {
+  Config now, fresh;
+  now.data_root = "/here";
+  now.bip = "10.1.0.1/16";
+  fresh.data_root = "/there";
+  fresh.bip = "10.2.0.1/16";
+  fresh.debug = true;
+  fresh.labels = {"a=b"};
+  fresh.registry_mirrors = {"http://m"};
+  fresh.max_download_attempts = 2;
+  fresh.runtimes["other"] = {"/bin/other", {}};
+  Config after = reloaded(now, fresh);
+  EXPECT_EQ(after.data_root, "/here") << "of what a running daemon stands on, nothing changes";
+  EXPECT_EQ(after.bip, "10.1.0.1/16");
+  EXPECT_EQ(after.labels, fresh.labels);
+  EXPECT_EQ(after.max_download_attempts, 2);
+  auto shown = reloadable_settings(after);
+  EXPECT_EQ(shown.at("debug"), "true");
+  EXPECT_EQ(shown.at("labels"), R"(["a=b"])");
+  EXPECT_EQ(shown.at("runtimes"), "other:/bin/other");
+}
+
 TEST(Config, RefusesWhatProaCannotHonour) {
   EXPECT_NE(refusal({"--userns-remap", "default"}), "");
   EXPECT_NE(refusal({"--log-driver", "splunk"}), "");

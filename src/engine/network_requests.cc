@@ -36,7 +36,30 @@ bool is_default(std::string_view name) {
   return name == "bridge" || name == "host" || name == "none" || name == "default";
 }
 
+constexpr const char* kInterfaceName = "com.docker.network.endpoint.ifname";
+constexpr const char* kSysctls = "com.docker.network.endpoint.sysctls";
+
+std::string endpoint_option(const api::EndpointSettings& endpoint, const char* key) {
+  if (!endpoint.driver_opts) return "";
+  auto found = endpoint.driver_opts->find(key);
+  return found == endpoint.driver_opts->end() ? "" : found->second;
+}
+
+// What would be passed over in silence.
+void check_options(const api::EndpointSettings& endpoint) {
+  if (endpoint.ipam_config && !endpoint.ipam_config->link_local_ips.empty())
+    throw Error(ErrorKind::NotImplemented, "link-local addresses of endpoints are not supported");
+  if (!endpoint_option(endpoint, kSysctls).empty())
+    throw Error(ErrorKind::NotImplemented, "sysctls of endpoints are not supported: use --sysctl");
+  std::string name = endpoint_option(endpoint, kInterfaceName);
+  bool bad = name.size() > 15 || name == "." || name == ".." || name == "lo" ||
+             std::any_of(name.begin(), name.end(),
+                         [](unsigned char c) { return c <= 0x20 || c == '/' || c == ':' || c > 0x7e; });
+  if (bad) throw Error(ErrorKind::InvalidArgument, cat("invalid interface name ", quoted(name)));
+}
+
 void check_endpoint(const std::string& name, const api::EndpointSettings& endpoint) {
+  check_options(endpoint);
   if (!is_default(name)) return;
   if (endpoint.ipam_config &&
       (!endpoint.ipam_config->ipv4_address.empty() || !endpoint.ipam_config->ipv6_address.empty())) {
@@ -130,8 +153,10 @@ std::vector<network::PortMapping> port_mappings(const Definition& definition) {
 
 network::EndpointRequest endpoint_request(const std::string& network, const api::EndpointSettings& endpoint,
                                           const Definition& definition, bool first) {
+  check_options(endpoint);
   network::EndpointRequest out;
   out.network = network;
+  out.interface = endpoint_option(endpoint, kInterfaceName);
   if (endpoint.aliases) out.aliases = *endpoint.aliases;
   if (endpoint.ipam_config) {
     out.ipv4 = endpoint.ipam_config->ipv4_address;

@@ -227,7 +227,7 @@ def platform_query(*architectures):
 
 
 @pytest.mark.ours
-def test_several_platforms_of_it(engine, multi, loaded, tmp_path):
+def test_several_platforms_of_it(engine, registry, loaded, tmp_path):
     name, digest, here, there, attestation = loaded
     archive = str(tmp_path / "two.tar")
     assert engine.run("save", "--platform", "linux/amd64,linux/arm64", "-o", archive, name, program="proa").code == 0
@@ -251,6 +251,8 @@ def test_several_platforms_of_it(engine, multi, loaded, tmp_path):
     with open(archive, "rb") as file:
         reply = engine.api("POST", f"/v1.52/images/load?{platform_query('arm64')}", raw=file.read(), headers={"Content-Type": "application/x-tar"})
     assert b"Loaded image" in reply.body, reply.body
+    engine.run("pull", "-q", f"{registry.address}/other:v1")
+    engine.run("rmi", f"{registry.address}/other:v1")  # what nothing needs goes with it
     row = next(row for row in engine.api("GET", "/v1.52/images/json?manifests=1").json if name in row["RepoTags"])
     assert [one["Available"] for one in row["Manifests"]] == [False, True, False] and row["Id"] == there.id
     engine.run("rmi", "-f", there.id)

@@ -208,3 +208,23 @@ def test_the_lowest_free_address_is_next_and_a_restart_keeps_it(engine, image, c
 def test_network_of_a_container_that_is_none(engine, run):
     done = run("--network", "container:nobody", cmd=["true"])
     assert done.code == 125 and "No such container: nobody" in done.err and "Unable to find image" not in done.err
+
+
+@pytest.mark.ours
+def test_an_interface_has_the_name_it_is_asked_for(engine, image):
+    engine.run("network", "create", "named")
+    option = "driver-opt=com.docker.network.endpoint.ifname"
+    done = engine.run("run", "--rm", "--network", f"name=named,{option}=front0", image, "ip", "-o", "addr", "show", "front0", program="proa")
+    assert done.code == 0 and "front0" in done.out, done
+    done = engine.run("run", "--rm", "--network", f"name=named,{option}=a/b", image, "true", program="proa")
+    assert done.code == 125 and 'invalid interface name "a/b"' in done.err, done
+
+
+@pytest.mark.ours
+def test_what_endpoints_cannot_have_is_said(engine, image):
+    engine.run("network", "create", "plain")
+    for flags, text in ((["--link-local-ip", "169.254.1.1", "--network", "plain"], "link-local addresses of endpoints are not supported"),
+                        (["--network", "name=plain,driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1"], "sysctls of endpoints are not supported"),
+                        (["--disable-content-trust=false"], "content trust is not available")):
+        done = engine.run("run", "--rm", *flags, image, "true", program="proa")
+        assert done.code == 125 and text in done.err, done
