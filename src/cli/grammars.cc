@@ -253,7 +253,8 @@ std::string check_link(std::string_view value) {
 }
 
 std::string check_content_trust(std::string_view value) {
-  return parse_go_bool(value).value_or(true) ? "" : "content trust is not available: images are verified by digest only";
+  return parse_go_bool(value).value_or(true) ? ""
+                                             : "content trust is not available: images are verified by digest only";
 }
 
 std::string check_label(std::string_view value) {

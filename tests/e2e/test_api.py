@@ -189,13 +189,7 @@ def test_event_streams(engine, image):
 
 
 @pytest.mark.ours
-def test_what_is_refused_of_new_versions(engine, image):
-    engine.api("POST", "/containers/create?name=quiet", {"Image": image})
-    assert engine.api("GET", "/v1.54/containers/quiet/logs?stdout=1&format=json").status == 501
-    assert engine.api("GET", "/v1.54/containers/quiet/logs?stdout=1", headers={"Accept": "application/x-ndjson"}).status == 501
-    assert engine.api("GET", "/v1.53/containers/quiet/logs?stdout=1&format=json").status == 200
-    two = "platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22amd64%22%7D"
-    assert engine.api("GET", f"/v1.52/images/{image}/get?{two}&{two}").status == 501
+def test_attestations_are_not_there(engine, image):
     assert engine.api("GET", f"/v1.55/images/{image}/attestations").status == 501
 
 

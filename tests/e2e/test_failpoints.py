@@ -161,6 +161,8 @@ class World:
         out["files"] = set()
         for top in (self.engine.data_root, self.engine.exec_root):
             for directory, directories, files in os.walk(top):
+                if directory == f"{self.engine.data_root}/tmp":  # the directory kept ready
+                    directories.clear()
                 if directory.count("/") - top.count("/") > 3:
                     directories.clear()
                 out["files"].update(os.path.join(directory, name) for name in directories + files if not re.search(r"\.db-(wal|shm)$", name))

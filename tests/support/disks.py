@@ -92,10 +92,10 @@ class Disk:
 
 
 def names_below(root):
-    """Every name below a data root but the database's own and what makes the disk full."""
+    """Every name below a data root but the database's own, the directory that is kept ready and what makes the disk full."""
     found = set()
     for parent, directories, files in os.walk(root):
         if "filler" in directories:
             directories.remove("filler")
         found.update(os.path.relpath(os.path.join(parent, name), root) for name in directories + files)
-    return {name for name in found if not name.startswith(("proa.db", "filler", "lost+found"))}
+    return {name for name in found if not name.startswith(("proa.db", "tmp/", "filler", "lost+found"))}
