@@ -52,7 +52,7 @@ def test_image(engine, reference, status, message):
     ({"LogConfig": {"Type": "nosuch"}}, 400, 'error looking up logging plugin nosuch: plugin "nosuch" not found'),
     ({"Mounts": [{"Type": "bind", "Source": "/no/such", "Target": "/m"}]}, 400,
      'invalid mount config for type "bind": bind source path does not exist: /no/such'),
-    ({"Links": ["nosuch:x"]}, 501, "links are not supported: containers on one user-defined network find each other by name"),
+    ({"Links": ["nosuch:x"]}, 404, "could not get container for nosuch: No such container: nosuch"),
 ])
 @pytest.mark.proves(57)
 def test_host_config(engine, image, host, status, message):
