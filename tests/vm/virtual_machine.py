@@ -40,7 +40,7 @@ class Machine:
 
     def qemu(self, init, job, append):
         initramfs = kernel.make_initramfs(self.tree, init, {"job": job}, os.path.join(self.directory, "initramfs"))
-        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "q35,memory-backend=ram", "-cpu", "Nehalem", "-smp", "2",
+        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "q35,memory-backend=ram", "-cpu", "Nehalem,+pdpe1gb", "-smp", "2",
                 "-m", self.memory, "-object", f"memory-backend-memfd,id=ram,size={self.memory},share=on",
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-kernel", kernel.image(self.tree), "-initrd", initramfs,
                 "-append", f"console=ttyS0 panic=-1 quiet mitigations=off {append}", "-serial", "stdio",
