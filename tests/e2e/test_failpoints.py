@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 
-import images
 import pytest
 from engine import Engine, free_port, wait_until
 from machine import lines_of, snapshot

@@ -33,8 +33,9 @@ def host_facts():
 
 
 def data_root(engine):
-    """Every name below the data root but what containers, logs and the database's journal come and go with."""
+    """Every name below the data root but what the database's journal and the next container's directory come and go with."""
     found = set()
     for parent, directories, files in os.walk(engine.data_root):
         found.update(os.path.join(parent, name) for name in directories + files)
-    return {name for name in found if not os.path.basename(name).startswith("proa.db")}
+    passing = (f"{engine.data_root}/proa.db", f"{engine.data_root}/tmp/")
+    return {name for name in found if not name.startswith(passing)}
