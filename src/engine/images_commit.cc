@@ -8,6 +8,7 @@
 #include "base/trace.h"
 #include "engine/containers.h"
 #include "engine/event_attributes.h"
+#include "engine/housekeeping.h"
 #include "engine/images.h"
 #include "engine/lifecycle.h"
 #include "engine/rooms.h"
@@ -64,7 +65,10 @@ std::string Images::commit(const CommitRequest& request, std::stop_token stop) {
   }
   out.wanted = [&](std::string_view path) { return changed.contains(path); };
   image::Committer committer(*rooms_.images, *rooms_.blobs, *rooms_.layers, *rooms_.snapshots);
+  Rollback discarded;
+  discarded.add([this] { empty_trash_soon(rooms_); });  // the layer of what failed went there
   std::string id = committer.commit(out, std::move(stop)).text();
+  discarded.commit();
   emit_container(*rooms_.events, *definition, "commit",
                  {{"comment", request.comment}, {"imageID", id}, {"imageRef", name ? name->familiar() : ""}});
   if (name) rooms_.events->emit("image", "tag", id, {{"name", name->familiar()}});
@@ -119,7 +123,10 @@ std::string Images::import(ByteSource& tar, const ImportRequest& request, std::s
   out.platform = request.platform.empty() ? oci::Platform::host() : oci::Platform::parse(request.platform);
   out.comment = request.message.empty() ? "Imported from -" : request.message;
   image::Committer committer(*rooms_.images, *rooms_.blobs, *rooms_.layers, *rooms_.snapshots);
+  Rollback discarded;
+  discarded.add([this] { empty_trash_soon(rooms_); });  // the layer of what failed went there
   std::string id = committer.import(out, std::move(stop)).text();
+  discarded.commit();
   rooms_.events->emit("image", "import", id, {{"name", out.name ? out.name->familiar() : id}});
   return id;
 }
