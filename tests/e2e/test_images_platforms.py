@@ -262,17 +262,6 @@ def test_several_platforms_of_it(engine, registry, loaded, tmp_path):
 
 
 @pytest.mark.ours
-def test_one_platform_is_not_removed_by_itself(engine, loaded):
-    name, _, here, *_ = loaded
-    refused = engine.run("rmi", "--platform", "linux/arm64", name, program="proa")
-    assert refused.code == 1 and "removing some of an image's platforms is not supported" in refused.err, refused
-    missing = engine.run("rmi", "--platform", "linux/s390x", name, program="proa")
-    assert missing.code == 1 and "does not provide the specified platform (linux/s390x)" in missing.err, missing
-    assert engine.run("rmi", "--platform", "linux/arm64", "--platform", "linux/amd64", name, program="proa").code == 0
-    assert engine.api("GET", f"/images/{name}/json").status == 404
-
-
-@pytest.mark.ours
 def test_the_client_asks_for_a_platform(engine, loaded):
     name, *_ = loaded
     for verb in ("history", "inspect"):
