@@ -24,7 +24,8 @@ struct stat stat_of(int directory, const std::string& name) {
 
 bool same_attributes(const struct stat& a, const struct stat& b) {
   if (a.st_mode != b.st_mode || a.st_uid != b.st_uid || a.st_gid != b.st_gid) return false;
-  if (S_ISDIR(a.st_mode)) return true;
+  bool whiteout = S_ISCHR(a.st_mode) && a.st_rdev == 0 && b.st_rdev == 0;  // as old as the unpacking
+  if (S_ISDIR(a.st_mode) || whiteout) return true;
   return a.st_nlink == b.st_nlink && a.st_rdev == b.st_rdev && a.st_size == b.st_size &&
          a.st_mtim.tv_sec == b.st_mtim.tv_sec;
 }
