@@ -165,8 +165,8 @@ TEST_F(MonitorTest, LaunchTakesTheShimThatIsKeptReadyAndGivesItTheContainersName
   ShimLauncher launcher(beside_us("proa-shim"));
   launcher.keep_ready();
   launcher.keep_ready();
-  auto ready = children_named(shim::kUnnamed);
-  ASSERT_EQ(ready.size(), 1U);
+  std::vector<pid_t> ready;
+  ASSERT_TRUE(eventually([&] { return (ready = children_named(shim::kUnnamed)).size() == 1; }));
   const std::string id(shim::kUnnamed.size(), 'a');
   auto first = launcher.launch(request(id, {"sleep", "100"}), {});
   shims_.push_back(first.started.shim_pid);
@@ -181,8 +181,8 @@ TEST_F(MonitorTest, LaunchTakesTheShimThatIsKeptReadyAndGivesItTheContainersName
 TEST_F(MonitorTest, ShimKeptReadyThatWasKilledIsNotUsed) {
   ShimLauncher launcher(beside_us("proa-shim"));
   launcher.keep_ready();
-  auto ready = children_named(shim::kUnnamed);
-  ASSERT_EQ(ready.size(), 1U);
+  std::vector<pid_t> ready;
+  ASSERT_TRUE(eventually([&] { return (ready = children_named(shim::kUnnamed)).size() == 1; }));
   ::kill(ready.front(), SIGKILL);
   ASSERT_TRUE(eventually([&] {  // dead, though not reaped
     return os::try_read_file(cat("/proc/", ready.front(), "/stat")).value_or("").find(") Z ") != std::string::npos;
@@ -196,8 +196,8 @@ TEST_F(MonitorTest, ShimKeptReadyThatWasKilledIsNotUsed) {
 TEST_F(MonitorTest, ShimKeptReadyLeavesWithTheDaemon) {
   auto launcher = std::make_unique<ShimLauncher>(beside_us("proa-shim"));
   launcher->keep_ready();
-  auto ready = children_named(shim::kUnnamed);
-  ASSERT_EQ(ready.size(), 1U);
+  std::vector<pid_t> ready;
+  ASSERT_TRUE(eventually([&] { return (ready = children_named(shim::kUnnamed)).size() == 1; }));
   auto pidfd = os::try_open_pidfd(ready.front());
   launcher.reset();
   EXPECT_TRUE(os::wait_exit(pidfd->get(), 5000));

@@ -30,7 +30,7 @@ class CountingSource : public ByteSource {
 
  private:
   ByteSource& from_;
-  const std::function<void(std::uint64_t)>& progress_;
+  std::function<void(std::uint64_t)> progress_;
   std::uint64_t size_ = 0;
 };
 
