@@ -154,6 +154,17 @@ class Docker(Peer):
         subprocess.run(["ip", "link", "delete", "docker0"], stderr=subprocess.DEVNULL)
 
 
+def pss_mb(pids):
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            pass
+    return total / 1024
+
+
 def busy():
     """Jiffies that processors have worked since the machine was started, and all there were."""
     with open("/proc/stat") as file:

@@ -18,8 +18,7 @@ sys.path.insert(0, os.path.join(HERE, "../tests/support"))
 import images  # noqa: E402
 from engine import free_port  # noqa: E402
 from machine import own_network  # noqa: E402
-from run import BIN, pss_mb, say, settle  # noqa: E402
-from runtimes import compile_program  # noqa: E402
+from peers import BIN, compile_program, pss_mb, say, settle  # noqa: E402
 
 BLOB_SIZE = 64 << 20
 BY_TAG, BY_DIGEST, BLOB = "manifest GET by tag, requests/s", "manifest GET by digest, requests/s", "blob GET (64 MiB), GB/s"

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 
-from peers import CACHE, HERE, PEER_ROOT, Docker, Proa, compile_program, own_mounts, peer_root, say, settle, timed, tree
+from peers import CACHE, HERE, PEER_ROOT, Docker, Proa, compile_program, own_mounts, peer_root, pss_mb, say, settle, timed, tree
 import images
 from engine import free_port
 from machine import own_network
@@ -49,17 +49,6 @@ def exec_attached(peer, container):
         while connection.recv(65536):
             pass
     return (time.perf_counter() - begin) * 1000
-
-
-def pss_mb(pids):
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/smaps_rollup") as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        except (OSError, StopIteration):
-            pass
-    return total / 1024
 
 
 def measure_start(peers, image, rounds, rows):
