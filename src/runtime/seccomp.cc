@@ -191,6 +191,42 @@ class ConditionCode {
   std::vector<At> hits_, misses_;
 };
 
+// Code that is written from its end to its start, so that every distance is known when its jump is written. A place is
+// the number of instructions from there to the end.
+class Backwards {
+ public:
+  std::size_t write(const Code& code) {
+    code_.insert(code_.end(), code.rbegin(), code.rend());
+    return code_.size();
+  }
+
+  std::size_t answer_within_reach(std::uint32_t action) {
+    std::size_t& place = answers_[action];
+    if (place == 0 || code_.size() - place > kReach) place = write({answer(action)});
+    return place;
+  }
+
+  // "if A >= bound goto above; else goto below"
+  std::size_t branch(std::uint32_t bound, std::size_t above, std::size_t below) {
+    below = bring_within_reach(below, kReach - 1);  // the next may add one
+    above = bring_within_reach(above, kReach);
+    return write({jump(BPF_JGE | BPF_K, bound, code_.size() - above, code_.size() - below)});
+  }
+
+  Code forwards() const { return {code_.rbegin(), code_.rend()}; }
+
+ private:
+  static constexpr std::size_t kReach = 255;  // of a conditional jump
+
+  std::size_t bring_within_reach(std::size_t place, std::size_t reach) {
+    if (code_.size() - place <= reach) return place;
+    return write({statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(code_.size() - place))});
+  }
+
+  Code code_;
+  std::map<std::uint32_t, std::size_t> answers_;  // by their action: the place written last
+};
+
 // --- One architecture ------------------------------------------------------------------------------------------
 
 class ArchFilter {
@@ -227,9 +263,9 @@ class ArchFilter {
       while (!leaves_.empty() && leaves_.back().first >= first_newer) leaves_.pop_back();
       put({first_newer, *newer, {}});
     }
-    Code backwards;
-    search(backwards, 0, leaves_.size());
-    return {backwards.rbegin(), backwards.rend()};
+    Backwards code;
+    search(code, 0, leaves_.size());
+    return code.forwards();
   }
 
  private:
@@ -313,26 +349,17 @@ class ArchFilter {
     leaves_.push_back(std::move(leaf));
   }
 
-  // Written from its end to its start, so that every distance is known when its jump is written.
-  void search(Code& backwards, std::size_t first, std::size_t end) const {
+  // Writes the search among these leaves before what is there, and says where it starts. An action that is within
+  // reach already is not written again: a filter is as quickly in force as it is short.
+  std::size_t search(Backwards& code, std::size_t first, std::size_t end) const {
     if (end - first == 1) {
       const Leaf& leaf = leaves_[first];
-      if (leaf.code.empty()) return backwards.push_back(answer(leaf.action));
-      backwards.insert(backwards.end(), leaf.code.rbegin(), leaf.code.rend());
-      return;
+      return leaf.code.empty() ? code.answer_within_reach(leaf.action) : code.write(leaf.code);
     }
     std::size_t middle = first + (end - first) / 2;
-    search(backwards, middle, end);
-    std::size_t before = backwards.size();
-    search(backwards, first, middle);
-    std::size_t below = backwards.size() - before;
-    std::uint32_t bound = leaves_[middle].first | (arch_ == Arch::X32 ? kX32Bit : 0);
-    if (below <= 255) {
-      backwards.push_back(jump(BPF_JGE | BPF_K, bound, below, 0));
-    } else {
-      backwards.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below)));
-      backwards.push_back(jump(BPF_JGE | BPF_K, bound, 0, 1));
-    }
+    std::size_t above = search(code, middle, end);
+    std::size_t below = search(code, first, middle);
+    return code.branch(leaves_[middle].first | (arch_ == Arch::X32 ? kX32Bit : 0), above, below);
   }
 
   Arch arch_;
