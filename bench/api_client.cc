@@ -26,7 +26,8 @@ long long now_ns() {
 
 // Sends a request on a connection of its own and returns all that comes until `enough` or the end.
 template <typename Enough>
-std::string request(const char* path_of_socket, const std::string& path, const std::string& headers, const std::string& body, Enough enough) {
+std::string request(const char* path_of_socket, const std::string& path, const std::string& headers,
+                    const std::string& body, Enough enough) {
   int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   std::strncpy(address.sun_path, path_of_socket, sizeof address.sun_path - 1);
@@ -55,12 +56,14 @@ void start(const char* socket, const std::string& container) {
 
 void exec(const char* socket, const std::string& container) {
   long long begin = now_ns();
-  auto created = request(socket, "/containers/" + container + "/exec", "", R"({"Cmd":["true"],"AttachStdout":true,"AttachStderr":true})",
+  auto created = request(socket, "/containers/" + container + "/exec", "",
+                         R"({"Cmd":["true"],"AttachStdout":true,"AttachStderr":true})",
                          [](const std::string& text) { return text.find("\"}") != std::string::npos; });
   auto at = created.find("\"Id\":\"");
   if (at == std::string::npos) fail(created);
-  auto reply = request(socket, "/exec/" + created.substr(at + 6, 64) + "/start", "Connection: Upgrade\r\nUpgrade: tcp\r\n", R"({"Detach":false,"Tty":false})",
-                       [](const std::string&) { return false; });
+  auto reply =
+      request(socket, "/exec/" + created.substr(at + 6, 64) + "/start", "Connection: Upgrade\r\nUpgrade: tcp\r\n",
+              R"({"Detach":false,"Tty":false})", [](const std::string&) { return false; });
   if (reply.compare(9, 3, "101") != 0) fail(reply);
   std::printf("%.4f\n", static_cast<double>(now_ns() - begin) / 1e6);
 }

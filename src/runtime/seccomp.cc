@@ -17,16 +17,25 @@
 
 #include "base/text.h"
 #include "os/fd.h"
+#include "runtime/seccomp_code.h"
 #include "runtime/seccomp_rules.h"
 #include "runtime/syscall_table.h"
 
 namespace proa::runtime {
 namespace {
 
+using seccomp::answer;
+using seccomp::append;
+using seccomp::Backwards;
+using seccomp::branch;
+using seccomp::Code;
 using seccomp::Condition;
+using seccomp::jump;
+using seccomp::load;
 using seccomp::Op;
 using seccomp::refuse;
 using seccomp::Rule;
+using seccomp::statement;
 
 struct ArchInfo {
   std::string_view name;
@@ -67,30 +76,7 @@ Arch parse_arch(std::string_view name) {
   refuse(cat("architecture ", quoted(name), " is unknown"));
 }
 
-// --- Code ------------------------------------------------------------------------------------------------------
-
-using Code = std::vector<sock_filter>;
-
-sock_filter statement(unsigned code, std::uint32_t k) { return {static_cast<__u16>(code), 0, 0, k}; }
-sock_filter jump(unsigned code, std::uint32_t k, std::size_t if_true, std::size_t if_false) {
-  return {static_cast<__u16>(BPF_JMP | code), static_cast<__u8>(if_true), static_cast<__u8>(if_false), k};
-}
-sock_filter load(std::size_t offset) { return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
-sock_filter answer(std::uint32_t action) { return statement(BPF_RET | BPF_K, action); }
-
-void append(Code& code, const Code& more) { code.insert(code.end(), more.begin(), more.end()); }
-
-// "if A >= k goto right": right follows left, however long left is.
-void branch(Code& code, unsigned op, std::uint32_t k, const Code& if_false, const Code& if_true) {
-  if (if_false.size() <= 255) {
-    code.push_back(jump(op | BPF_K, k, if_false.size(), 0));
-  } else {
-    code.push_back(jump(op | BPF_K, k, 0, 1));
-    code.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(if_false.size())));
-  }
-  append(code, if_false);
-  append(code, if_true);
-}
+// --- Conditions -------------------------------------------------------------------------------------------------
 
 // Falls through where the condition holds; the jumps to where it does not are noted in `misses` (instruction, side).
 class ConditionCode {
@@ -189,42 +175,6 @@ class ConditionCode {
   Code& code_;
   const ArchInfo& arch_;
   std::vector<At> hits_, misses_;
-};
-
-// Code that is written from its end to its start, so that every distance is known when its jump is written. A place is
-// the number of instructions from there to the end.
-class Backwards {
- public:
-  std::size_t write(const Code& code) {
-    code_.insert(code_.end(), code.rbegin(), code.rend());
-    return code_.size();
-  }
-
-  std::size_t answer_within_reach(std::uint32_t action) {
-    std::size_t& place = answers_[action];
-    if (place == 0 || code_.size() - place > kReach) place = write({answer(action)});
-    return place;
-  }
-
-  // "if A >= bound goto above; else goto below"
-  std::size_t branch(std::uint32_t bound, std::size_t above, std::size_t below) {
-    below = bring_within_reach(below, kReach - 1);  // the next may add one
-    above = bring_within_reach(above, kReach);
-    return write({jump(BPF_JGE | BPF_K, bound, code_.size() - above, code_.size() - below)});
-  }
-
-  Code forwards() const { return {code_.rbegin(), code_.rend()}; }
-
- private:
-  static constexpr std::size_t kReach = 255;  // of a conditional jump
-
-  std::size_t bring_within_reach(std::size_t place, std::size_t reach) {
-    if (code_.size() - place <= reach) return place;
-    return write({statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(code_.size() - place))});
-  }
-
-  Code code_;
-  std::map<std::uint32_t, std::size_t> answers_;  // by their action: the place written last
 };
 
 // --- One architecture ------------------------------------------------------------------------------------------
@@ -349,8 +299,8 @@ class ArchFilter {
     leaves_.push_back(std::move(leaf));
   }
 
-  // Writes the search among these leaves before what is there, and says where it starts. An action that is within
-  // reach already is not written again: a filter is as quickly in force as it is short.
+  // Writes the search among these leaves before what is there, and says where it starts. The kernel compiles a filter
+  // for each process that takes it: the shorter, the sooner.
   std::size_t search(Backwards& code, std::size_t first, std::size_t end) const {
     if (end - first == 1) {
       const Leaf& leaf = leaves_[first];
