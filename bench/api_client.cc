@@ -3,7 +3,6 @@
 //   api_client SOCKET exec CONTAINER     runs `true` in it, attached; writes the wall time in ms
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,17 +10,13 @@
 #include <cstring>
 #include <string>
 
+#include "measure.h"
+
 namespace {
 
 [[noreturn]] void fail(const std::string& text) {
   std::fprintf(stderr, "api_client: %s\n", text.c_str());
   std::exit(1);
-}
-
-long long now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
 // Sends a request on a connection of its own and returns all that comes until `enough` or the end.

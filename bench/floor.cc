@@ -17,7 +17,6 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,24 +26,13 @@
 #include <string>
 #include <vector>
 
+#include "measure.h"
+
 namespace {
 
 constexpr const char* kBridge = "proafloor0";
 const char* const kControllers[] = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"};
 
-[[noreturn]] void die(const char* what) {
-  perror(what);
-  exit(1);
-}
-long check(long result, const char* what) {
-  if (result < 0) die(what);
-  return result;
-}
-double now_ms() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
 void put(const std::string& path, const std::string& text) {
   int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;

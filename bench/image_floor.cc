@@ -8,7 +8,6 @@
 #include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -23,23 +22,11 @@
 #include <thread>
 #include <vector>
 
+#include "measure.h"
+
 namespace {
 
 constexpr size_t kPiece = 256 << 10, kPieces = 8;
-
-[[noreturn]] void die(const char* what) {
-  perror(what);
-  exit(1);
-}
-ssize_t check(ssize_t result, const char* what) {
-  if (result < 0) die(what);
-  return result;
-}
-double now_ms() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
-}
 
 // A layer's bytes. Of an answer, what follows the head.
 class Source {

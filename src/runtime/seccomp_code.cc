@@ -5,9 +5,7 @@ namespace {
 
 constexpr std::size_t kReach = 255;  // of a conditional jump
 
-sock_filter far_jump(std::size_t distance) {
-  return statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(distance));
-}
+sock_filter far_jump(std::size_t distance) { return statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(distance)); }
 
 }  // namespace
 

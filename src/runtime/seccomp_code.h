@@ -15,8 +15,8 @@ using Code = std::vector<sock_filter>;
 
 sock_filter statement(unsigned code, std::uint32_t k);
 sock_filter jump(unsigned code, std::uint32_t k, std::size_t if_true, std::size_t if_false);
-sock_filter load(std::size_t offset);         // of struct seccomp_data, into A
-sock_filter answer(std::uint32_t action);     // SECCOMP_RET_*
+sock_filter load(std::size_t offset);      // of struct seccomp_data, into A
+sock_filter answer(std::uint32_t action);  // SECCOMP_RET_*
 void append(Code& code, const Code& more);
 // "if A op k goto if_true": it follows if_false, however long that is.
 void branch(Code& code, unsigned op, std::uint32_t k, const Code& if_false, const Code& if_true);
