@@ -28,7 +28,8 @@ void write_all(int fd, std::string_view bytes);
 std::string read_all(int fd, std::size_t limit = 64 << 20);
 std::string read_file(std::string_view path, std::size_t limit = 64 << 20);
 std::optional<std::string> try_read_file(std::string_view path, std::size_t limit = 64 << 20);
-// Plain write without durability: for files under /run, /proc, /sys.
+// The file's whole content, in place and without durability: for /proc, /sys and /run, and for files that are made anew
+// when they are missing or torn.
 void write_file(std::string_view path, std::string_view bytes, mode_t mode = 0644);
 
 // Publishes `bytes` under `path`: temporary file, write, fsync, rename, fsync of the directory.
