@@ -200,6 +200,14 @@ void Container::count_exit(int exit_code, std::string error) {
   changed_.notify_all();
 }
 
+void Container::mark_releasing(bool releasing) {
+  {
+    std::lock_guard guard(mutex_);
+    epoch_.releasing = releasing;
+  }
+  changed_.notify_all();
+}
+
 void Container::mark_removed() {
   {
     std::lock_guard guard(mutex_);

@@ -108,9 +108,11 @@ class Container {
     int last_exit = 0;
     std::string last_error;
     std::string removal_error;  // its removal on exit (--rm) has failed
+    bool releasing = false;     // it has ended, and its network and volumes are about to be free for others
   };
   Epoch epoch() const;
   void count_exit(int exit_code, std::string error);
+  void mark_releasing(bool releasing);
   void mark_removed();
   void mark_removal_failed(std::string error);
   // Until `ready` holds (called with what is now) or `stop` is asked: false then.

@@ -2,6 +2,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/rollback.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/containers.h"
@@ -99,6 +100,9 @@ void Exits::apply(Container& container, const ExitReport& report) {
   end.last_delay = container.run.restart_delay;
   std::optional<std::int64_t> delay;
   if (!rooms_.stopping) delay = restart_delay(definition.host_config.restart_policy, end);
+  container.mark_releasing(true);  // before it can be seen that it has ended
+  Rollback rollback;
+  rollback.add([&] { container.mark_releasing(false); });
   {
     std::lock_guard guard(container.exit_mutex);
     if (rooms_.health) rooms_.health->stop(container.id());
@@ -123,11 +127,16 @@ void Exits::apply(Container& container, const ExitReport& report) {
   container.count_exit(report.exit_code, "");
   rooms_.explain->add(container.id(), recorder.events());
   rooms_.workers->run("settling an exit", [this, shared, delay = delay.value_or(-1)] { settle(shared, delay); });
+  rollback.commit();
 }
 
 void Exits::clean_up(Container& container) {
+  // Whoever waits goes on, even where something could not be released: the next start tries again.
+  Rollback released;
+  released.add([&] { container.mark_releasing(false); });
   if (!container.run.needs_cleanup) return;
   trace::Span span("engine.cleanup");
+  FAILPOINT("exit.before_release");
   rooms_.monitor->acknowledge(container.id());
   rooms_.networks->release(container.id());
   auto definition = container.definition();
@@ -152,7 +161,7 @@ void Exits::clean_up(Container& container) {
 
 void Exits::settle(const std::shared_ptr<Container>& container, std::int64_t delay) {
   std::lock_guard guard(container->operation);
-  if (container->epoch().removed || container->state().running()) return;
+  if (container->epoch().removed || container->state().running()) return container->mark_releasing(false);
   clean_up(*container);
   auto definition = container->definition();
   if (definition->host_config.auto_remove && container->state().status == Status::Exited) {

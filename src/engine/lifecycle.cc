@@ -55,6 +55,13 @@ bool try_signal(const Rooms& rooms, const Container& container, int number, bool
   }
 }
 
+// Who has ended a container may use its ports, addresses and volumes for the next.
+void wait_released(const Container& container) {
+  constexpr std::int64_t kLongestRelease = 10 * kSecond;
+  container.wait_for([](const Container::Epoch& epoch, const Snapshot&) { return epoch.removed || !epoch.releasing; },
+                     kLongestRelease);
+}
+
 }  // namespace
 
 WaitCondition wait_condition_from(std::string_view text) {
@@ -73,6 +80,7 @@ void Lifecycle::stop(std::string_view reference, const StopOptions& options) {
   auto state = container->state();
   if (!state.active()) throw Error(ErrorKind::NotModified, "");
   stop_locked(*container, options);
+  wait_released(*container);
 }
 
 // Needs no operation mutex: the exit comes through the monitor, and a kill or a forced removal may overtake a stop.
@@ -149,7 +157,7 @@ void Lifecycle::kill(std::string_view reference, std::string_view signal) {
       }
     }
     rooms_.exits->kill_now(*container);
-    return;
+    return wait_released(*container);
   }
   emit_container(*rooms_.events, *definition, "kill", {{"signal", std::to_string(number)}});
   if (!try_signal(rooms_, *container, number)) {
@@ -255,10 +263,12 @@ api::WaitResult Lifecycle::wait(std::string_view reference, WaitCondition condit
       [&](const Container::Epoch& epoch, const Snapshot& snapshot) {
         if (epoch.removed) return true;
         switch (condition) {
-          case WaitCondition::NotRunning:
-            return !snapshot.state.active() && !snapshot.state.starting;
+          case WaitCondition::NotRunning: {  // an exit counts as docker's does, even if it is started again
+            bool stopped = !snapshot.state.active() && !snapshot.state.starting;
+            return (stopped || epoch.exits > before) && !epoch.releasing;
+          }
           case WaitCondition::NextExit:
-            return epoch.exits > before;
+            return epoch.exits > before && !epoch.releasing;
           case WaitCondition::Removed:
             return !epoch.removal_error.empty();
         }
