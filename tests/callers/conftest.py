@@ -4,14 +4,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import images  # noqa: E402
 from engine import free_port  # noqa: E402
-from machine import left_behind, own_network, snapshot  # noqa: E402
+from machine import left_in_the_end, own_network, snapshot  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +37,5 @@ def registry(network):
             os.rmdir(group)
     for table in sorted(snapshot()["nft tables"] - before["nft tables"]):
         subprocess.run(["nft", "delete", *table.split()], stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        left = left_behind(before, snapshot())
-        if not left:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"left behind on the machine: {left}")
+    if left := left_in_the_end(before):
+        pytest.fail(f"left behind on the machine: {left}")

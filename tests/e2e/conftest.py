@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import canaries  # noqa: E402
 import images  # noqa: E402
 from engine import PEER, Engine, free_port  # noqa: E402
-from machine import left_behind, own_network, snapshot  # noqa: E402
+from machine import left_in_the_end, own_mounts, own_network, snapshot  # noqa: E402
 
 CACHE = os.environ.get("PROA_CACHE", os.path.join(os.path.dirname(__file__), "../../.cache"))
 
@@ -30,23 +30,18 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def network():
+def namespaces():
+    own_mounts()
     with own_network():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind(network):
+def nothing_left_behind(namespaces):
     before = snapshot()
     yield
-    # The kernel takes a dropped network namespace apart on its own time.
-    for _ in range(100):
-        left = left_behind(before, snapshot())
-        if not left:
-            return
-        import time
-        time.sleep(0.05)
-    if not PEER:
+    left = left_in_the_end(before)
+    if left and not PEER:
         pytest.fail(f"left behind on the machine: {left}")
 
 

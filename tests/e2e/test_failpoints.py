@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 from engine import Engine, free_port, wait_until
-from machine import lines_of, snapshot
+from machine import lines_of, processes, snapshot
 
 pytestmark = pytest.mark.ours
 
@@ -154,8 +154,10 @@ class World:
     def footprint(self):
         """All that state stands for: files, mounts, links, rules, groups, processes."""
         out = snapshot()
+        del out["loop devices"], out["network namespaces"]  # others' tests may have some meanwhile
+        out["cgroups"] = {path for path in out["cgroups"] if f"/{self.engine.cgroup_parent}/" in path}
         spare = re.compile(r"proad|proa-shim -+\s*$")  # the daemon's own, and the shim it keeps ready
-        out["processes"] = {words for words in out["processes"] if not spare.search(words)}
+        out["processes"] = {words for words in processes(own=True) if not spare.search(words)}
         out["rules"] = {re.sub(r" # handle \d+", "", line).strip() for line in lines_of(["nft", "-s", "list", "ruleset"])}
         out["files"] = set()
         for top in (self.engine.data_root, self.engine.exec_root):

@@ -164,7 +164,7 @@ class Docker:
 
 
 @pytest.fixture(scope="module", params=["graphdriver"] + (["containerd-store"] if os.path.exists(f"{NEWEST}/usr/sbin/dockerd") else []))
-def docker(request, network):
+def docker(request, namespaces):
     daemon = Docker(NEWEST if request.param == "containerd-store" else None)
     daemon.keeps_manifests = request.param == "containerd-store"
     yield daemon

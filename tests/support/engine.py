@@ -68,12 +68,13 @@ class Engine:
         self.environment = environment or {}
         self.binary = binary or ("dockerd" if PEER else os.path.join(BIN, "proad"))
         self.process = None
+        self.cgroup_parent = os.path.basename(self.directory)  # its own, so that others may test beside it
         self.tables_before = lines_of(["nft", "list", "tables"])
 
     def start(self):
         flags = ["--data-root", self.data_root, "--exec-root", self.exec_root, "-H", self.host,
                  "--pidfile", os.path.join(self.directory, "daemon.pid"), "--bip", self.subnet]
-        flags += ["--live-restore"] if PEER else ["--bridge-name", self.bridge]
+        flags += ["--live-restore"] if PEER else ["--bridge-name", self.bridge, "--cgroup-parent", f"/{self.cgroup_parent}"]
         if LAYERS and not PEER and "--storage-opt" not in self.extra_flags:
             flags += ["--storage-opt", f"proa.layers={LAYERS}"]
         log = open(self.log, "ab")
@@ -117,11 +118,9 @@ class Engine:
         """A daemon leaves its bridge and its firewall tables to its containers; they go if they were not there before."""
         for bridge in ["docker0"] if PEER else [self.bridge]:
             subprocess.run(["ip", "link", "delete", bridge], stderr=subprocess.DEVNULL)
-        for parent in [] if PEER else glob.glob("/sys/fs/cgroup/*/proa"):
-            try:
+        for top in ("/sys/fs/cgroup", "/sys/fs/cgroup/*"):
+            for parent in glob.glob(f"{top}/{self.cgroup_parent}"):
                 os.rmdir(parent)
-            except OSError:
-                pass  # another daemon's containers are in it
         for table in sorted(lines_of(["nft", "list", "tables"]) - self.tables_before):
             subprocess.run(["nft", "delete", *table.split()], stderr=subprocess.DEVNULL)
 

@@ -1,10 +1,22 @@
-"""What a test may leave behind on the machine: compared before and after."""
+"""What tests may leave behind on the machine: compared before and after.
+
+    machine.py >FILE     what is there now
+    machine.py FILE      what has come since; fails if there is anything
+
+Sessions that run beside others (PROA_TESTS_SHARE_MACHINE) look after what their own namespaces hold; the rest is compared when all have ended.
+"""
 import contextlib
 import ctypes
+import json
 import os
 import re
 import struct
 import subprocess
+import sys
+import time
+
+SHARED = "PROA_TESTS_SHARE_MACHINE" in os.environ
+OWN = ("mounts", "links", "nft tables", "processes")  # of a session's own namespaces
 
 
 def lines_of(command):
@@ -20,12 +32,15 @@ def cgroups():
     return found
 
 
-def processes():
-    found = set()
+def processes(own=SHARED):
+    """Proa's and the tests'; `own`: those in our network namespace."""
+    found, network = set(), os.readlink("/proc/thread-self/ns/net")
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline") as file:
                 words = file.read().split("\0")
+            if own and os.readlink(f"/proc/{pid}/ns/net") != network:
+                continue
         except OSError:
             continue
         name = os.path.basename(words[0])
@@ -49,7 +64,18 @@ def snapshot():
 
 
 def left_behind(before, after):
-    return {kind: sorted(after[kind] - before[kind]) for kind in before if after[kind] - before[kind]}
+    kinds = OWN if SHARED else before
+    return {kind: sorted(after[kind] - before[kind]) for kind in kinds if after[kind] - before[kind]}
+
+
+def left_in_the_end(before, seconds=5):
+    """The kernel takes a dropped network namespace apart on its own time."""
+    deadline = time.monotonic() + seconds
+    while left := left_behind(before, snapshot()):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return left
 
 
 @contextlib.contextmanager
@@ -70,6 +96,14 @@ def own_network():
         os.close(before)
 
 
+def own_mounts():
+    """This process, and what it starts, has mounts of its own from now on, which others do not see."""
+    new_mounts, private = 0x20000, 0x4000 | 0x40000  # CLONE_NEWNS; MS_REC | MS_PRIVATE
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(new_mounts) != 0 or libc.mount(None, b"/", None, private, None) != 0:
+        raise OSError(ctypes.get_errno(), "mounts of its own")
+
+
 def deny_system_call(number, error):
     """From now on this process, and what it starts, gets `error` for a system call, as under somebody's seccomp filter."""
     instructions = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | error), (0x06, 0, 0, 0x7fff0000)]
@@ -79,3 +113,16 @@ def deny_system_call(number, error):
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(22, 2, program, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
         raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def main():
+    if len(sys.argv) == 1:
+        return print(json.dumps({kind: sorted(found) for kind, found in snapshot().items()}))
+    with open(sys.argv[1]) as file:
+        before = {kind: set(found) for kind, found in json.load(file).items()}
+    if left := left_in_the_end(before):
+        sys.exit(f"left behind on the machine: {left}")
+
+
+if __name__ == "__main__":
+    main()
