@@ -147,16 +147,17 @@ void check_host(const api::HostConfig& host) {
   }
 }
 
-void check_log(const api::LogConfig& log) {
-  if (log.type.empty() || log.type == "none") return;
-  if (log.type != "json-file" && log.type != "local")
-    refuse(cat("error looking up logging plugin ", log.type, ": plugin ", quoted(log.type), " not found"));
+void check_log(const api::LogConfig& log, const std::string& default_driver) {
+  const std::string& driver = log.type.empty() ? default_driver : log.type;
+  if (driver == "none") return;
+  if (driver != "json-file" && driver != "local")
+    refuse(cat("error looking up logging plugin ", driver, ": plugin ", quoted(driver), " not found"));
   for (const auto& [key, value] : log.config) {
     static constexpr std::array<std::string_view, 10> kKnown = {
         "max-size", "max-file",  "compress", "labels", "labels-regex",
         "env",      "env-regex", "tag",      "mode",   "max-buffer-size"};
     if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
-      refuse(cat("unknown log opt '", key, "' for ", log.type, " log driver"));
+      refuse(cat("unknown log opt '", key, "' for ", driver, " log driver"));
     }
     if (key == "max-size" && value != "-1" && !parse_ram_bytes(value)) refuse(cat("invalid size: '", value, "'"));
     if (key == "max-file") {
@@ -258,15 +259,16 @@ void check_resources(const api::Resources& r, const HostFacts& host) {
 }
 
 std::vector<std::string> check_create(const api::ContainerCreateRequest& request, const HostFacts& host,
-                                      const std::vector<std::string>& runtimes) {
+                                      const CreateSettings& settings) {
   std::vector<std::string> warnings;
   check_config(request.config);
   check_host(request.host_config);
   check_network(request);
-  check_log(request.host_config.log_config);
+  check_log(request.host_config.log_config, settings.log_driver);
   check_restart_policy(request.host_config.restart_policy, request.host_config.auto_remove);
   check_resources(request.host_config, host);
   const auto& runtime = request.host_config.runtime;
+  const auto& runtimes = settings.runtimes;
   if (!runtime.empty() && std::find(runtimes.begin(), runtimes.end(), runtime) == runtimes.end()) {
     refuse(cat("unknown or invalid runtime name: ", runtime));
   }

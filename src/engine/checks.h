@@ -9,9 +9,13 @@
 
 namespace proa::engine {
 
-// Throws InvalidArgument; returns warnings. `runtimes`: the names that --runtime may have.
+struct CreateSettings {
+  std::vector<std::string> runtimes;  // the names that --runtime may have
+  std::string log_driver;             // where the request names none
+};
+// Throws InvalidArgument; returns warnings.
 std::vector<std::string> check_create(const api::ContainerCreateRequest& request, const HostFacts& host,
-                                      const std::vector<std::string>& runtimes);
+                                      const CreateSettings& settings);
 void check_resources(const api::Resources& resources, const HostFacts& host);
 void check_restart_policy(const api::RestartPolicy& policy, bool auto_remove);
 

@@ -272,6 +272,7 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options, 
     row.id = d.id;
     row.names = linked_as[d.id];
     row.names.push_back("/" + d.name);
+    std::sort(row.names.begin(), row.names.end());
     row.image = d.config.image;
     row.image_id = d.image_id;
     row.command = command_line(d);

@@ -113,7 +113,7 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
 
   auto merged = request;
   merged.config = with_image_defaults(request.config, image.config.config);
-  auto warnings = check_create(merged, rooms_.host, known_runtimes(*rooms_.config));
+  auto warnings = check_create(merged, rooms_.host, {known_runtimes(*rooms_.config), rooms_.config->log_driver});
   Definition definition;
   definition.id = rooms_.directories->take_id();
   Rollback rollback;

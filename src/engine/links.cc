@@ -27,7 +27,8 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 ContainerPtr linked_container(const Roster& roster, const std::string& name) {
   return in_context(cat("could not get container for ", name), [&] {
     if (name.empty()) throw Error(ErrorKind::InvalidArgument, "invalid name or ID supplied: \"\"");
-    auto found = roster.get(name);
+    auto found = roster.find(name);
+    if (!found) throw Error(ErrorKind::InvalidArgument, cat("No such container: ", name));
     for (int depth = 0; depth < 16; ++depth) {
       std::string mode = found->definition()->host_config.network_mode;
       if (!mode.starts_with(kContainerMode)) break;

@@ -22,8 +22,8 @@ struct LinkText {  // "name:alias"; "name"; as inspect shows it: "/name:/self/al
 // Throws InvalidArgument with docker's texts.
 LinkText parse_link(std::string_view text);
 
-// At the creation: what host.links name, and host.links emptied; none on a user-defined network. Throws NotFound with
-// docker's text.
+// At the creation: what host.links name, and host.links emptied; none on a user-defined network. Throws
+// InvalidArgument with docker's texts: NotFound says of a create that the image is missing, which clients then pull.
 std::vector<Link> take_links(const Roster& roster, api::HostConfig& host);
 // As inspect shows them: "/db:/web/thedb".
 std::vector<std::string> shown_links(const Roster& roster, const Definition& definition);

@@ -30,7 +30,7 @@ TEST(Checks, SaysWhatDockerSays) {
   auto with = [&](auto change) {
     api::ContainerCreateRequest request;
     change(request);
-    return refusal([&] { check_create(request, host, {"runc"}); });
+    return refusal([&] { check_create(request, host, {{"runc"}, "json-file"}); });
   };
   EXPECT_EQ(with([](auto&) {}), "accepted");
   EXPECT_EQ(with([](auto& r) { r.host_config.memory = 1; }), "Minimum memory limit allowed is 6MB");

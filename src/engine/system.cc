@@ -33,7 +33,8 @@ namespace {
 void add_registries(api::SystemInfo& out, const Config& config) {
   api::IndexInfo hub;
   hub.name = "docker.io";
-  hub.mirrors = config.registry_mirrors;
+  for (const std::string& mirror : config.registry_mirrors)
+    hub.mirrors.push_back(mirror.ends_with('/') ? mirror : mirror + "/");
   hub.official = true;
   out.registry_config.index_configs["docker.io"] = hub;
   for (const auto& entry : config.insecure_registries)
@@ -42,7 +43,7 @@ void add_registries(api::SystemInfo& out, const Config& config) {
     else
       out.registry_config.index_configs[entry] = {.name = entry, .mirrors = {}, .secure = false};
   out.registry_config.insecure_registry_cidrs.push_back("127.0.0.0/8");
-  out.registry_config.mirrors = config.registry_mirrors;
+  out.registry_config.mirrors = hub.mirrors;
   out.http_proxy = config.http_proxy;
   out.https_proxy = config.https_proxy;
   out.no_proxy = config.no_proxy;

@@ -1,8 +1,9 @@
 """--link: /etc/hosts and environment on the default bridge, names on user-defined networks."""
 import json
+import signal
 
 import pytest
-from engine import wait_until
+from engine import PEER, wait_until
 
 
 @pytest.fixture
@@ -50,14 +51,14 @@ def test_the_linked_container_is_in_etc_hosts(db, sh):
 
 def test_inspect_and_ps_show_links_by_name(engine, image, client, db):
     client("create", "--name", "web", "--link", "db:thedb", "--link", "db", image, "true")
-    assert engine.inspect("web")["HostConfig"]["Links"] == ["/db:/web/thedb", "/db:/web/db"]
+    assert sorted(engine.inspect("web")["HostConfig"]["Links"]) == ["/db:/web/db", "/db:/web/thedb"]
     assert engine.inspect("db")["HostConfig"]["Links"] is None
-    assert client("ps", "--no-trunc", "--format", "{{.Names}}").out.strip() == "web/db,web/thedb,db"
+    assert client("ps", "--no-trunc", "--format", "{{.Names}}").out.strip() == "db,web/db,web/thedb"
     assert client("ps", "--format", "{{.Names}}").out.strip() == "db"
     assert client("inspect", "-f", "{{.Name}}", "/web/thedb").out.strip() == "/db"
     client("rename", "db", "store")
     client("rename", "web", "site")
-    assert engine.inspect("site")["HostConfig"]["Links"] == ["/store:/site/thedb", "/store:/site/db"]
+    assert sorted(engine.inspect("site")["HostConfig"]["Links"]) == ["/store:/site/db", "/store:/site/thedb"]
     client("rename", "store", "db")
 
 
@@ -76,14 +77,12 @@ def test_links_follow_a_restart_to_another_address(engine, image, client, db):
     client("run", "-d", "--name", "web", "--link", "db:thedb", image, "sleep", "600")
     first = address_of(db)
     client("stop", "-t", "0", "db")
-    squatters = iter(range(1000))
 
-    def squats():  # an address rests until the kernel has taken its old link away
-        name = f"squatter{next(squatters)}"
-        assert client("run", "-d", "--name", name, image, "sleep", "600").code == 0
-        return address_of(engine.inspect(name)) == first
+    def squatter():  # an address rests until the kernel has taken its link apart
+        made = client("run", "-d", image, "sleep", "600")
+        return address_of(engine.inspect(made.out.strip())) == first
 
-    wait_until(squats)
+    wait_until(squatter, what="somebody at the old address")
     client("start", "db")
     second = address_of(engine.inspect("db"))
     assert second != first
@@ -137,7 +136,9 @@ def test_links_outlive_the_daemon(engine, image, client, db):
     client("network", "create", "linked")
     client("run", "-d", "--name", "there", "--network", "linked", image, "sleep", "600")
     client("run", "-d", "--name", "here", "--network", "linked", "--link", "there:far", image, "sleep", "600")
-    engine.restart()
+    # Debian's dockerd cannot start again beside the containerd that it leaves when it is killed.
+    engine.restart(signal.SIGTERM if PEER else signal.SIGKILL)
     assert engine.inspect("web")["HostConfig"]["Links"] == ["/db:/web/thedb"]
     assert json.loads(client("inspect", "/web/thedb").out)[0]["Id"] == db["Id"]
-    assert "1 packets received" in client("exec", "here", "ping", "-c", "1", "-W", "2", "far").out
+    if not PEER:  # Debian's dockerd forgets such names
+        assert "1 packets received" in client("exec", "here", "ping", "-c", "1", "-W", "2", "far").out

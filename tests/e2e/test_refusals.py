@@ -52,7 +52,8 @@ def test_image(engine, reference, status, message):
     ({"LogConfig": {"Type": "nosuch"}}, 400, 'error looking up logging plugin nosuch: plugin "nosuch" not found'),
     ({"Mounts": [{"Type": "bind", "Source": "/no/such", "Target": "/m"}]}, 400,
      'invalid mount config for type "bind": bind source path does not exist: /no/such'),
-    ({"Links": ["nosuch:x"]}, 404, "could not get container for nosuch: No such container: nosuch"),
+    ({"LogConfig": {"Config": {"foo": "bar"}}}, 400, "unknown log opt 'foo' for json-file log driver"),
+    ({"Links": ["nosuch:x"]}, 400, "could not get container for nosuch: No such container: nosuch"),
 ])
 @pytest.mark.proves(57)
 def test_host_config(engine, image, host, status, message):

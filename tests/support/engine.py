@@ -56,6 +56,8 @@ class Result:
 class Engine:
     """Starts, kills and restarts the daemon; calls its API; runs clients against it."""
 
+    there = 0  # how many, for Docker's share one bridge
+
     def __init__(self, extra_flags=(), environment=None, binary=None, bridge=BRIDGE, subnet=SUBNET):
         self.bridge, self.subnet = bridge, subnet
         self.directory = tempfile.mkdtemp(prefix="proa-test-", dir=os.environ.get("PROA_TEST_DIR", "/tmp"))
@@ -70,6 +72,7 @@ class Engine:
         self.process = None
         self.cgroup_parent = os.path.basename(self.directory)  # its own, so that others may test beside it
         self.tables_before = lines_of(["nft", "list", "tables"])
+        Engine.there += 1
 
     def start(self):
         flags = ["--data-root", self.data_root, "--exec-root", self.exec_root, "-H", self.host,
@@ -111,7 +114,9 @@ class Engine:
         if self.process and self.process.poll() is None:
             self.clean()
             self.kill(signal.SIGTERM)
-        self.clean_bridge()
+        Engine.there -= 1
+        if not PEER or Engine.there == 0:
+            self.clean_bridge()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def clean_bridge(self):
