@@ -73,23 +73,27 @@ std::map<std::string, std::string> default_bridge_options(const NetworkConfig& c
 
 bool is_user_defined(const NetworkRecord& record) { return !record.predefined && record.driver == "bridge"; }
 
-Network* Tables::find(std::string_view wanted) {
+std::vector<Network*> Tables::matches(std::string_view wanted) {
   if (wanted == "default") wanted = "bridge";
-  if (wanted.empty()) return nullptr;
+  if (wanted.empty()) return {};
   for (auto& [id, network] : networks) {
-    if (network.record.name == wanted) return &network;
+    if (network.record.name == wanted) return {&network};
   }
-  if (auto exact = networks.find(std::string(wanted)); exact != networks.end()) return &exact->second;
-  Network* match = nullptr;
-  int matches = 0;
+  if (auto exact = networks.find(std::string(wanted)); exact != networks.end()) return {&exact->second};
+  std::vector<Network*> found;
   for (auto& [id, network] : networks) {
-    if (id.starts_with(wanted)) match = &network, ++matches;
+    if (id.starts_with(wanted)) found.push_back(&network);
   }
-  if (matches > 1) {
+  return found;
+}
+
+Network* Tables::find(std::string_view wanted) {
+  auto found = matches(wanted);
+  if (found.size() > 1) {
     throw Error(ErrorKind::InvalidArgument,
-                cat("network ", wanted, " is ambiguous (", matches, " matches found based on ID prefix)"));
+                cat("network ", wanted, " is ambiguous (", found.size(), " matches found based on ID prefix)"));
   }
-  return match;
+  return found.empty() ? nullptr : found.front();
 }
 
 Network& Tables::get(std::string_view wanted) {
@@ -293,8 +297,8 @@ NetworkRecord Networks::get(std::string_view wanted) const { return state_->tabl
 
 std::optional<NetworkRecord> Networks::find(std::string_view wanted) const {
   auto locked = state_->tables.lock();
-  Network* network = locked->find(wanted);
-  return network ? std::optional(network->record) : std::nullopt;
+  auto found = locked->matches(wanted);
+  return found.size() == 1 ? std::optional(found.front()->record) : std::nullopt;
 }
 
 std::vector<NetworkRecord> Networks::list() const {

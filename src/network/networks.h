@@ -76,8 +76,8 @@ class Networks {
 
   // With docker's checks and texts. `warning` out: "" or a text for the API.
   NetworkRecord create(const NetworkSpec& spec);
-  NetworkRecord get(std::string_view name_or_id) const;  // throws NotFound "network x not found"
-  std::optional<NetworkRecord> find(std::string_view name_or_id) const;
+  NetworkRecord get(std::string_view name_or_id) const;                  // throws NotFound "network x not found"
+  std::optional<NetworkRecord> find(std::string_view name_or_id) const;  // nor an ambiguous prefix
   std::vector<NetworkRecord> list() const;
   NetworkRecord remove(std::string_view name_or_id);  // returns what was removed
   // User-defined networks nobody is attached to, for which `wanted` says yes. Returns them.

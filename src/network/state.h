@@ -55,8 +55,9 @@ struct Tables {
   std::map<std::string, Container> containers;
   PortTable ports;
 
-  Network* find(std::string_view name_or_id);  // throws only for an ambiguous prefix
-  Network& get(std::string_view name_or_id);   // throws NotFound
+  std::vector<Network*> matches(std::string_view name_or_id);  // several only where it is a prefix of their IDs
+  Network* find(std::string_view name_or_id);                  // throws only for an ambiguous prefix
+  Network& get(std::string_view name_or_id);                   // throws NotFound
   const Endpoint* gateway_endpoint(const Container& container);
 };
 
