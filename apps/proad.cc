@@ -6,10 +6,12 @@
 
 #include "base/error.h"
 #include "engine/config.h"
+#include "os/fd.h"
 #include "server/daemon.h"
 
 int main(int argc, char** argv) {
   using namespace proa;
+  os::open_missing_stdio();
   std::vector<std::string> arguments(argv + 1, argv + argc);
   engine::Config config;
   try {

@@ -66,6 +66,11 @@ std::pair<Fd, Fd> make_pipe() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
+void open_missing_stdio() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) check(::open("/dev/null", O_RDWR), "open /dev/null");
+}
+
 void set_cloexec(int fd, bool on) { check(::fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0), "fcntl(F_SETFD)"); }
 
 void set_nonblocking(int fd, bool on) {

@@ -49,6 +49,9 @@ class Fd {
   int fd_ = -1;
 };
 
+// Opens /dev/null where standard input, output or error is closed, so that nothing else gets their numbers. For the
+// beginning of main(). Throws.
+void open_missing_stdio();
 // pipe2(O_CLOEXEC): first is the end to read from.
 std::pair<Fd, Fd> make_pipe();
 void set_cloexec(int fd, bool on);
