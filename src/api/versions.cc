@@ -13,7 +13,7 @@ JsonObject* object_at(Json& value, std::string_view key) {
 
 void drop(JsonObject* object, std::initializer_list<std::string_view> keys) {
   if (!object) return;
-  for (std::string_view key : keys) object->erase(key);
+  for (std::string_view key : keys) object->stable_erase(key);
 }
 
 void set_missing(JsonObject* object, std::string_view key, Json value) {
@@ -28,7 +28,7 @@ bool is_empty(const Json& value) {
 void drop_empty(JsonObject* object, std::initializer_list<std::string_view> keys) {
   for (std::string_view key : keys) {
     if (const Json* member = object ? object->if_contains(key) : nullptr; member && is_empty(*member))
-      object->erase(key);
+      object->stable_erase(key);
   }
 }
 
@@ -43,9 +43,9 @@ void for_each_endpoint(Json& holder, void (*change)(JsonObject&, ApiVersion), Ap
 }
 
 void shape_endpoint(JsonObject& endpoint, ApiVersion version) {
-  if (version < ApiVersion{1, 44}) endpoint.erase("DNSNames");
-  if (version < ApiVersion{1, 48}) endpoint.erase("GwPriority");
-  if (version < ApiVersion{1, 32}) endpoint.erase("DriverOpts");
+  if (version < ApiVersion{1, 44}) endpoint.stable_erase("DNSNames");
+  if (version < ApiVersion{1, 48}) endpoint.stable_erase("GwPriority");
+  if (version < ApiVersion{1, 32}) endpoint.stable_erase("DriverOpts");
 }
 
 // Before 1.45 the short id was one of the aliases; since then it is among the DNS names only.
@@ -104,7 +104,7 @@ void shape_container_inspect(Json& value, ApiVersion version) {
       if (JsonObject* health = config->contains("Healthcheck") && (*config)["Healthcheck"].is_object()
                                    ? &(*config)["Healthcheck"].get_object()
                                    : nullptr) {
-        health->erase("StartInterval");
+        health->stable_erase("StartInterval");
       }
     }
   }
@@ -120,7 +120,7 @@ void shape_container_inspect(Json& value, ApiVersion version) {
           "SecondaryIPv6Addresses", "EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress",
           "IPPrefixLen", "IPv6Gateway", "MacAddress"});
   }
-  object.erase("ImageManifestDescriptor");
+  object.stable_erase("ImageManifestDescriptor");
 }
 
 void shape_container_summary(Json& value, ApiVersion version) {
@@ -198,7 +198,7 @@ void shape_info(Json& value, ApiVersion version) {
   if (version < ApiVersion{1, 44}) {
     if (JsonObject* runtimes = object_at(value, "Runtimes")) {
       for (auto& runtime : *runtimes) {
-        if (runtime.value().is_object()) runtime.value().get_object().erase("status");
+        if (runtime.value().is_object()) runtime.value().get_object().stable_erase("status");
       }
     }
   }
@@ -226,12 +226,12 @@ void adapt_container_create(Json& body, ApiVersion version) {
     if (json::string_at(*host, "IpcMode").empty()) (*host)["IpcMode"] = "shareable";
     if (Json* mounts = host->if_contains("Mounts"); mounts && mounts->is_array()) {
       for (Json& mount : mounts->get_array()) {
-        if (JsonObject* bind = object_at(mount, "BindOptions")) bind->erase("NonRecursive");
+        if (JsonObject* bind = object_at(mount, "BindOptions")) bind->stable_erase("NonRecursive");
       }
     }
   }
-  if (version < ApiVersion{1, 41}) host->erase("CgroupnsMode");
-  if (version < ApiVersion{1, 43}) host->erase("Annotations");
+  if (version < ApiVersion{1, 41}) host->stable_erase("CgroupnsMode");
+  if (version < ApiVersion{1, 43}) host->stable_erase("Annotations");
   if (version < ApiVersion{1, 44}) {
     // A bind mount that is read-only was so at its top only.
     if (Json* mounts = host->if_contains("Mounts"); mounts && mounts->is_array()) {
@@ -239,14 +239,14 @@ void adapt_container_create(Json& body, ApiVersion version) {
         if (!json::bool_at(mount, "ReadOnly") || json::string_at(mount, "Type") != "bind") continue;
         if (!object_at(mount, "BindOptions")) mount.get_object()["BindOptions"] = JsonObject{};
         if (JsonObject* bind = object_at(mount, "BindOptions")) {
-          bind->erase("ReadOnlyForceRecursive");
+          bind->stable_erase("ReadOnlyForceRecursive");
           (*bind)["ReadOnlyNonRecursive"] = true;
         }
       }
     }
   }
-  if (version < ApiVersion{1, 42}) host->erase("ConsoleSize");
-  if (version < ApiVersion{1, 56}) host->erase("Umask");
+  if (version < ApiVersion{1, 42}) host->stable_erase("ConsoleSize");
+  if (version < ApiVersion{1, 56}) host->stable_erase("Umask");
 }
 
 }  // namespace proa::api

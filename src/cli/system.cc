@@ -147,6 +147,25 @@ std::string event_text(const Json& event) {
   return attributes.empty() ? text : cat(text, " (", attributes, ")");
 }
 
+Template events_template(const std::string& format) {
+  try {
+    return Template(unescape_format(format));
+  } catch (const Error& error) {
+    throw ExitWith{64, cat("Error parsing format: ", error.message())};
+  }
+}
+
+std::string event_by_template(const Template& text, Json event) {
+  for (const char* old : {"Status", "ID", "From"}) {
+    if (JsonObject& object = event.as_object(); text.mentions(old)) object.emplace(to_lower(old), "");
+  }
+  try {
+    return text.execute(event, {.type = "*events.Message"});
+  } catch (const Error& error) {
+    throw ExitWith{64, cat("Error parsing format: ", error.message())};
+  }
+}
+
 }  // namespace
 
 int run_version(Call& call) {
@@ -204,9 +223,10 @@ int run_events(Call& call) {
   request.query = to_query(query);
   std::string format = flags.text("format");
   std::optional<Template> text;
-  if (!format.empty() && format != "json") text.emplace(unescape_format(format));
+  if (!format.empty() && format != "json") text.emplace(events_template(format));
+  call.session.speak_own_version();  // newer versions lack the status, id and from that templates may name
   call.session.documents(request, [&](const Json& event) {
-    out_line(text ? text->execute(event) : format == "json" ? json::text(event) : event_text(event));
+    out_line(text ? event_by_template(*text, event) : format == "json" ? json::text(event) : event_text(event));
     return true;
   });
   return 0;

@@ -53,7 +53,7 @@ int Call::integer(std::string_view name, int otherwise) const {
 
 std::optional<UnixNanos> Call::timestamp(std::string_view name) const {
   std::string text = query().get(name);
-  if (text.empty() || text == "0") return std::nullopt;
+  if (text.empty()) return std::nullopt;
   auto time = parse_timestamp(text, now());
   if (!time)
     throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", quoted(name), ": ", quoted(text), " is no time"));
