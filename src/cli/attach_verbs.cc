@@ -111,7 +111,7 @@ int run_attach(Call& call) {
   WaitRequest wait(call.session, id, "");
   http::Hijacked stream = attach_container(call.session, id, choice);
   Attached attached{call.session, id, tty, proxy, ""};
-  if (tty) attached.resize();
+  if (tty) attached.redraw();
   if (attached.pump_stream(stream, choice, signals ? &*signals : nullptr) == StreamEnd::Detached) {
     throw ExitWith{1, "read escape sequence"};
   }

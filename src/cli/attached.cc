@@ -66,10 +66,15 @@ int WaitRequest::status() {
   return static_cast<int>(json::int_at(result, "StatusCode"));
 }
 
-void Attached::resize() {
+void Attached::redraw() {
+  resize(1);
+  resize();
+}
+
+void Attached::resize(int more) {
   auto size = os::tty_size(STDOUT_FILENO);
   if (!size || (size->rows == 0 && size->columns == 0)) return;
-  Query query{{"h", cat(size->rows)}, {"w", cat(size->columns)}};
+  Query query{{"h", cat(size->rows + more)}, {"w", cat(size->columns + more)}};
   try {
     session.try_call("POST", exec_id.empty() ? container_path(id, "resize") : cat("/exec/", exec_id, "/resize"), query);
   } catch (const Error&) {
@@ -84,9 +89,13 @@ StreamEnd Attached::pump_stream(http::Hijacked& stream, const StreamChoice& choi
   options.out = choice.out, options.err = choice.err;
   if (tty && choice.in) options.detach_keys = parse_detach_keys(detach_keys_of(choice.detach_keys));
   options.signals = signals;
+  int ends = 0;
   options.on_signal = [&](int signal) {
     if (tty && signal == SIGWINCH) return resize();
     if (tty || !exec_id.empty()) throw ExitWith{128 + signal, ""};  // unwinding restores the terminal
+    // From a container that does not listen there is a way back to the shell; it runs on.
+    if ((signal == SIGINT || signal == SIGTERM) && ++ends == 3)
+      throw ExitWith{1, "\ngot 3 SIGTERM/SIGINTs, forcefully exiting"};
     if (!sig_proxy) return;
     std::string name = os::signal_name(signal);
     if (name.starts_with("SIG")) name.erase(0, 3);

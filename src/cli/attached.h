@@ -40,8 +40,12 @@ struct Attached {
   bool tty, sig_proxy;
   std::string exec_id;  // "" : the container itself
 
-  void resize();  // to the terminal's size, now
+  void resize() { resize(0); }  // to the terminal's size, now
+  void redraw();                // another size first, so that the program is told and shows again what it showed before
   StreamEnd pump_stream(http::Hijacked& stream, const StreamChoice& choice, SignalQueue* signals);
+
+ private:
+  void resize(int more);
 };
 
 }  // namespace proa::cli

@@ -58,10 +58,13 @@ class Terminal:
         code = self.process.wait(timeout=seconds)
         return code
 
-    def close(self):
+    def close_client(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def close(self):
+        self.close_client()
         os.close(self.master)
         os.close(self.slave)
 
@@ -170,6 +173,14 @@ def test_attach_again_and_exit(terminal, engine, image):
     assert screen.wait() == 6
 
 
+def test_attach_makes_the_program_show_itself_again(terminal, engine, image):
+    engine.run("run", "-dit", "--name", "shown", image, "sh", "-c", "trap 'echo resized' WINCH; while :; do sleep 0.1; done")
+    screen = terminal("attach", "shown")
+    screen.expect("resized")
+    screen.close_client()
+    terminal("attach", "shown").expect("resized")  # though the size is the same
+
+
 def test_exec_on_a_terminal(terminal, sleeper):
     screen = terminal("exec", "-it", sleeper, "sh")
     screen.expect(r"/ # ")
@@ -186,6 +197,19 @@ def test_interrupt_is_forwarded_without_a_terminal(engine, image, program):
     assert process.stdout.readline() == b"caught\n"
     assert process.wait(timeout=20) == 4
     process.stdout.close()
+
+
+@pytest.mark.ours  # newer than Debian's CLI
+def test_the_third_interrupt_leaves_a_container_that_does_not_listen(engine, image):
+    process = engine.popen("run", "--name", "deaf", image, "sh", "-c", "trap 'echo heard' INT; echo ready; while :; do sleep 0.1; done",
+                           program="proa", stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert process.stdout.readline() == b"ready\n"
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"heard\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == (b"", b"\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n")
+    assert process.returncode == 1 and engine.inspect("deaf")["State"]["Running"]
 
 
 def test_attach_sees_what_comes_next(engine, image, program):
