@@ -107,6 +107,7 @@ int run_wait(Call& call) {
 }
 
 int run_update(Call& call) {
+  if (call.flags.none_given()) throw ExitWith{1, "you must provide one or more flags when using this command"};
   api::UpdateConfig update;
   plan_resources(call.flags, update);
   if (call.flags.given("restart")) update.restart_policy = parse_restart(call.flags.text("restart"));

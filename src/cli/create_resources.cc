@@ -143,6 +143,7 @@ api::NetworkingConfig plan_networks(const Flags& flags, std::string& network_mod
   add_container_options(flags, networks[0]);
   network_mode = networks[0].target;
   for (NetworkAttachment& network : networks) {
+    if (network.target.empty()) bad("no name set for network");
     if (networking.endpoints_config.contains(network.target))
       bad(cat("network ", quoted(network.target), " is specified multiple times"));
     networking.endpoints_config[network.target] = endpoint_of(network);

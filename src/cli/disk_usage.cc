@@ -94,6 +94,11 @@ std::int64_t layers_size(const Json& disk_usage) {
 int run_disk_usage(Call& call) {
   std::string format = call.flags.text("format");
   if (call.flags.on("verbose") && !format.empty()) throw ExitWith{1, "the verbose and the format options conflict"};
+  if (format == "raw") {
+    format =
+        "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\nreclaimable: "
+        "{{.Reclaimable}}\n";
+  }
   Listing listing(kColumns, format, "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
                   "*formatter.diskUsageContext");
   Json reply = call.session.get("/system/df", {{"verbose", "1"}});

@@ -61,6 +61,7 @@ class Flags {
   Flags(Table table, std::span<const std::string> words, bool interspersed);
 
   bool given(std::string_view name) const;
+  bool none_given() const { return values_.empty(); }
   std::string text(std::string_view name) const;  // the last value or the initial one
   bool on(std::string_view name) const;
   std::int64_t number(std::string_view name) const;                   // Int, Uint, Uint16, Bytes, Duration (ns)

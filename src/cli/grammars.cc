@@ -163,9 +163,12 @@ std::string check_ip(std::string_view value) {
 std::string check_dns_search(std::string_view value) {
   std::string_view name = trim(value);
   if (name == ".") return "";
-  bool good = !name.empty() && name.size() < 255;
-  for (char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_');
-  bool alphabetic = false;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  bool good = !name.empty() && name.size() < 255, alphabetic = false;
+  for (const std::string& label : split(name, '.')) {
+    good = good && !label.empty() && label.front() != '-' && label.back() != '-';
+    for (char c : label) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '-');
+  }
   for (char c : name) alphabetic = alphabetic || std::isalpha(static_cast<unsigned char>(c));
   return good && alphabetic ? "" : cat(value, " is not a valid domain");
 }

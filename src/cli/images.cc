@@ -64,6 +64,12 @@ std::vector<Name> names_of(const Json& image, bool digests) {
   return names;
 }
 
+std::string raw_format(bool quiet, bool digests) {
+  if (quiet) return "image_id: {{.ID}}";
+  return cat("repository: {{.Repository}}\ntag: {{.Tag}}\n", digests ? "digest: {{.Digest}}\n" : "",
+             "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n");
+}
+
 }  // namespace
 
 int run_images(Call& call) {
@@ -73,6 +79,7 @@ int run_images(Call& call) {
                               : "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
   std::string format = flags.text("format");
   if (flags.on("quiet") && (format.empty() || format.starts_with("table"))) format = "{{.ID}}";
+  if (format == "raw") format = raw_format(flags.on("quiet"), digests);
   Listing listing(kColumns, format, table, "*formatter.imageContext");
   Query query;
   if (flags.on("all")) query.emplace_back("all", "1");

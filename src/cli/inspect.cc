@@ -95,8 +95,12 @@ int run_inspect(Call& call) {
     return inspect_each(call, find, [&](const std::string& name) { return cat("error: no such ", type, ": ", name); });
   }
   auto find_any = [&](const std::string& name) -> std::optional<Json> {
-    for (const Source& source : kSources)
-      if (auto object = finder_of(call, source.type, false)(name)) return object;
+    for (const Source& source : kSources) {
+      auto object = finder_of(call, source.type, false)(name);
+      if (object && call.flags.on("size") && std::string_view(source.type) != "container")
+        err_line(cat("WARNING: --size ignored for ", source.type));
+      if (object) return object;
+    }
     return std::nullopt;
   };
   return inspect_each(call, find_any, [](const std::string& name) { return cat("Error: No such object: ", name); });

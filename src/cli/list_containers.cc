@@ -92,6 +92,14 @@ JsonObject row_of(const Json& container, bool truncate) {
   return row;
 }
 
+std::string raw_format(bool size) {
+  return cat(
+      "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n"
+      "state:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\n"
+      "ports:{{pad .Ports 1 0}}\n",
+      size ? "size: {{.Size}}\n" : "");
+}
+
 }  // namespace
 
 int run_list(Call& call) {
@@ -99,8 +107,13 @@ int run_list(Call& call) {
   std::string table = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
   bool size = flags.on("size");
   if (size) table += "\t{{.Size}}";
-  std::string format = flags.on("quiet") && flags.text("format").empty() ? "{{.ID}}" : flags.text("format");
-  if (flags.on("quiet") && format.starts_with("table")) format = "{{.ID}}";
+  std::string format = flags.text("format");
+  if (flags.on("quiet")) {
+    if (!format.empty()) err_line("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+    format = format == "raw" ? "container_id: {{.ID}}" : "{{.ID}}";
+  } else if (format == "raw") {
+    format = raw_format(size);
+  }
   Listing listing(kColumns, format, table, "*formatter.ContainerContext");
   Query query;
   std::int64_t last = flags.number("last");

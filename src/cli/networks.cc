@@ -106,6 +106,10 @@ int run_network_list(Call& call) {
   std::string format = flags.on("quiet") && (flags.text("format").empty() || flags.text("format") == "table")
                            ? "{{.ID}}"
                            : flags.text("format");
+  if (format == "raw") {
+    format = flags.on("quiet") ? "network_id: {{.ID}}"
+                               : "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n";
+  }
   Listing listing(kColumns, format, "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", "*network.networkContext");
   Query query;
   add_filters(query, flags.list("filter"));

@@ -172,9 +172,6 @@ class TemplateRun {
 
   Value call(const Command& command, const Value& dot, const Value* piped) {
     const Operand& head = command.operands[0];
-    if (!is_function(head.name)) {
-      throw Error(ErrorKind::InvalidArgument, cat("template: :1: function ", quoted(head.name), " not defined"));
-    }
     std::vector<Value> arguments;
     bool is_and = head.name == "and", is_or = head.name == "or";
     for (std::size_t i = 1; i < command.operands.size(); ++i) {

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "cli/template.h"
+#include "cli/template_value.h"
 
 namespace proa::cli {
 
@@ -396,12 +397,15 @@ class Parser {
         operand.kind = K::Literal, operand.literal = parse_number(token.text);
         break;
       case Token::Kind::Identifier:
-        if (token.text == "true" || token.text == "false")
+        if (token.text == "true" || token.text == "false") {
           operand.kind = K::Literal, operand.literal = Json(token.text == "true");
-        else if (token.text == "nil")
+        } else if (token.text == "nil") {
           operand.kind = K::Nil;
-        else
+        } else {
           operand.kind = K::Function, operand.name = token.text;
+          if (!is_function(token.text))
+            throw Error(ErrorKind::InvalidArgument, cat("template: :1: function ", quoted(token.text), " not defined"));
+        }
         break;
       case Token::Kind::Open:
         operand.kind = K::Parenthesis;

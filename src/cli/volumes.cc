@@ -36,6 +36,7 @@ int run_volume_list(Call& call) {
   std::string format = flags.on("quiet") && (flags.text("format").empty() || flags.text("format") == "table")
                            ? "{{.Name}}"
                            : flags.text("format");
+  if (format == "raw") format = flags.on("quiet") ? "name: {{.Name}}" : "name: {{.Name}}\ndriver: {{.Driver}}\n";
   Listing listing(kColumns, format, "table {{.Driver}}\t{{.Name}}", "*formatter.volumeContext");
   Query query;
   add_filters(query, flags.list("filter"));

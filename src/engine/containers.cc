@@ -84,7 +84,8 @@ void Containers::rename(std::string_view reference, std::string_view new_name) {
   if (new_name.empty()) throw Error(ErrorKind::InvalidArgument, "Neither old nor new names may be empty");
   auto container = rooms_.roster->get(reference);
   constexpr std::string_view kContext = "Error when allocating new name";
-  auto name = in_context(kContext, [&] { return checked_container_name(new_name); });
+  auto name = in_context(
+      kContext, [&] { return checked_container_name(new_name.starts_with('/') ? new_name : cat("/", new_name)); });
   std::lock_guard guard(container->operation);
   auto old_name = container->name();
   if (old_name == name)

@@ -114,8 +114,7 @@ std::string Execs::create(std::string_view reference, const api::ExecConfig& con
   auto container = rooms_.roster->get(reference);
   container->settled_state();
   auto snapshot = container->snapshot();
-  if (config.cmd.empty() || config.cmd.front().empty())
-    throw Error(ErrorKind::InvalidArgument, "No exec command specified");
+  if (config.cmd.empty()) throw Error(ErrorKind::InvalidArgument, "No exec command specified");
   if (snapshot->state.status == Status::Paused) {
     throw Error(ErrorKind::Conflict, cat("Container ", reference, " is paused, unpause the container before exec"));
   }

@@ -52,8 +52,7 @@ Command command_of(const api::ContainerConfig& config) {
   std::vector<std::string> all;
   if (config.entrypoint) all = *config.entrypoint;
   if (config.cmd) all.insert(all.end(), config.cmd->begin(), config.cmd->end());
-  if (all.empty() || (all.size() == 1 && all.front().empty()))
-    throw Error(ErrorKind::InvalidArgument, "no command specified");
+  if (all.empty()) throw Error(ErrorKind::InvalidArgument, "no command specified");
   return {all.front(), {all.begin() + 1, all.end()}};
 }
 

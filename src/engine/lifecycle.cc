@@ -27,6 +27,8 @@ shim::Client client_of(const Rooms& rooms, const Container& container) {
 
 int signal_number(std::string_view text) {
   if (auto number = os::parse_signal(text)) return *number;
+  if (auto number = parse_int<int>(text); number && *number > 0)
+    throw Error(ErrorKind::InvalidArgument, cat("the linux daemon does not support signal ", *number));
   throw Error(ErrorKind::InvalidArgument, cat("invalid signal: ", text));
 }
 

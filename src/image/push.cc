@@ -115,6 +115,15 @@ PushResult Pusher::push_one(const oci::Reference& reference, const ImageRecord& 
   return {reference.tag, contents.root.digest, static_cast<std::uint64_t>(contents.root.size)};
 }
 
+namespace {
+[[noreturn]] void refuse_missing(const Images& images, const oci::Reference& reference) {
+  bool others = !images.tags_of(reference.familiar_name()).empty();
+  throw Error(ErrorKind::NotFound,
+              others ? cat("tag does not exist: ", reference.familiar())
+                     : cat("An image does not exist locally with the tag: ", reference.familiar_name()));
+}
+}  // namespace
+
 void Pusher::push(const oci::Reference& reference, const Options& how, const Progress& progress,
                   const std::function<void(const PushResult&)>& pushed, std::stop_token stop) const {
   PullProgress(progress).say(cat("The push refers to repository [", reference.name(), "]"));
@@ -125,14 +134,10 @@ void Pusher::push(const oci::Reference& reference, const Options& how, const Pro
     for (const std::string& name : images_.tags_of(reference.familiar_name()))
       wanted.push_back(oci::Reference::parse(name));
   }
-  if (wanted.empty()) {
-    throw Error(ErrorKind::NotFound, cat("An image does not exist locally with the tag: ", reference.familiar_name()));
-  }
+  if (wanted.empty()) refuse_missing(images_, reference);
   for (const oci::Reference& one : wanted) {
     auto image = images_.find(one.familiar());
-    if (!image) {
-      throw Error(ErrorKind::NotFound, cat("An image does not exist locally with the tag: ", one.familiar_name()));
-    }
+    if (!image) refuse_missing(images_, one);
     pushed(push_one(one, *image, how, progress, stop));
   }
 }

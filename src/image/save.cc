@@ -70,7 +70,7 @@ Saving::Saving(Images& images, const store::Blobs& blobs, const std::vector<std:
       if (!tags.empty()) continue;
     }
     auto image = images.find(name);
-    if (!image) throw Error(ErrorKind::NotFound, cat("reference does not exist: ", name));
+    if (!image) throw Error(ErrorKind::NotFound, cat("No such image: ", name));
     bool by_tag = reference && !reference->has_digest() && !is_id_prefix(image->id, name);
     add(*image, by_tag ? reference->familiar() : "");
   }

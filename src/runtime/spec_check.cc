@@ -60,7 +60,7 @@ void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
 }  // namespace
 
 void check_process(const oci::Process& process) {
-  if (process.args.empty() || process.args[0].empty()) refuse("process.args: no command to run");
+  if (process.args.empty()) refuse("process.args: no command to run");
   if (!process.cwd.starts_with('/')) refuse(cat("Cwd must be an absolute path, not ", quoted(process.cwd)));
   for (const auto* list : {&process.args, &process.env}) {
     for (const auto& text : *list) {
