@@ -115,6 +115,18 @@ void add_container_run(Explanation& explanation) {
   explanation.events.push_back({"container.run", "container", end_of(*started), stop - end_of(*started), -1, {}});
 }
 
+void add_client_pauses(Explanation& explanation) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> requests;
+  for (const trace::Event& event : explanation.events)
+    if (event.name == "api.request") requests.emplace_back(event.start, end_of(event));
+  std::sort(requests.begin(), requests.end());
+  std::int64_t reached = INT64_MAX;
+  for (const auto& [from, to] : requests) {
+    if (from > reached) explanation.events.push_back({"client.pause", "client", reached, from - reached, -1, {}});
+    reached = reached == INT64_MAX ? to : std::max(reached, to);
+  }
+}
+
 double accounted_share(const Explanation& explanation) {
   std::vector<std::pair<std::int64_t, std::int64_t>> spans;
   for (const trace::Event& event : explanation.events) {
@@ -137,11 +149,13 @@ void explain_run(Session& session, const std::string& id) {
   std::vector<trace::Event> client = session.recorder().events();
   std::optional<Json> answer;
   try {
-    answer = session.find(cat("/proa/explain/", path_escape(id)));
+    answer = session.find(cat("/proa/explain/", path_escape(id.empty() ? session.trace_id() : id)));
   } catch (const Error&) {
     // an old daemon, or another one
   }
-  if (!answer) {
+  if (!answer && id.empty()) {
+    answer = JsonObject{};  // no request reached it
+  } else if (!answer) {
     err_line("proa: this daemon cannot explain: it is not proad");
     answer = JsonObject{{"Id", id}};
   }
@@ -159,6 +173,7 @@ int run_explain(Call& call) {
   Explanation explanation =
       explanation_from_json(call.session.get(cat("/proa/explain/", path_escape(call.arguments()[0]))));
   add_container_run(explanation);
+  add_client_pauses(explanation);
   if (format == "tree")
     out(render_tree(explanation, is_terminal(STDOUT_FILENO) && !::getenv("NO_COLOR")));
   else

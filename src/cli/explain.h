@@ -23,6 +23,9 @@ void join_client(Explanation& explanation, const std::vector<trace::Event>& clie
                  std::int64_t end);
 // Makes the time between the start of the program and its exit an event of its own ("container.run").
 void add_container_run(Explanation& explanation);
+// Makes the time in which the client had no request under way events of their own ("client.pause"): where the client
+// sent no spans, as docker's CLI.
+void add_client_pauses(Explanation& explanation);
 // The part of [begin, end] in which at least one event was open, 0 to 1.
 double accounted_share(const Explanation& explanation);
 
@@ -32,7 +35,8 @@ std::string render_json(const Explanation& explanation);
 // Chrome's trace format, for Perfetto and chrome://tracing.
 std::string render_chrome(const Explanation& explanation);
 
-// After `run --explain`: asks the daemon, joins the client's own spans, prints the tree on standard error.
+// After `run --explain`: asks the daemon, joins the client's own spans, prints the tree on standard error. Without an
+// ID no container came of it.
 void explain_run(Session& session, const std::string& id);
 
 }  // namespace proa::cli

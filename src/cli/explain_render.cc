@@ -15,6 +15,7 @@ struct Label {
 // What each step means to somebody who does not know the rooms.
 constexpr Label kLabels[] = {
     {"client.arguments", "command line read, request written"},
+    {"client.pause", "the client was between two requests"},
     {"client.end", "exit reported, streams drained, command ended"},
     {"container.run", "the container's program ran"},
     {"engine.create", "container created"},
@@ -24,6 +25,15 @@ constexpr Label kLabels[] = {
     {"engine.attach", "client's streams parked"},
     {"engine.wait", "waiting for the end"},
     {"engine.start", "container started"},
+    {"engine.stop", "container stopped"},
+    {"engine.restart", "container restarted"},
+    {"engine.exec_create", "command prepared"},
+    {"engine.exec_start", "command started in the container"},
+    {"engine.archive_get", "files copied from the container"},
+    {"engine.archive_put", "files copied to the container"},
+    {"engine.apparmor_load", "AppArmor profile loaded"},
+    {"volume.create", "volume made"},
+    {"volume.copy_up", "the image's files copied to the volume"},
     {"engine.mounts", "mounts and volumes resolved"},
     {"engine.network", "network set up"},
     {"engine.etc_files", "hosts, hostname, resolv.conf written"},
@@ -33,6 +43,7 @@ constexpr Label kLabels[] = {
     {"engine.exit", "exit"},
     {"engine.cleanup", "cleaned up"},
     {"engine.remove", "container removed"},
+    {"engine.erase", "files removed"},
     {"engine.pull", "image pulled"},
     {"launch", "shim launched"},
     {"launch.spawn", "shim process spawned"},
@@ -64,6 +75,9 @@ constexpr Label kLabels[] = {
     {"network.ports", "ports published"},
     {"network.firewall", "firewall rules written"},
     {"network.release", "network released"},
+    {"network.connect", "network connected"},
+    {"network.disconnect", "network disconnected"},
+    {"shim.oci_cli", "foreign runtime called"},
     {"shim.receive", "shim received its orders"},
     {"shim.stdio", "standard streams made"},
     {"shim.listen", "shim listens"},
@@ -82,6 +96,9 @@ constexpr Label kLabels[] = {
     {"runtime.seccomp", "seccomp filter"},
     {"runtime.console", "terminal"},
     {"runtime.hook", "hook"},
+    {"runtime.exec_into", "namespaces joined"},
+    {"runtime.net_device", "network device moved in"},
+    {"runtime.systemd_scope", "systemd asked for a scope"},
     {"runtime.exec", "execve"},
 };
 
@@ -156,7 +173,8 @@ class Tree {
     std::string who = e.name.empty()
                           ? e.container.substr(0, 12)
                           : cat(e.container.substr(0, 12), " (", e.name.substr(e.name.starts_with('/')), ")");
-    text_ = cat(paint("1", cat("Container ", who, e.image.empty() ? "" : cat(", image ", e.image))), "\n",
+    std::string title = e.container.empty() ? "No container" : cat("Container ", who);
+    text_ = cat(paint("1", cat(title, e.image.empty() ? "" : cat(", image ", e.image))), "\n",
                 paint("2", "    at ms   took ms  step"), "\n");
     show(-1, "");
     auto share = static_cast<int>(accounted_share(e) * 1000 + 0.5);

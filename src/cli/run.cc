@@ -162,6 +162,19 @@ int run_create(Call& call) {
   return 0;
 }
 
+namespace {
+
+// `id` as soon as there is one.
+int run_container(Call& call, CreateOptions& options, std::string& id) {
+  id = with_help("run", [&] { return create_container(call, options); });
+  if (!options.detach) return run_attached(call, options, id);
+  out_line(id);  // before the start, as docker: a script has it where the start fails too
+  start_or_fail(call, id, false, nullptr);
+  return explain_after(call, options, id, 0);
+}
+
+}  // namespace
+
 int run_run(Call& call) {
   CreateOptions options = with_help("run", [&] { return plan_create(call.flags, process_surroundings()); });
   api::ContainerConfig& config = options.request.config;
@@ -175,11 +188,13 @@ int run_run(Call& call) {
   if (auto size = os::tty_size(STDOUT_FILENO); size && config.tty)
     options.request.host_config.console_size = {size->rows, size->columns};
   with_help("run", [&] { return parse_detach_keys(detach_keys_of(options.detach_keys)); });
-  std::string id = with_help("run", [&] { return create_container(call, options); });
-  if (!options.detach) return run_attached(call, options, id);
-  out_line(id);  // before the start, as docker: a script has it where the start fails too
-  start_or_fail(call, id, false, nullptr);
-  return explain_after(call, options, id, 0);
+  std::string id;
+  try {
+    return run_container(call, options, id);
+  } catch (const ExitWith&) {
+    if (options.explain) explain_run(call.session, id);
+    throw;
+  }
 }
 
 }  // namespace proa::cli

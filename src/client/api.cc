@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "base/text.h"
-#include "base/trace.h"
 #include "client/json_stream.h"
 
 namespace proa::client {
@@ -77,7 +76,8 @@ Api::~Api() = default;
 const std::string& Api::version() {
   if (!version_.empty()) return version_;
   http::ClientRequest request{.method = "HEAD", .target = "/_ping"};
-  auto response = send(request, "/_ping");
+  trace::Span span("client.request");
+  auto response = send(request, "/_ping", span);
   auto theirs = api::ApiVersion::parse(response->headers.get("Api-Version"));
   version_ = std::min(theirs.value_or(kVersion), kVersion).text();
   return version_;
@@ -91,8 +91,8 @@ std::string Api::target(std::string_view path, const http::Query& query) {
   return text;
 }
 
-std::unique_ptr<http::ClientResponse> Api::send(http::ClientRequest& request, std::string_view path) {
-  trace::Span span("client.request");
+std::unique_ptr<http::ClientResponse> Api::send(http::ClientRequest& request, std::string_view path,
+                                                trace::Span& span) {
   span.set("method", request.method);
   span.set("path", std::string(path));
   if (!trace_id_.empty()) request.headers.set("X-Proa-Trace", trace_id_);
@@ -110,7 +110,8 @@ std::unique_ptr<http::ClientResponse> Api::send(http::ClientRequest& request, st
 Reply Api::try_call(std::string_view method, std::string_view path, const http::Query& query, const Json& body) {
   http::ClientRequest request{.method = std::string(method), .target = target(path, query)};
   set_body(request, body);
-  auto response = send(request, path);
+  trace::Span span("client.request");
+  auto response = send(request, path, span);
   Reply reply{response->status, response->headers, ""};
   reply.text = response->read_all(256 << 20);
   return reply;
@@ -123,18 +124,24 @@ Reply Api::call(std::string_view method, std::string_view path, const http::Quer
 }
 
 std::unique_ptr<http::ClientResponse> Api::stream(const StreamRequest& wanted) {
+  trace::Span span("client.request");
+  return begin_stream(wanted, span);
+}
+
+std::unique_ptr<http::ClientResponse> Api::begin_stream(const StreamRequest& wanted, trace::Span& span) {
   http::ClientRequest request{
       .method = wanted.method, .target = target(wanted.path, wanted.query), .headers = wanted.headers};
   if (wanted.body) set_body(request, *wanted.body);
   if (!wanted.content_type.empty()) request.headers.set("Content-Type", wanted.content_type);
   request.stream = wanted.upload;
-  auto response = send(request, wanted.path);
+  auto response = send(request, wanted.path, span);
   check_status(*response);
   return response;
 }
 
 void Api::documents(const StreamRequest& request, const std::function<bool(const Json&)>& on_document) {
-  auto response = stream(request);
+  trace::Span span("client.request");  // until the last of them
+  auto response = begin_stream(request, span);
   JsonStream documents;
   std::string piece(16 << 10, '\0');
   while (std::size_t got = response->read(std::as_writable_bytes(std::span(piece)))) {

@@ -9,6 +9,7 @@
 
 #include "api/versions.h"
 #include "base/json.h"
+#include "base/trace.h"
 #include "http/client.h"
 
 namespace proa::client {
@@ -67,7 +68,8 @@ class Api {
 
  private:
   std::string target(std::string_view path, const http::Query& query);
-  std::unique_ptr<http::ClientResponse> send(http::ClientRequest& request, std::string_view path);
+  std::unique_ptr<http::ClientResponse> send(http::ClientRequest& request, std::string_view path, trace::Span& span);
+  std::unique_ptr<http::ClientResponse> begin_stream(const StreamRequest& wanted, trace::Span& span);
 
   std::string host_, trace_id_, version_;
   http::Client http_;

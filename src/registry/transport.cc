@@ -331,7 +331,10 @@ Response Transport::send(const Request& request) {
     curl_multi_add_handle(handle->multi, easy);
     code = state_->run(*handle, exchange);
     if (exchange.thrown) std::rethrow_exception(exchange.thrown);
-    if (code != CURLE_OK) throw_failure(easy, code, detail);
+    if (code != CURLE_OK) {
+      span.set("failed", detail[0] ? detail : curl_easy_strerror(code));
+      throw_failure(easy, code, detail);
+    }
   }
   tell_head(exchange);  // an empty body
   span.set("status", exchange.response.status);

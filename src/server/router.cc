@@ -52,13 +52,14 @@ void answer_error(Call& call, const Error& error) {
 }
 
 // Runs the handler; what it throws becomes the answer, unless headers were sent already.
-void run(Call& call, std::string path) {
+void run(Call& call, std::string path, trace::Span& span) {
   try {
     call.version = take_version(path);
     api::check_supported(call.version);
     dispatch(call, path);
   } catch (...) {
     Error error = to_error(std::current_exception());
+    if (error.kind() != ErrorKind::NotModified) span.set("failed", error.message());
     if (call.hijacked || call.response.started()) {
       if (error.kind() != ErrorKind::Cancelled)
         log::warn("request failed after its headers", {{"error", error.what()}, {"path", path}});
@@ -92,7 +93,7 @@ void serve(engine::Engine& engine, http::Request& request, http::Response& respo
     trace::Span span("api.request");
     span.set("method", request.method);
     span.set("path", request.path);
-    run(call, request.path);
+    run(call, request.path, span);
     if (call.status == 0) call.reply(200);
     span.set("status", call.status);
   } catch (...) {

@@ -7,14 +7,18 @@ import pytest
 pytestmark = pytest.mark.ours
 
 
+def share(tree):
+    """How much of the time the steps account for, in percent."""
+    return float(re.search(r"The steps shown account for (\d+(?:\.\d+)?) %", tree)[1])
+
+
 def test_tree_names_each_step(engine, image):
     done = engine.run("run", "--rm", "--explain", "--memory", "64m", "-v", "vol:/data", "-p", "18079:80", image, "sh", "-c", "echo payload; exit 3", program="proa")
     assert done.code == 3 and done.out == "payload\n", done
     tree = done.err
     for words in ("POST /", "/containers/create", "/start", "201", "204", "clone", "memory", "mount", "overlay", "veth", "seccomp", "exec", "exit"):
         assert words in tree, words
-    share = re.search(r"(\d+(?:\.\d+)?) ?%", tree.splitlines()[-1])
-    assert share and float(share[1]) >= 95
+    assert share(tree) >= 95
 
 
 def test_explain_of_a_container_as_json_and_chrome(engine, image):
@@ -39,7 +43,7 @@ def test_explain_says_who_killed_it(engine, image):
 
 def test_explain_says_out_of_memory(engine, image):
     engine.run("run", "--name", "oom", "--memory", "16m", image, "sh", "-c", "a=x; while :; do a=$a$a; done")
-    assert "memory" in engine.run("explain", "oom", program="proa").out.lower()
+    assert "oom_killed=true" in engine.run("explain", "oom", program="proa").out
 
 
 def test_pull_is_explained(engine, registry):
@@ -56,3 +60,33 @@ def test_the_last_removed_containers_are_still_explained(engine, image):
     engine.run("wait", "late")
     engine.run("rm", "late")
     assert "exit" in engine.run("explain", identity, program="proa").out
+
+
+def test_a_failed_start_is_explained(engine, image):
+    done = engine.run("run", "--rm", "--explain", image, "nosuch", program="proa")
+    assert done.code == 127 and done.err.endswith("Run 'proa run --help' for more information\n")
+    assert re.search(r'answered: POST /containers/[0-9a-f]{12}/start -> 4\d\d  failed=.*"nosuch": executable file not found', done.err), done.err
+    assert share(done.err) >= 95
+
+
+def test_a_command_without_a_container_is_explained(engine, registry):
+    name = f"{registry.address}/nosuch:v1"
+    done = engine.run("run", "--explain", name, "true", program="proa")
+    assert done.code == 125 and "No container\n" in done.err, done
+    assert re.search(rf"registry asked  method=GET  url=http://{registry.address}/v2/nosuch/manifests/v1  status=404", done.err), done.err
+    assert share(done.err) >= 95
+
+
+def test_the_pull_is_under_way_until_its_last_message(engine, registry):
+    name = f"{registry.address}/busybox:latest"
+    engine.run("rmi", "-f", name)
+    done = engine.run("run", "--rm", "--explain", name, "true", program="proa")
+    took = {who: float(number) for number, who in re.findall(r"([\d.]+)  (?:└─ )?\[(\w+)\] (?:asked|answered): POST /images/create", done.err)}
+    assert took["proa"] >= took["proad"] * 0.95, done.err
+
+
+def test_pauses_of_another_client_are_named(engine, image):
+    engine.run("run", "--name", "slow", image, "true", program="docker")
+    out = engine.run("explain", "slow", program="proa").out
+    assert "[client] the client was between two requests" in out
+    assert share(out) >= 95, out
