@@ -110,6 +110,7 @@ void add_container_run(Explanation& explanation) {
   const trace::Event* started = find_event(explanation, "runtime.exec");
   if (!started) started = find_event(explanation, "runtime.start");
   if (!started) started = find_event(explanation, "engine.launch");
+  if (started && (attribute(*started, "not_done") == "true" || attribute(*started, "failed") != "")) return;
   if (!started || end_of(*started) >= explanation.end) return;
   std::int64_t stop = exit && exit->start > end_of(*started) ? exit->start : explanation.end;
   explanation.events.push_back({"container.run", "container", end_of(*started), stop - end_of(*started), -1, {}});

@@ -113,9 +113,10 @@ std::string words_for(const trace::Event& event) {
   if (event.name == "api.request")
     return cat("answered: ", value("method"), " ", value("path"), value("status").empty() ? "" : " -> ",
                value("status"));
+  std::string words = event.name;
   for (const Label& label : kLabels)
-    if (label.name == event.name) return std::string(label.words);
-  return event.name;
+    if (label.name == event.name) words = label.words;
+  return value("not_done") == "true" ? cat("not done: ", words) : words;
 }
 
 // Ids of 64 hex digits as people know them: the first twelve.
@@ -136,7 +137,7 @@ std::string details_of(const trace::Event& event) {
   bool request = event.name.ends_with(".request") && !event.name.starts_with("registry");
   for (const auto& [key, value] : event.attributes) {
     if (request && (key == "method" || key == "path" || key == "status")) continue;
-    if (value.empty()) continue;
+    if (value.empty() || key == "not_done") continue;
     bool bytes =
         key == "bytes" || key == "size" || key == "in" || key == "out" || key == "total" || key == "logged_bytes";
     auto number = parse_int<std::int64_t>(value);

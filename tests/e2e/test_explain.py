@@ -66,6 +66,8 @@ def test_a_failed_start_is_explained(engine, image):
     done = engine.run("run", "--rm", "--explain", image, "nosuch", program="proa")
     assert done.code == 127 and done.err.endswith("Run 'proa run --help' for more information\n")
     assert re.search(r'answered: POST /containers/[0-9a-f]{12}/start -> 4\d\d  failed=.*"nosuch": executable file not found', done.err), done.err
+    assert "not done: container started" in done.err, done.err
+    assert "program ran" not in done.err
     assert share(done.err) >= 95
 
 
