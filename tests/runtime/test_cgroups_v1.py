@@ -26,7 +26,7 @@ def files(box, controller, *names):
     return [box.limit(controller, f"{controller}.{name}") for name in names]
 
 
-@differs(runc="runc 1.1 does not know `misc`")
+@differs(runc="runc 1.1 does not know `misc`", racy=True)  # not every host has that hierarchy
 def test_a_container_is_in_a_group_of_every_hierarchy_and_leaves_none(box):
     pid = box.start()
     where = [box.cgroup(name) for name in hierarchies()]

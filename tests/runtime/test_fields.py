@@ -59,8 +59,16 @@ def test_what_is_not_supported_is_refused(box):
 @pytest.mark.skipif(os.path.exists("/sys/fs/resctrl/schemata"), reason="this machine has resctrl")
 @pytest.mark.row("linux.intelRdt", "implemented", "refused where resctrl is not mounted, as on every machine of ours; `resctrl_test.cc` has the rest, over a "
                  "directory that is laid out as the kernel's")
-@pytest.mark.parametrize("wanted", [{"closID": "gold", "l3CacheSchema": "L3:0=f"}, {"schemata": ["MB:0=50"]}, {"enableMonitoring": True}, {}])
-def test_intel_rdt_without_resctrl_is_refused(box, wanted):
+@differs(crun="crun 1.8 ignores it")
+def test_intel_rdt_without_resctrl_is_refused(box):
+    box.linux["intelRdt"] = {"closID": "gold", "l3CacheSchema": "L3:0=f"}
+    assert box.run("true").has_failed("intel rdt", "resctrl")
+
+
+@pytest.mark.skipif(os.path.exists("/sys/fs/resctrl/schemata"), reason="this machine has resctrl")
+@differs(runc="runc 1.1 ignores what it does not know, and an empty one", crun="crun 1.8 ignores it")
+@pytest.mark.parametrize("wanted", [{"schemata": ["MB:0=50"]}, {"enableMonitoring": True}, {}])
+def test_newer_members_of_intel_rdt_without_resctrl_are_refused(box, wanted):
     box.linux["intelRdt"] = wanted
     assert box.run("true").has_failed("intel rdt", "resctrl")
     assert not os.path.exists(box.cgroup("pids"))

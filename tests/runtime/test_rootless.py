@@ -141,7 +141,7 @@ def test_everything_usual_is_mounted(user):
 def test_cve_2023_25809_no_group_of_the_host_can_be_written(user):
     """Mounted writable, and without a cgroup namespace."""
     user.box.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev")
-    done = user.run("find /sys/fs/cgroup -type d | while read dir; do mkdir $dir/evil && echo made $dir; (echo $$ >$dir/cgroup.procs) && echo joined $dir; done 2>/dev/null; true")
+    done = user.run("find /sys/fs/cgroup -name cgroup.procs | while read file; do dir=${file%/*}; mkdir $dir/evil && echo made $dir; (echo $$ >$dir/cgroup.procs) && echo joined $dir; done 2>/dev/null; true")
     assert done.code == 0 and done.out == "", done
 
 
