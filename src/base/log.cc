@@ -14,6 +14,7 @@ namespace {
 
 std::atomic<Level> current_level = Level::Info;
 std::atomic<Format> current_format = Format::Text;
+std::atomic<int> output = STDERR_FILENO;
 
 std::string_view name(Level level) {
   switch (level) {
@@ -48,6 +49,7 @@ std::string json_line(Level level, std::string_view message, std::initializer_li
 void set_level(Level level) { current_level = level; }
 Level level() { return current_level; }
 void set_format(Format format) { current_format = format; }
+void set_output(int fd) { output = fd; }
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   if (level < current_level) return;
@@ -55,7 +57,7 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
       current_format == Format::Json ? json_line(level, message, fields) : text_line(level, message, fields);
   line += '\n';
   // One write(2), so that lines of several threads and processes do not mix; there is nowhere to report a failure.
-  [[maybe_unused]] ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
+  [[maybe_unused]] ssize_t ignored = ::write(output, line.data(), line.size());
 }
 
 }  // namespace proa::log

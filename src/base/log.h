@@ -16,6 +16,7 @@ using Field = std::pair<std::string_view, std::string_view>;
 void set_level(Level level);
 Level level();
 void set_format(Format format);
+void set_output(int fd);  // instead of standard error
 
 // time="2026-..." level=info msg="..." key=value
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/text.h"
 
 namespace proa::runtime {
@@ -25,10 +24,10 @@ Arguments::Arguments(std::span<const FlagSpec> flags, std::span<const std::strin
     auto flag = std::find_if(flags.begin(), flags.end(), [&name = name](const FlagSpec& f) {
       return f.name == name || (!f.short_name.empty() && f.short_name == name);
     });
-    if (flag == flags.end()) throw Error(ErrorKind::InvalidArgument, cat("flag provided but not defined: -", name));
+    if (flag == flags.end()) throw UsageError(cat("flag provided but not defined: -", name));
     std::string given(value.value_or("true"));
     if (flag->takes_value && !value) {
-      if (++at == words.size()) throw Error(ErrorKind::InvalidArgument, cat("flag needs an argument: -", name));
+      if (++at == words.size()) throw UsageError(cat("flag needs an argument: -", name));
       given = words[at];
     }
     flags_[std::string(flag->name)].push_back(std::move(given));
@@ -54,13 +53,18 @@ std::vector<std::string> Arguments::values(std::string_view flag) const {
 std::optional<std::int64_t> Arguments::number(std::string_view flag) const {
   if (!flags_.contains(flag)) return std::nullopt;
   auto parsed = parse_int<std::int64_t>(value(flag));
-  if (!parsed) throw Error(ErrorKind::InvalidArgument, cat("invalid value ", quoted(value(flag)), " for flag -", flag));
+  if (!parsed) throw UsageError(cat("invalid value ", quoted(value(flag)), " for flag -", flag, ": parse error"));
   return parsed;
 }
 
-const std::string& Arguments::operand(std::size_t index) const {
-  if (index >= operands_.size()) throw Error(ErrorKind::InvalidArgument, "an argument is missing: container id");
-  return operands_[index];
+void Arguments::expect(std::string_view command, std::size_t least, std::size_t most) const {
+  auto refuse = [&](std::string_view how, std::size_t count) {
+    throw UsageError(cat(quoted(command), " requires ", how, " ", count, " argument(s)"));
+  };
+  auto count = operands_.size();
+  if (least == most && count != least) refuse("exactly", least);
+  if (count < least) refuse("a minimum of", least);
+  if (count > most) refuse("a maximum of", most);
 }
 
 }  // namespace proa::runtime

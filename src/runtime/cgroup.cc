@@ -243,8 +243,12 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
   if (options.skip_devices) {
     std::erase_if(writes, [](const CgroupWrite& write) { return write.controller == "devices"; });
   }
-  if (!wanted.rdma.empty() && !host_has(layout, "rdma")) {
-    throw Error(ErrorKind::Unavailable, "cannot set rdma limit: this host has no such cgroup controller");
+  for (auto [asked, controller] :
+       {std::pair{!wanted.rdma.empty(), "rdma"}, {!wanted.hugepage_limits.empty(), "hugetlb"}}) {
+    if (asked && !host_has(layout, controller)) {
+      throw Error(ErrorKind::Unavailable,
+                  cat("cannot set ", controller, " limit: this host has no such cgroup controller"));
+    }
   }
   bool existed = false;
   try {
@@ -258,6 +262,9 @@ CgroupHandle create_cgroup(const os::CgroupLayout& layout, std::string path, con
     }
     if (existed && cgroup.unit.empty() && !pids(cgroup).empty()) {
       throw Error(ErrorKind::Conflict, cat("cgroup ", cgroup.path, " is in use"));
+    }
+    if (existed && is_frozen(cgroup)) {
+      throw Error(ErrorKind::Conflict, cat("container's cgroup unexpectedly frozen: ", cgroup.path));
     }
     apply_writes(cgroup, writes, warnings);
     warn_of_what_is_ignored(wanted, layout.unified, warnings);
@@ -285,18 +292,21 @@ void join_cgroup(const CgroupHandle& cgroup) {
   for (const auto& dir : directories(cgroup)) os::write_cgroup_file(os::path_join(dir, "tasks"), "0");
 }
 
-void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) {
+std::vector<std::string> update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) {
   check_usage(cgroup, resources);
   auto version = cgroup.layout.unified ? CgroupVersion::Two : CgroupVersion::One;
   std::vector<std::string> warnings;
   // v1: memsw may never be below limit, so what is written first hangs on what there is now.
   bool limit_first = false;
-  if (auto dir = cgroup.layout.directory("memory", cgroup.path); dir && resources.memory && resources.memory->limit) {
+  if (auto dir = cgroup.layout.directory("memory", cgroup.path);
+      dir && resources.memory && resources.memory->limit.value_or(0) != 0) {
     auto now = os::read_cgroup_number(os::path_join(*dir, "memory.memsw.limit_in_bytes"));
     limit_first = now && *resources.memory->limit >= 0 && static_cast<std::uint64_t>(*resources.memory->limit) <= *now;
   }
   if (!cgroup.unit.empty()) update_scope(cgroup, resources);
   apply_writes(cgroup, plan_cgroup(resources, version, {.update = true, .memory_first = limit_first}), warnings);
+  warn_of_what_is_ignored(resources, cgroup.layout.unified, warnings);
+  return warnings;
 }
 
 std::vector<pid_t> pids(const CgroupHandle& cgroup) {

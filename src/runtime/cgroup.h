@@ -45,9 +45,10 @@ os::Fd open_for_clone(const CgroupHandle& cgroup);
 // grace period (performance.md 1.4). Nothing to do on v2.
 void join_cgroup(const CgroupHandle& cgroup);
 
-void update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources);  // docker update
-std::vector<pid_t> pids(const CgroupHandle& cgroup);                              // children groups included
-void freeze(const CgroupHandle& cgroup);                                          // docker pause; returns when frozen
+// docker update. Returns what was left out, in words.
+std::vector<std::string> update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources);
+std::vector<pid_t> pids(const CgroupHandle& cgroup);  // children groups included
+void freeze(const CgroupHandle& cgroup);              // docker pause; returns when frozen
 void thaw(const CgroupHandle& cgroup);
 bool is_frozen(const CgroupHandle& cgroup);
 // Signals every process in it (SIGKILL on v2 by cgroup.kill; v1 frozen meanwhile so that none escapes by forking).

@@ -33,7 +33,14 @@ class Plan {
 
 std::string or_max(std::int64_t value) { return value < 0 ? "max" : cat(value); }
 
-void memory_v1(Plan& plan, const oci::MemoryLimits& memory, PlanOptions options) {
+// Callers write 0 for a limit that they do not mean to set.
+std::optional<std::int64_t> meant(const std::optional<std::int64_t>& limit) {
+  return limit == 0 ? std::nullopt : limit;
+}
+
+void memory_v1(Plan& plan, const oci::MemoryLimits& given, PlanOptions options) {
+  oci::MemoryLimits memory = given;
+  for (auto* limit : {&memory.limit, &memory.swap, &memory.reservation, &memory.kernel_tcp}) *limit = meant(*limit);
   // memsw may never be below limit: a growing pair is written from the top. On a new group both are unlimited.
   bool swap_first = options.update && !options.memory_first && memory.swap && memory.limit &&
                     (*memory.swap == -1 || *memory.swap >= *memory.limit);

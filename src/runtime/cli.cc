@@ -4,13 +4,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 
-#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "base/time.h"
 #include "os/file.h"
 #include "os/own_program.h"
 
@@ -21,13 +21,14 @@ struct Command {
   std::string_view name;
   int (*run)(const GlobalOptions&, Words);
   std::string_view help;
+  int failure = 1;  // its exit code where it fails
 };
 constexpr std::array<Command, 17> kCommands = {
     {{"checkpoint", command_checkpoint, "checkpoint a running container"},
      {"create", command_create, "create a container"},
      {"delete", command_delete, "delete any resources held by the container"},
      {"events", command_events, "display container statistics (--stats)"},
-     {"exec", command_exec, "execute new process inside the container"},
+     {"exec", command_exec, "execute new process inside the container", 255},
      {"features", command_features, "show the enabled features"},
      {"kill", command_kill, "send the specified signal (default: SIGTERM) to the container's init process"},
      {"list", command_list, "list containers"},
@@ -69,16 +70,23 @@ void seal_self(const std::vector<std::string>& words) {
   os::fail("execute a read-only copy of this program");
 }
 
-void append_log(const std::string& path, const std::string& format, const std::string& message) {
-  std::string time = format_rfc3339(now());
-  std::string line = cat("time=", quoted(time), " level=error msg=", quoted(message));
-  if (format == "json") line = json::text(JsonObject{{"level", "error"}, {"msg", message}, {"time", time}});
-  try {
-    os::Fd log = os::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    os::write_all(log.get(), line + "\n");
-  } catch (const Error&) {
-    // Standard error has the message too.
+// --log, --log-format and --debug. The descriptor is open to this program's end.
+void set_log(const Arguments& global) {
+  std::string format = global.value("log-format", "text");
+  if (format != "text" && format != "json") {
+    throw Error(ErrorKind::InvalidArgument, cat("invalid log-format: ", format));
   }
+  if (format == "json") log::set_format(log::Format::Json);
+  if (global.has("debug")) log::set_level(log::Level::Debug);
+  if (auto path = global.value("log"); !path.empty()) {
+    log::set_output(os::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0644).release());
+  }
+}
+
+// What callers show to people stands on standard error in any case.
+void report(const Error& error, bool logged_elsewhere) {
+  log::error(error.message());
+  if (logged_elsewhere) std::fprintf(stderr, "%s\n", error.message().c_str());
 }
 
 // Whether the caller may be denied control groups: an ordinary user, or root of a user namespace.
@@ -99,39 +107,68 @@ std::string default_root() {
   return ::geteuid() != 0 && own && *own ? os::path_join(own, "proa-runtime") : "/run/proa-runtime";
 }
 
+std::string usage_of(const Command& command) {
+  return cat("NAME:\n   proa-runtime ", command.name, " - ", command.help,
+             "\n\nUSAGE:\n   proa-runtime [global options] ", command.name,
+             " [options] [arguments...]: the options are runc's\n");
+}
+
+int run_command(const Command& command, const GlobalOptions& options, Words operands) {
+  if (operands.size() == 1 && (operands[0] == "--help" || operands[0] == "-h")) {
+    print(usage_of(command));
+    return 0;
+  }
+  try {
+    return command.run(options, operands);
+  } catch (const UsageError& error) {
+    print(cat("Incorrect Usage: ", error.message(), "\n\n", usage_of(command)));
+    throw;
+  }
+}
+
 int dispatch(const Arguments& global, const GlobalOptions& options, const std::vector<std::string>& words) {
+  bool logs_elsewhere = !global.value("log").empty();
+  Words operands = global.operands();
+  if (!operands.empty() && (operands[0] == "help" || operands[0] == "h")) operands = operands.subspan(1);
+  bool asks_for_help = operands.size() != global.operands().size();
   if (global.has("version")) {
     print(cat("proa-runtime version ", PROA_VERSION, "\nspec: 1.3.0\n"));
     return 0;
   }
-  if (global.has("help") || global.operands().empty()) {
+  if (global.has("help") || operands.empty()) {
     print_help();
     return 0;
   }
-  for (const auto& command : kCommands) {
-    if (command.name != global.operands()[0]) continue;
-    if (global.operands().size() == 2 && (global.operands()[1] == "--help" || global.operands()[1] == "-h")) {
-      print(cat("NAME:\n   proa-runtime ", command.name, " - ", command.help,
-                "\n\nUSAGE:\n   proa-runtime [global options] ", command.name,
-                " [options] [arguments...]: the options are runc's\n"));
-      return 0;
-    }
-    if (command.run == command_create || command.run == command_run || command.run == command_exec) seal_self(words);
-    return command.run(options, Words(global.operands()).subspan(1));
+  auto command =
+      std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& one) { return one.name == operands[0]; });
+  if (command == kCommands.end()) {
+    report(Error(ErrorKind::InvalidArgument, cat("No help topic for '", operands[0], "'")), logs_elsewhere);
+    return 3;
   }
-  throw Error(ErrorKind::InvalidArgument, cat("No help topic for '", global.operands()[0], "'"));
+  if (asks_for_help) {
+    print(usage_of(*command));
+    return 0;
+  }
+  if (command->run == command_create || command->run == command_run || command->run == command_exec) seal_self(words);
+  try {
+    return run_command(*command, options, operands.subspan(1));
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    report(error, logs_elsewhere);
+    return command->failure;
+  }
 }
 
 }  // namespace
 
 int runtime_main(const std::vector<std::string>& words) {
   ::signal(SIGPIPE, SIG_IGN);  // an error to clean up after, not an end; containers and hooks have the default
-  std::string log_path, log_format;
+  bool logs_elsewhere = false;
   try {
     Arguments global(kGlobalFlags, words);
-    log_path = global.value("log");
-    log_format = global.value("log-format", "text");
-    if (global.has("debug")) log::set_level(log::Level::Debug);
+    set_log(global);
+    logs_elsewhere = !global.value("log").empty();
     GlobalOptions options;
     options.root = global.value("root", default_root());
     options.rootless = is_rootless(global);
@@ -139,8 +176,7 @@ int runtime_main(const std::vector<std::string>& words) {
     options.systemd_cgroup = global.has("systemd-cgroup");
     return dispatch(global, options, words);
   } catch (const Error& error) {
-    if (!log_path.empty()) append_log(log_path, log_format, error.message());
-    log::error(error.message());
+    report(error, logs_elsewhere);
     return 1;
   }
 }

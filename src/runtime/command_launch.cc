@@ -1,5 +1,6 @@
 #include "runtime/command_launch.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -10,6 +11,7 @@
 #include "os/process.h"
 #include "os/socket.h"
 #include "runtime/foreground.h"
+#include "runtime/program.h"
 
 namespace proa::runtime {
 namespace {
@@ -18,7 +20,9 @@ oci::Spec read_spec(const std::string& bundle) {
   std::string path = os::path_join(bundle, "config.json");
   auto text = os::try_read_file(path, 8 << 20);
   if (!text) throw Error(ErrorKind::NotFound, "JSON specification file config.json not found");
-  return in_context(path, [&] { return oci::spec_from_json(json::parse(*text)); });
+  auto spec = in_context(path, [&] { return oci::spec_from_json(json::parse(*text)); });
+  drop_overridden(spec.process.env);
+  return spec;
 }
 
 std::string bundle_of(const Arguments& arguments) {
@@ -54,8 +58,7 @@ void remember(Launch& launch, const std::string& id, const Created& created) {
   ContainerState& state = launch.state;
   state.id = id;
   state.bundle = launch.bundle;
-  const std::string& root = launch.spec.root.path;
-  state.rootfs = root.starts_with('/') ? root : os::path_join(launch.bundle, root);
+  state.rootfs = root_path(launch.spec, launch.bundle);
   state.created = format_rfc3339(now());
   state.pid = created.pid;
   state.start_time = os::start_time_ticks(created.pid).value_or(0);
@@ -96,6 +99,17 @@ void tell_of(Created& created, Launch& launch, const Arguments& arguments) {
   remember(launch, arguments.operand(0), created);
   hand_over_pidfd(arguments, created.pidfd);
   write_pid_file(arguments, created.pid);
+}
+
+void undo(const Created& created, const Launch& launch, const std::string& id) noexcept {
+  try {
+    kill_all(created.cgroup, SIGKILL);
+    if (created.pidfd) os::try_signal_pidfd(created.pidfd.get(), SIGKILL);
+    destroy_cgroup(created.cgroup);
+  } catch (const Error& error) {
+    log::warn(error.message());
+  }
+  run_poststop_hooks(launch.spec, id, launch.bundle);
 }
 
 }  // namespace proa::runtime

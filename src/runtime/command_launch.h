@@ -34,5 +34,7 @@ void hand_over_console(const Arguments& arguments, os::Fd& console);
 
 // For a container that has come up: all of these, so that its caller and the commands after this one know of it.
 void tell_of(Created& created, Launch& launch, const Arguments& arguments);
+// Its end, where something after its coming up has failed.
+void undo(const Created& created, const Launch& launch, const std::string& id) noexcept;
 
 }  // namespace proa::runtime

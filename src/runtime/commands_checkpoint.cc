@@ -78,6 +78,7 @@ CriuFiles files_of(const GlobalOptions& global, const Arguments& arguments) {
 
 int command_checkpoint(const GlobalOptions& global, Words words) {
   Arguments arguments(kCheckpointFlags, words);
+  arguments.expect("checkpoint", 1, 1);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   std::string status = status_of(state, dir);
@@ -103,6 +104,7 @@ int command_checkpoint(const GlobalOptions& global, Words words) {
 
 int command_restore(const GlobalOptions& global, Words words) {
   Arguments arguments(kRestoreFlags, words);
+  arguments.expect("restore", 1, 1);
   Launch launch = prepare(global, arguments);
   bool detached = arguments.has("detach");
   check_console(launch.spec.process, arguments, detached);
@@ -121,10 +123,7 @@ int command_restore(const GlobalOptions& global, Words words) {
   rollback.add([&] { launch.dir.remove(); });
   Foreground foreground;
   created = restore(launch.spec, std::move(options));
-  rollback.add([&] {
-    kill_all(created.cgroup, SIGKILL);
-    destroy_cgroup(created.cgroup);
-  });
+  rollback.add([&] { undo(created, launch, arguments.operand(0)); });
   tell_of(created, launch, arguments);
   if (detached) {
     rollback.commit();

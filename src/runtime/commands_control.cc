@@ -17,10 +17,12 @@ constexpr FlagSpec kDeleteFlags[] = {{"force", "f", false}};
 
 int command_kill(const GlobalOptions& global, Words words) {
   Arguments arguments(kKillFlags, words, Order::Mixed);
+  arguments.expect("kill", 1, 2);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   std::string name = arguments.operands().size() > 1 ? arguments.operands()[1] : "SIGTERM";
-  auto signal = os::parse_signal(name);
+  auto signal = parse_int<int>(name);  // the kernel judges numbers: 0 asks whether there is somebody
+  if (!signal) signal = os::parse_signal(name);
   if (!signal) throw Error(ErrorKind::InvalidArgument, cat("unknown signal ", quoted(name)));
   if (arguments.has("all")) {
     kill_all(state.cgroup, *signal);
@@ -38,6 +40,7 @@ int command_kill(const GlobalOptions& global, Words words) {
 
 int command_delete(const GlobalOptions& global, Words words) {
   Arguments arguments(kDeleteFlags, words, Order::Mixed);
+  arguments.expect("delete", 1, 1);
   bool force = arguments.has("force");
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state;
@@ -54,11 +57,7 @@ int command_delete(const GlobalOptions& global, Words words) {
     if (!force && status != "created") {
       throw Error(ErrorKind::Conflict, cat("cannot delete container ", state.id, " that is not stopped: ", status));
     }
-    kill_all(state.cgroup, SIGKILL);
-    if (auto pidfd = os::try_open_pidfd(state.pid); pidfd && is_alive(state)) {
-      os::try_signal_pidfd(pidfd->get(), SIGKILL);
-    }
-    wait_until_dead(state);
+    end(state);
   }
   // Without a pid namespace of its own others may have outlived init.
   kill_all(state.cgroup, SIGKILL);
@@ -68,6 +67,7 @@ int command_delete(const GlobalOptions& global, Words words) {
 
 int command_pause(const GlobalOptions& global, Words words) {
   Arguments arguments({}, words);
+  arguments.expect("pause", 1, 1);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   if (std::string status = status_of(state, dir); status != "running" && status != "created") {
@@ -79,6 +79,7 @@ int command_pause(const GlobalOptions& global, Words words) {
 
 int command_resume(const GlobalOptions& global, Words words) {
   Arguments arguments({}, words);
+  arguments.expect("resume", 1, 1);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   if (status_of(state, dir) != "paused") throw Error(ErrorKind::Conflict, "container not paused");

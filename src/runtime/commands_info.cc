@@ -92,6 +92,7 @@ JsonObject memory_policy_names() {
 
 int command_spec(const GlobalOptions&, Words words) {
   Arguments arguments(kSpecFlags, words, Order::Mixed);
+  arguments.expect("spec", 0, 0);
   std::string path = os::path_join(arguments.value("bundle", "."), "config.json");
   if (os::exists(path)) {
     throw Error(ErrorKind::Conflict, "File config.json exists. Remove it first");
@@ -102,7 +103,8 @@ int command_spec(const GlobalOptions&, Words words) {
   return 0;
 }
 
-int command_features(const GlobalOptions&, Words) {
+int command_features(const GlobalOptions&, Words words) {
+  Arguments({}, words).expect("features", 0, 0);
   JsonArray capabilities, mount_options;
   for (const auto& name : all_capability_names()) capabilities.push_back(Json(name));
   for (const auto& name : known_mount_options()) mount_options.push_back(Json(name));

@@ -79,6 +79,13 @@ std::string ps_table(std::vector<std::string> options, const std::vector<pid_t>&
   return out;
 }
 
+// "table" or "json".
+std::string format_of(const Arguments& arguments) {
+  std::string format = arguments.value("format", "table");
+  if (format != "table" && format != "json") throw Error(ErrorKind::InvalidArgument, "invalid format option");
+  return format;
+}
+
 std::int64_t interval_of(const Arguments& arguments) {
   std::string text = arguments.value("interval", "5s");
   auto unit = text.find_first_not_of("0123456789");
@@ -95,6 +102,7 @@ std::int64_t interval_of(const Arguments& arguments) {
 
 int command_state(const GlobalOptions& global, Words words) {
   Arguments arguments({}, words, Order::Mixed);
+  arguments.expect("state", 1, 1);
   StateDir dir(global.root, arguments.operand(0));
   print(json::pretty(describe(dir.load(), dir), "  ") + "\n");
   return 0;
@@ -102,6 +110,7 @@ int command_state(const GlobalOptions& global, Words words) {
 
 int command_list(const GlobalOptions& global, Words words) {
   Arguments arguments(kFormatFlags, words, Order::Mixed);
+  arguments.expect("list", 0, 0);
   JsonArray all;
   std::string table = cat(padded("ID", 36), padded("PID", 12), padded("STATUS", 12), padded("BUNDLE", 40),
                           padded("CREATED", 36), "OWNER\n");
@@ -117,7 +126,7 @@ int command_list(const GlobalOptions& global, Words words) {
   }
   if (arguments.has("quiet")) {
     print(ids);
-  } else if (arguments.value("format") == "json") {
+  } else if (format_of(arguments) == "json") {
     print(json::text(all) + "\n");
   } else {
     print(table);
@@ -136,9 +145,10 @@ const CgroupHandle& group_of(const ContainerState& state) {
 
 int command_ps(const GlobalOptions& global, Words words) {
   Arguments arguments(kFormatFlags, words);
+  arguments.expect("ps", 1, kAnyNumber);
   StateDir dir(global.root, arguments.operand(0));
   auto found = pids(group_of(dir.load()));
-  if (arguments.value("format") == "json") {
+  if (format_of(arguments) == "json") {
     JsonArray out(found.begin(), found.end());
     print(json::text(out) + "\n");
   } else {
@@ -149,10 +159,11 @@ int command_ps(const GlobalOptions& global, Words words) {
 
 int command_events(const GlobalOptions& global, Words words) {
   Arguments arguments(kEventsFlags, words, Order::Mixed);
+  arguments.expect("events", 1, 1);
   std::int64_t interval = interval_of(arguments);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
-  if (!is_alive(state)) throw Error(ErrorKind::Conflict, "container is not running");
+  if (!is_alive(state)) throw Error(ErrorKind::Conflict, cat("container with id ", state.id, " is not running"));
   auto say = [&](std::string_view type, Json data) {
     JsonObject event{{"type", type}, {"id", state.id}};
     if (!data.is_null()) event["data"] = std::move(data);

@@ -26,9 +26,12 @@ namespace proa::runtime {
 namespace {
 
 constexpr FlagSpec kCreateFlags[] = {
-    {"bundle", "b", true},         {"console-socket", "", true}, {"pid-file", "", true}, {"no-pivot", "", false},
-    {"no-new-keyring", "", false}, {"preserve-fds", "", true},   {"detach", "d", false}, {"keep", "", false},
-    {"no-subreaper", "", false},   {"pidfd-socket", "", true}};
+    {"bundle", "b", true},   {"console-socket", "", true},  {"pidfd-socket", "", true}, {"pid-file", "", true},
+    {"no-pivot", "", false}, {"no-new-keyring", "", false}, {"preserve-fds", "", true}};
+constexpr FlagSpec kRunFlags[] = {
+    {"bundle", "b", true},   {"console-socket", "", true},  {"pidfd-socket", "", true}, {"pid-file", "", true},
+    {"no-pivot", "", false}, {"no-new-keyring", "", false}, {"preserve-fds", "", true}, {"detach", "d", false},
+    {"keep", "", false},     {"no-subreaper", "", false}};
 constexpr FlagSpec kExecFlags[] = {
     {"console-socket", "", true}, {"cwd", "", true},           {"env", "e", true},
     {"tty", "t", false},          {"user", "u", true},         {"detach", "d", false},
@@ -85,13 +88,25 @@ CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
 
 void poststart(const ContainerState& state) {
   if (!state.spec.hooks) return;
-  run_late_hooks(state.spec.hooks->poststart, state_document(state.spec, state.id, "running", state.pid, state.bundle));
+  run_hooks(state.spec.hooks->poststart, state_document(state.spec, state.id, "running", state.pid, state.bundle));
+}
+
+// The specification's lifecycle: a poststart hook that fails is the container's end.
+void poststart_or_end(StateDir& dir, const ContainerState& state) {
+  try {
+    poststart(state);
+  } catch (const Error&) {
+    end(state);
+    remove_container(dir, state);
+    throw;
+  }
 }
 
 }  // namespace
 
 int command_create(const GlobalOptions& global, Words words) {
   Arguments arguments(kCreateFlags, words);
+  arguments.expect("create", 1, 1);
   Launch launch = prepare(global, arguments);
   check_console(launch.spec.process, arguments, true);
   launch.dir.reserve();
@@ -102,10 +117,7 @@ int command_create(const GlobalOptions& global, Words words) {
   options.gate_path = launch.dir.gate_path();
   take_from_systemd(launch, options, arguments);
   created = starting([&] { return create(launch.spec, std::move(options)); });
-  rollback.add([&] {
-    kill_all(created.cgroup, SIGKILL);
-    destroy_cgroup(created.cgroup);
-  });
+  rollback.add([&] { undo(created, launch, arguments.operand(0)); });
   tell_of(created, launch, arguments);
   rollback.commit();
   return 0;
@@ -113,24 +125,27 @@ int command_create(const GlobalOptions& global, Words words) {
 
 int command_start(const GlobalOptions& global, Words words) {
   Arguments arguments({}, words);
+  arguments.expect("start", 1, 1);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   std::string status = status_of(state, dir);
   if (status == "stopped") throw Error(ErrorKind::Conflict, "cannot start a container that has stopped");
-  if (status != "created") throw Error(ErrorKind::Conflict, "cannot start an already running container");
+  if (status == "running") throw Error(ErrorKind::Conflict, "cannot start an already running container");
+  if (status != "created") throw Error(ErrorKind::Conflict, cat("cannot start a container in the ", status, " state"));
   auto supervisor = supervisor_of(state.spec, state.id, state.bundle, state.pid);
   auto notify = NotifyProxy::of_environment(dir.path());
   auto pidfd = notify ? os::try_open_pidfd(state.pid) : std::nullopt;
   if (pidfd) notify->listen();
   starting([&] { start_remote(dir.gate_path(), supervisor); });
   os::remove_file(dir.gate_path());
-  poststart(state);
+  poststart_or_end(dir, state);
   if (pidfd) notify->wait(pidfd->get(), state.pid);
   return 0;
 }
 
 int command_run(const GlobalOptions& global, Words words) {
-  Arguments arguments(kCreateFlags, words);
+  Arguments arguments(kRunFlags, words);
+  arguments.expect("run", 1, 1);
   Launch launch = prepare(global, arguments);
   bool detached = arguments.has("detach");
   check_console(launch.spec.process, arguments, detached);
@@ -143,10 +158,7 @@ int command_run(const GlobalOptions& global, Words words) {
   auto notify = take_from_systemd(launch, options, arguments);
   if (notify) notify->listen();
   created = starting([&] { return run(launch.spec, std::move(options)); });
-  rollback.add([&] {
-    kill_all(created.cgroup, SIGKILL);
-    destroy_cgroup(created.cgroup);
-  });
+  rollback.add([&] { undo(created, launch, arguments.operand(0)); });
   tell_of(created, launch, arguments);
   poststart(launch.state);
   if (detached) {
@@ -164,37 +176,46 @@ int command_run(const GlobalOptions& global, Words words) {
 
 namespace {
 
+std::uint32_t id_of(std::string_view kind, std::string_view text) {
+  auto number = parse_int<std::uint32_t>(text);
+  if (!number) throw Error(ErrorKind::InvalidArgument, cat("bad ", kind, ": ", quoted(text), " is no number"));
+  return *number;
+}
+
 oci::Process exec_process(const ContainerState& state, const Arguments& arguments) {
   if (auto path = arguments.value("process"); !path.empty()) {
-    return oci::process_from_json(json::parse(os::read_file(path)));
+    auto process = oci::process_from_json(json::parse(os::read_file(path)));
+    drop_overridden(process.env);
+    return process;
   }
   oci::Process process = state.spec.process;
   process.args.assign(arguments.operands().begin() + 1, arguments.operands().end());
   process.terminal = arguments.has("tty");
   process.console_size.reset();
   if (auto cwd = arguments.value("cwd"); !cwd.empty()) process.cwd = cwd;
-  for (const auto& entry : arguments.values("env")) process.env.push_back(entry);
+  for (const auto& entry : arguments.values("env")) {
+    auto [name, value] = cut(entry, '=');
+    if (!value) throw Error(ErrorKind::InvalidArgument, cat("invalid environment variable: ", quoted(entry)));
+    set_variable(process.env, name, *value);
+  }
   if (arguments.has("no-new-privs")) process.no_new_privileges = true;
   if (auto label = arguments.value("process-label"); !label.empty()) process.selinux_label = label;
   if (auto profile = arguments.value("apparmor"); !profile.empty()) process.apparmor_profile = profile;
   for (const auto& name : arguments.values("cap")) {
-    if (!capability_number(name)) throw Error(ErrorKind::InvalidArgument, cat("unknown capability ", quoted(name)));
     if (!process.capabilities) process.capabilities.emplace();
-    for (auto* set :
-         {&process.capabilities->bounding, &process.capabilities->effective, &process.capabilities->permitted}) {
-      set->push_back(name);
-    }
+    auto& sets = *process.capabilities;
+    for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) set->push_back(name);
+    // Ambient is only what may be inherited.
+    if (std::find(sets.inheritable.begin(), sets.inheritable.end(), name) != sets.inheritable.end())
+      sets.ambient.push_back(name);
   }
-  if (auto user = arguments.value("user"); !user.empty()) {
-    // Numbers only, as in runc: names are the engine's business.
-    auto resolved = os::resolve_user(user, {}, "", "");
-    process.user.uid = resolved.uid;
-    process.user.gid = resolved.gid;
+  if (auto text = arguments.value("user"); !text.empty()) {
+    auto [uid, gid] = cut(text, ':');  // numbers, as in runc: names are the engine's business
+    process.user.uid = id_of("uid", uid);
+    if (gid) process.user.gid = id_of("gid", *gid);
   }
-  for (const auto& text : arguments.values("additional-gids")) {
-    auto gid = parse_int<std::uint32_t>(text);
-    if (!gid) throw Error(ErrorKind::InvalidArgument, cat("invalid gid ", quoted(text)));
-    process.user.additional_gids.push_back(*gid);
+  for (const auto& gid : arguments.values("additional-gids")) {
+    process.user.additional_gids.push_back(id_of("gid", gid));
   }
   return process;
 }
@@ -236,14 +257,18 @@ CgroupHandle group_below(const CgroupHandle& cgroup, const std::vector<std::stri
 
 }  // namespace
 
-int command_exec(const GlobalOptions& global, Words words) {
-  Arguments arguments(kExecFlags, words);
+namespace {
+
+int exec_in(const GlobalOptions& global, const Arguments& arguments) {
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
   std::string status = status_of(state, dir);
   if (status == "stopped") throw Error(ErrorKind::Conflict, "cannot exec in a stopped container");
   if (status == "paused" && !arguments.has("ignore-paused")) {
     throw Error(ErrorKind::Conflict, "cannot exec in a paused container (use --ignore-paused to override)");
+  }
+  if (arguments.operands().size() == 1 && arguments.value("process").empty()) {
+    throw Error(ErrorKind::InvalidArgument, "process args cannot be empty");
   }
   CgroupHandle group = group_below(state.cgroup, arguments.values("cgroup"));
   ExecOptions options;
@@ -259,12 +284,20 @@ int command_exec(const GlobalOptions& global, Words words) {
   options.bundle = state.bundle;
   options.keep_fds = preserved(arguments);
   Foreground foreground;
-  Executed executed = in_context("exec failed", [&] { return starting([&] { return exec(std::move(options)); }); });
+  Executed executed = starting([&] { return exec(std::move(options)); });
   warn_all(executed.warnings);
   hand_over_console(arguments, executed.console);
   hand_over_pidfd(arguments, executed.pidfd);
   write_pid_file(arguments, executed.pid);
   return detached ? 0 : foreground.wait(executed.pidfd.get(), std::move(executed.console));
+}
+
+}  // namespace
+
+int command_exec(const GlobalOptions& global, Words words) {
+  Arguments arguments(kExecFlags, words);
+  arguments.expect("exec", 1, kAnyNumber);
+  return in_context("exec failed", [&] { return exec_in(global, arguments); });
 }
 
 }  // namespace proa::runtime

@@ -1,8 +1,12 @@
 // proa-runtime update.
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/json.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "os/file.h"
 #include "runtime/cli.h"
 #include "runtime/state_dir.h"
@@ -25,15 +29,10 @@ std::optional<std::int64_t> byte_count(const Arguments& arguments, std::string_v
   std::string text = arguments.value(flag);
   if (text.empty()) return std::nullopt;
   if (text == "-1") return -1;
-  auto plain = parse_int<std::int64_t>(text);
-  if (plain) return plain;
-  auto unit = std::string_view("kmgtb").find(to_lower(text).back());
-  auto number = parse_int<std::int64_t>(std::string_view(text).substr(0, text.size() - 1));
-  if (!number || unit == std::string_view::npos || *number > (INT64_MAX >> 40)) {
-    throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", flag, ": ", text));
-  }
-  constexpr int kShift[] = {10, 20, 30, 40, 0};
-  return *number << kShift[unit];
+  auto bytes = parse_ram_bytes(text);
+  if (!bytes)
+    throw Error(ErrorKind::InvalidArgument, cat("invalid value for ", flag, ": ", quoted(text), " is no size"));
+  return bytes;
 }
 
 oci::Resources resources_of(const Arguments& arguments) {
@@ -67,6 +66,9 @@ oci::Resources resources_of(const Arguments& arguments) {
   if (auto limit = arguments.number("pids-limit")) out.pids = oci::PidsLimits{*limit};
   if (auto weight = natural("blkio-weight")) {
     out.block_io.emplace();
+    if (!std::in_range<std::uint16_t>(*weight)) {
+      throw Error(ErrorKind::InvalidArgument, cat("invalid value for blkio-weight: ", *weight));
+    }
     out.block_io->weight = static_cast<std::uint16_t>(*weight);
   }
   return out;
@@ -77,12 +79,15 @@ void merge(oci::Resources& into, const oci::Resources& from) {
   auto take = [](auto& to, const auto& value) {
     if (value) to = value;
   };
+  auto take_limit = [](auto& to, const auto& value) {
+    if (value.value_or(0) != 0) to = value;
+  };
   if (from.memory) {
     if (!into.memory) into.memory.emplace();
-    take(into.memory->limit, from.memory->limit);
-    take(into.memory->reservation, from.memory->reservation);
-    take(into.memory->swap, from.memory->swap);
-    take(into.memory->kernel_tcp, from.memory->kernel_tcp);
+    take_limit(into.memory->limit, from.memory->limit);
+    take_limit(into.memory->reservation, from.memory->reservation);
+    take_limit(into.memory->swap, from.memory->swap);
+    take_limit(into.memory->kernel_tcp, from.memory->kernel_tcp);
   }
   if (from.cpu) {
     if (!into.cpu) into.cpu.emplace();
@@ -125,10 +130,15 @@ void update_intel_rdt(ContainerState& state, const Arguments& arguments) {
 
 int command_update(const GlobalOptions& global, Words words) {
   Arguments arguments(kUpdateFlags, words, Order::Mixed);
+  arguments.expect("update", 1, 1);
   StateDir dir(global.root, arguments.operand(0));
   ContainerState state = dir.load();
+  if (!is_alive(state)) throw Error(ErrorKind::Conflict, "container not running");
   oci::Resources wanted = resources_of(arguments);
-  update_cgroup(state.cgroup, wanted);
+  for (const char* flag : {"kernel-memory", "kernel-memory-tcp"}) {
+    if (arguments.has(flag)) log::warn(cat("--", flag, " is ignored, as runc ignores it"));
+  }
+  for (const auto& left_out : update_cgroup(state.cgroup, wanted)) log::warn(left_out);
   update_intel_rdt(state, arguments);
   if (!state.spec.linux.resources) state.spec.linux.resources.emplace();
   merge(*state.spec.linux.resources, wanted);

@@ -62,7 +62,10 @@ void bind_node(int dir, const std::string& name, const Node& node) {
   os::attach_mount(mount.get(), place.get());
 }
 
-void make_node(int dir, const std::string& name, const Node& node, bool bind) {
+// What the image has at a default device's place goes; at the place of one that is asked for it is an error.
+enum class Present { Replaced, Refused };
+
+void make_node(int dir, const std::string& name, const Node& node, bool bind, Present present) {
   if (bind) return bind_node(dir, name, node);
   if (::mknodat(dir, name.c_str(), node.type | node.permissions, node.number) < 0) {
     // Not even root may, in a user namespace of somebody's.
@@ -71,7 +74,9 @@ void make_node(int dir, const std::string& name, const Node& node, bool bind) {
     struct stat info {};
     os::check(::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW), cat("stat ", name));
     if ((info.st_mode & S_IFMT) == node.type && info.st_rdev == node.number) return;
-    // The image brought something else under this name: replaced, in the directory that was opened.
+    if (present == Present::Refused) {
+      throw Error(ErrorKind::Conflict, "the root has something else in its place");
+    }
     os::check(::unlinkat(dir, name.c_str(), 0), cat("remove ", name));
     os::check(::mknodat(dir, name.c_str(), node.type | node.permissions, node.number), cat("mknod ", name));
   }
@@ -105,7 +110,7 @@ void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind) {
   os::Fd dev = root.open_at("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW);
   for (const auto& device : kDefaultDevices) {
     make_node(dev.get(), device.name, {cat("/dev/", device.name), S_IFCHR, 0666, makedev(device.major, device.minor)},
-              bind);
+              bind, Present::Replaced);
   }
   for (const auto& device : spec.linux.devices) {
     in_context(cat("device ", device.path), [&] {
@@ -118,7 +123,7 @@ void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind) {
                 makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor)),
                 device.uid.value_or(0),
                 device.gid.value_or(0)};
-      make_node(place.parent.get(), place.name, node, bind);
+      make_node(place.parent.get(), place.name, node, bind, Present::Refused);
     });
   }
   span.set("nodes", static_cast<std::int64_t>(kDefaultDevices.size() + spec.linux.devices.size()));

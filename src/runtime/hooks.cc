@@ -23,10 +23,11 @@ void run_hooks(const std::vector<oci::Hook>& hooks, const Json& state) {
   }
 }
 
-void run_late_hooks(const std::vector<oci::Hook>& hooks, const Json& state) {
-  for (const auto& hook : hooks) {
+void run_poststop_hooks(const oci::Spec& spec, std::string_view id, std::string_view bundle) {
+  if (!spec.hooks) return;
+  for (const auto& hook : spec.hooks->poststop) {
     try {
-      run_hooks({hook}, state);
+      run_hooks({hook}, state_document(spec, id, "stopped", 0, bundle));
     } catch (const Error& error) {
       log::warn(error.message());
     }

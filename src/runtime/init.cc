@@ -43,7 +43,7 @@ class Init {
     close_others(plan_.options.keep_fds);
     auto apparmor = open_apparmor(process_);
     set_sysctls(spec_.linux.sysctl, plan_.namespaces);
-    auto root = attach_root(spec_, plan_.options.rootfs, root_path());
+    auto root = attach_root(spec_, plan_.options.rootfs, root_path(spec_, plan_.options.bundle));
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
       auto prepared = plan_.prepared.find(i);
       apply_mount(root, plan_.mounts[i], plan_.cgroup, prepared == plan_.prepared.end() ? nullptr : &prepared->second);
@@ -74,17 +74,23 @@ class Init {
     std::string program = look_path(process_.args[0], env);
     send_ready(console);
     wait_at_gate();
-    if (spec_.hooks) run_hooks(spec_.hooks->start_container, state("created"));
-    hand_over_listener(confinement.seal(), socket());
-    execute(program, process_.args, env);
+    become_program(confinement, program, env);
   }
 
   int socket() const { return gate_ ? gate_.get() : plan_.socket; }
 
  private:
-  std::string root_path() const {
-    const std::string& path = spec_.root.path;
-    return path.starts_with('/') ? path : os::path_join(plan_.options.bundle, path);
+  // run() holds descriptors that were closed at the gate, and one of their numbers is the gate's own now: nothing may
+  // unwind from here.
+  [[noreturn]] void become_program(Confinement& confinement, const std::string& program,
+                                   const std::vector<std::string>& env) noexcept {
+    try {
+      if (spec_.hooks) run_hooks(spec_.hooks->start_container, state("created"));
+      hand_over_listener(confinement.seal(), socket());
+      execute(program, process_.args, env);
+    } catch (...) {
+      report_and_exit(socket());
+    }
   }
 
   Json state(std::string_view status) const {

@@ -1,5 +1,6 @@
 // PARENT: create, start and run.
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,6 +33,14 @@ std::optional<SeccompProgram> plan_filter(const oci::Spec& spec, CreateOptions& 
   auto program = options.filter ? std::move(*options.filter) : compile_seccomp(*spec.linux.seccomp);
   span.set("instructions", static_cast<std::int64_t>(program.instructions.size()));
   return program;
+}
+
+void check_root(const std::string& path) {
+  struct stat info {};
+  os::check(::stat(path.c_str(), &info), cat("invalid rootfs: stat ", path));
+  if (!S_ISDIR(info.st_mode)) {
+    throw Error(ErrorKind::InvalidArgument, cat("invalid rootfs: ", path, " is not a directory"));
+  }
 }
 
 std::string namespace_names(const oci::Spec& spec) {
@@ -101,6 +110,7 @@ void take_given_mounts(const oci::Spec& spec, CreateOptions& options, InitPlan& 
 Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   trace::Span span("runtime.create");
   check_spec(spec, options.rootfs.has_value());
+  if (!options.rootfs) check_root(root_path(spec, options.bundle));
   Created created;
   Rollback rollback;
   // Decided before anything is made: what is wrong with the specification costs nothing.
@@ -114,6 +124,7 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 gate};
   plan.prepared = open_id_mapped(plan.mounts, spec.linux);
   take_given_mounts(spec, options, plan);
+  rollback.add([&] { run_poststop_hooks(spec, options.id, options.bundle); });
   ContainerGroup group(spec, options.id,
                        {options.cgroup_root, options.resctrl_root, options.systemd_cgroup, options.rootless},
                        created.cgroup, created.warnings, rollback);
@@ -160,6 +171,11 @@ void open_gate(int socket, const std::optional<Supervisor>& supervisor) {
 }
 
 }  // namespace
+
+std::string root_path(const oci::Spec& spec, const std::string& bundle) {
+  const std::string& path = spec.root.path;
+  return path.starts_with('/') ? path : os::path_join(bundle, path);
+}
 
 Created create(const oci::Spec& spec, CreateOptions&& options) {
   return bring_up(spec, options, options.gate_path.empty() ? Gate::Parent : Gate::Socket);

@@ -101,6 +101,7 @@ MountStep plan_mount(const oci::Mount& mount, std::string_view bundle) {
   step.source = mount.source;
   if (mount.destination.empty()) throw Error(ErrorKind::InvalidArgument, "a mount has no destination");
   step.destination = os::clean_path(cat("/", mount.destination));
+  if (step.destination == "/") throw Error(ErrorKind::InvalidArgument, "a mount on / would hide the container's root");
   step.options = join(mount.options, ",");
   if (mount.uid_mappings.empty() != mount.gid_mappings.empty()) {
     throw Error(ErrorKind::InvalidArgument,

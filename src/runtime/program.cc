@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
+#include <set>
 
 #include "base/text.h"
 #include "os/file.h"
@@ -67,6 +69,15 @@ void set_variable(std::vector<std::string>& env, std::string_view name, std::str
   std::string prefix = cat(name, "=");
   std::erase_if(env, [&](const std::string& entry) { return entry.starts_with(prefix); });
   env.push_back(cat(prefix, value));
+}
+
+void drop_overridden(std::vector<std::string>& env) {
+  std::set<std::string> seen;
+  std::vector<std::string> kept;
+  for (auto entry = env.rbegin(); entry != env.rend(); ++entry) {
+    if (seen.insert(std::string(cut(*entry, '=').first)).second) kept.push_back(std::move(*entry));
+  }
+  env.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
 }
 
 void add_home(std::vector<std::string>& env, unsigned uid) {

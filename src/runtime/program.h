@@ -13,6 +13,8 @@ std::string look_path(const std::string& name, const std::vector<std::string>& e
 
 // In place of every NAME= that is there.
 void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value);
+// Of entries with one name the last stays, as with runc: getenv(3) would find the first.
+void drop_overridden(std::vector<std::string>& env);
 // HOME from the container's /etc/passwd (which is ours by now) where `env` has none.
 void add_home(std::vector<std::string>& env, unsigned uid);
 

@@ -1,5 +1,6 @@
 #include "runtime/state_dir.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -87,6 +88,14 @@ void wait_until_dead(const ContainerState& state) {
   }
 }
 
+void end(const ContainerState& state) {
+  kill_all(state.cgroup, SIGKILL);
+  if (auto pidfd = os::try_open_pidfd(state.pid); pidfd && is_alive(state)) {
+    os::try_signal_pidfd(pidfd->get(), SIGKILL);
+  }
+  wait_until_dead(state);
+}
+
 std::string status_of(const ContainerState& state, const StateDir& dir) {
   if (!is_alive(state)) return "stopped";
   if (os::exists(dir.gate_path())) return "created";
@@ -105,9 +114,7 @@ std::vector<std::string> list_containers(const std::string& root) {
 void remove_container(StateDir& dir, const ContainerState& state) {
   if (!destroy_cgroup(state.cgroup))
     throw Error(ErrorKind::Unavailable, "failed to remove the container's cgroup: it is busy");
-  if (state.spec.hooks) {
-    run_late_hooks(state.spec.hooks->poststop, state_document(state.spec, state.id, "stopped", 0, state.bundle));
-  }
+  run_poststop_hooks(state.spec, state.id, state.bundle);
   dir.remove();
 }
 

@@ -44,6 +44,7 @@ class StateDir {
 std::string status_of(const ContainerState& state, const StateDir& dir);
 bool is_alive(const ContainerState& state);
 void wait_until_dead(const ContainerState& state);  // throws Deadline
+void end(const ContainerState& state);              // SIGKILL for all of it, and waits for init's end
 // The end of a container without processes: its cgroup goes, poststop hooks run, then the
 // directory. Throws Unavailable for a cgroup that is busy.
 void remove_container(StateDir& dir, const ContainerState& state);

@@ -60,7 +60,7 @@ struct Created {
 };
 
 // Everything up to the gate: cgroup, clone3, id maps, hooks, the container's init waits before its seccomp and execve.
-// On an Error nothing is left behind.
+// On an Error nothing is left behind, and the poststop hooks have run if anything had been made.
 Created create(const oci::Spec& spec, CreateOptions&& options);
 // Opens the gate; returns when execve has succeeded, or throws the Error of init (which is then gone; reap it).
 void start(Created& created);
@@ -91,10 +91,13 @@ struct Executed {
 // $PATH`).
 Executed exec(ExecOptions&& options);
 
+// Where root.path is on the host.
+std::string root_path(const oci::Spec& spec, const std::string& bundle);
+
 // Hooks of the specification with the container's state on standard input. Throws for the first that fails.
 void run_hooks(const std::vector<oci::Hook>& hooks, const Json& state);
-// poststart and poststop: one that fails is logged, the others run.
-void run_late_hooks(const std::vector<oci::Hook>& hooks, const Json& state);
+// Of a container that is gone, or did not come about: one that fails is logged, the others run.
+void run_poststop_hooks(const oci::Spec& spec, std::string_view id, std::string_view bundle);
 // The state document of the specification ("ociVersion", "id", "status", "pid", "bundle", "annotations").
 Json state_document(const oci::Spec& spec, std::string_view id, std::string_view status, pid_t pid,
                     std::string_view bundle);

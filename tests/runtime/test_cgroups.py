@@ -286,3 +286,24 @@ def test_statistics_of_version_two(box):
 def test_unified_is_refused_on_version_one(box):
     box.resources["unified"] = {"memory.max": "1"}
     assert box.run("true").has_failed("unified")
+
+
+@plain
+@differs(crun="crun 1.8 waits until it is thawed")
+def test_a_frozen_group_is_refused(box):
+    """What is started in it would wait for ever."""
+    group, file = box.cgroup("freezer"), "cgroup.freeze" if UNIFIED else "freezer.state"
+    os.makedirs(group)
+    with open(os.path.join(group, file), "w") as opened:
+        opened.write("1" if UNIFIED else "FROZEN")
+    try:
+        assert box.run("true", timeout=10).has_failed("frozen")
+    finally:
+        with open(os.path.join(group, file), "w") as opened:
+            opened.write("0" if UNIFIED else "THAWED")
+
+
+@pytest.mark.skipif(UNIFIED or os.path.exists("/sys/fs/cgroup/hugetlb"), reason="there are huge pages' groups here")
+def test_huge_pages_without_their_controller_are_refused(box):
+    box.resources["hugepageLimits"] = [{"pageSize": "2MB", "limit": 2 * MEGABYTE}]
+    assert box.run("true").has_failed("hugetlb")

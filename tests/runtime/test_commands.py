@@ -152,6 +152,15 @@ def test_kill_refuses_an_unknown_signal(box):
     assert box.call("kill", box.id, "NOSUCH").has_failed("signal")
 
 
+def test_kill_with_0_asks_whether_it_runs(box):
+    pid = box.start()
+    assert box.call("kill", box.id, "0").code == 0 and alive(pid)
+    assert box.call("kill", box.id, "999").code != 0 and alive(pid)
+    box.call("kill", box.id, "KILL")
+    box.wait_for("stopped")
+    assert box.call("kill", box.id, "0").code != 0
+
+
 def test_kill_of_a_stopped_container_fails(box):
     box.start("true")
     box.wait_for("stopped")
@@ -256,7 +265,54 @@ def test_exec_runs_in_the_container_and_passes_its_exit_code_on(box):
 def test_exec_says_what_is_not_there(box):
     box.start()
     done = box.exec("nothing-of-this-name")
-    assert done.has_failed("executable file", "not found") and done.code in (1, 127, 255)
+    assert done.has_failed("executable file", "not found")
+
+
+@differs(crun="crun exits with 1 or 127")
+def test_exec_that_cannot_be_exits_with_255(box):
+    """So callers tell it from the exit code of what they wanted to run."""
+    box.start()
+    for words in (["nothing-of-this-name"], ["--cwd", "/nowhere"], ["--process", "/no/such/file"]):
+        flags = words if words[0].startswith("--") else []
+        done = box.exec(*([] if flags else words), *(["true"] if "--cwd" in flags else []), flags=flags)
+        assert done.code == 255 and "exec failed: " in done.err, done
+    box.call("delete", "-f", box.id)
+    assert box.exec("true").code == 255
+
+
+@differs(crun="crun wants a program")
+def test_exec_without_a_program_fails(box):
+    box.start()
+    assert box.exec().has_failed("args cannot be empty")
+
+
+@differs(crun="crun 1.8 makes it 0")
+def test_exec_as_a_user_keeps_the_group(box):
+    box.process["user"] = {"uid": 7, "gid": 9}
+    box.start()
+    assert box.exec("sh", "-c", "id -u; id -g", flags=("--user", "1000")).out.split() == ["1000", "9"]
+    assert box.exec("sh", "-c", "id -u; id -g", flags=("--user", "1000:3")).out.split() == ["1000", "3"]
+
+
+def test_exec_takes_numbers_of_users_only(box):
+    box.start()
+    assert box.exec("true", flags=("--user", "root")).code != 0
+
+
+@differs(crun="crun looks the program up without the container's PATH when an environment is given")
+def test_exec_env_replaces_the_containers(box):
+    """getenv(3) finds the first."""
+    box.process["env"].append("NAME=container")
+    box.start()
+    lines = box.exec("env", flags=("--env", "NAME=exec")).out.split("\n")
+    assert [line for line in lines if line.startswith("NAME=")] == ["NAME=exec"]
+
+
+@differs(crun="crun does not know it as a capability")
+def test_exec_with_a_capability_that_there_is_not_is_warned_of(box):
+    box.start()
+    done = box.exec("true", flags=("--cap", "CAP_NOSUCH"))
+    assert done.code == 0 and "CAP_NOSUCH" in done.err, done
 
 
 def test_exec_in_a_stopped_container_fails(box):
@@ -543,6 +599,40 @@ def test_update_keeps_what_it_does_not_name(box):
     assert box.limit("pids", "pids.max") == "42"
 
 
+@differs(crun="crun 1.8 takes bytes only")
+@pytest.mark.parametrize("size, bytes", [("64MB", 64 << 20), ("65536KiB", 64 << 20), ("0.0625g", 64 << 20)])
+def test_update_takes_sizes_as_engines_write_them(box, size, bytes):
+    box.start()
+    assert box.call("update", "--memory", size, box.id).code == 0
+    assert box.limit("memory", "memory.max" if UNIFIED else "memory.limit_in_bytes") == str(bytes)
+
+
+@differs(crun="crun 1.8 writes it")
+def test_update_by_zeros_changes_nothing(box):
+    """dockerd sends zeros for what it does not mean."""
+    box.resources["memory"] = {"limit": 64 << 20}
+    box.start()
+    zeros = {"memory": {"limit": 0, "reservation": 0, "swap": 0, "kernel": 0}, "cpu": {"shares": 0, "quota": 0, "period": 0, "cpus": "", "mems": ""},
+             "pids": {"limit": 0}, "blockIO": {"weight": 0}}
+    done = box.call("update", "-r", "-", box.id, input=json.dumps(zeros))
+    assert done.code == 0, done
+    assert box.limit("memory", "memory.max" if UNIFIED else "memory.limit_in_bytes") == str(64 << 20)
+    assert box.call("update", "--memory", "0", box.id).code == 0
+
+
+@differs(crun="crun 1.8 takes it")
+def test_update_of_a_stopped_container_fails(box):
+    box.start("true")
+    box.wait_for("stopped")
+    assert box.call("update", "--pids-limit", "10", box.id).has_failed("not running")
+
+
+@pytest.mark.parametrize("flags", [("--memory", "much"), ("--cpu-share", "x"), ("--pids-limit", "x"), ("--blkio-weight", "70000"), ("--resources", "/no/such/file")])
+def test_update_refuses_nonsense(box, flags):
+    box.start()
+    assert box.call("update", *flags, box.id).code != 0
+
+
 @differs(crun="crun 1.8 has no `features`")
 def test_features_are_what_the_specification_says(runtime):
     done = runtime("features")
@@ -604,6 +694,60 @@ def test_version_names_the_specification(runtime):
 @pytest.mark.parametrize("words", [("no-such-verb",), ("run", "--no-such-flag", "x"), ("kill",), ("state",)])
 def test_bad_command_lines_fail(runtime, words):
     assert runtime(*words).code != 0
+
+
+@differs(crun="crun has other words for it, and fewer limits")
+@pytest.mark.parametrize("words, why", [
+    (("kill",), "a minimum of 1"), (("exec",), "a minimum of 1"), (("ps",), "a minimum of 1"), (("kill", "a", "9", "b"), "a maximum of 2"), (("list", "a"), "exactly 0"),
+    (("spec", "a"), "exactly 0"), (("features", "a"), "exactly 0"),
+    *(((verb, *words), "exactly 1") for verb in ("create", "run", "start", "state", "delete", "pause", "resume", "update", "events", "checkpoint", "restore")
+      for words in ((), ("a", "b")))])
+def test_commands_count_their_arguments(runtime, words, why):
+    done = runtime(*words)
+    assert done.code == 1 and f'"{words[0]}\\" requires {why} argument(s)' in done.err, done
+    assert done.out.startswith("Incorrect Usage")
+
+
+@differs(crun="crun's create has other flags")
+@pytest.mark.parametrize("flag", ["--detach", "--keep", "--no-subreaper"])
+def test_flags_of_run_are_not_those_of_create(box, flag):
+    box.save()
+    assert box.call("create", flag, "-b", box.bundle, box.id).has_failed(f"flag provided but not defined: -{flag.strip('-')}")
+
+
+@differs(crun="crun exits with 1")
+def test_unknown_command_exits_with_3(runtime):
+    assert runtime("no-such-verb").code == 3
+
+
+@pytest.mark.parametrize("globals", [("--log-format", "xml"), ("--log", "/no/such/directory/log")])
+def test_log_that_cannot_be_fails(runtime, globals):
+    assert runtime("list", globals=globals).code != 0
+
+
+@pytest.mark.parametrize("verb", ["list", "ps"])
+def test_unknown_format_is_refused(box, verb):
+    box.start()
+    assert box.call(verb, "--format", "xml", *([box.id] if verb == "ps" else [])).has_failed("format")
+
+
+@differs(crun="crun has other words for it")
+def test_standard_error_has_the_bare_message_where_a_log_has_the_line(box):
+    box.globals = ("--log", box.path("log"))
+    done = box.call("state", "nobody")
+    assert done.code == 1 and done.err == "container does not exist\n"
+    with open(box.path("log")) as file:
+        assert re.fullmatch(r'time="\S+" level=error msg="container does not exist"\n', file.read())
+
+
+@differs(crun="crun 1.8 says nothing of an unknown capability")
+def test_warnings_are_in_the_log(box):
+    box.globals = ("--log", box.path("log"), "--log-format", "json")
+    box.process["capabilities"] = {"bounding": ["CAP_NOSUCH"]}
+    done = box.run("true")
+    assert done.code == 0 and done.err == "", done
+    with open(box.path("log")) as file:
+        assert any(line["level"] == "warning" and "CAP_NOSUCH" in line["msg"] for line in map(json.loads, file))
 
 
 def test_bundle_without_configuration_fails(box):

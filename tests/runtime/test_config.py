@@ -29,6 +29,14 @@ def test_environment_is_exactly_the_given(box):
     assert {"PATH=/bin", "A=b=c", "EMPTY="} <= set(lines) and {line.split("=")[0] for line in lines} <= {"PATH", "A", "EMPTY", "HOME", "PWD", "SHLVL", "OLDPWD"}
 
 
+@differs(crun="crun passes both on")
+def test_of_two_values_of_a_variable_the_last_counts(box):
+    """getenv(3) finds the first."""
+    box.process["env"] = ["PATH=/bin", "A=first", "B=b", "A=last"]
+    lines = box.run(["/bin/env"]).out.split()
+    assert [line for line in lines if line.startswith("A=")] == ["A=last"] and "B=b" in lines
+
+
 def test_working_directory(box):
     box.process["cwd"] = "/home"
     assert box.sh("pwd") == "/home"
@@ -68,6 +76,45 @@ def test_resource_limits(box):
 @pytest.mark.parametrize("limits", [[{"type": "RLIMIT_NOSUCH", "soft": 1, "hard": 1}], [{"type": "RLIMIT_NOFILE", "soft": 2, "hard": 1}]])
 def test_impossible_resource_limits_are_refused(box, limits):
     box.process["rlimits"] = limits
+    assert box.run("true").code != 0
+
+
+@differs(runc="runc takes the last", crun="crun takes the last")
+def test_resource_limit_given_twice_is_refused(box):
+    box.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}, {"type": "RLIMIT_NOFILE", "soft": 90, "hard": 200}]
+    assert box.run("true").has_failed("rlimit_nofile")
+
+
+@differs(crun="crun passes it on")
+@pytest.mark.parametrize("entry", ["NAME", "=value", ""])
+def test_environment_without_a_name_or_a_value_is_refused(box, entry):
+    box.process["env"].append(entry)
+    assert box.run("true").has_failed("environment variable")
+
+
+@differs(runc="runc 1.1 has no user above 2147483647")
+def test_user_of_a_high_number(box):
+    box.process["user"] = {"uid": 4294967294, "gid": 3000000000}
+    assert box.sh("id -u; id -g").split() == ["4294967294", "3000000000"]
+
+
+@differs(crun="crun 1.8 takes it")
+def test_user_that_is_no_number_of_one_is_refused(box):
+    box.process["user"]["uid"] = 4294967295
+    assert box.run("true").code != 0
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_root_that_is_no_directory_is_refused(box, kind):
+    if kind == "file":
+        open(box.path("root"), "w").close()
+    box.config["root"]["path"] = "root"
+    assert box.run("true").code != 0
+    assert not os.path.exists(box.cgroup("pids"))
+
+
+def test_mount_on_the_root_is_refused(box):
+    box.mount("/", "tmpfs", "tmpfs")
     assert box.run("true").code != 0
 
 
@@ -358,6 +405,24 @@ def test_devices_of_ones_own(box):
     assert box.sh("stat -c '%a %u %g %t %T' /dev/mine; test -p /dev/pipe && echo pipe; head -c 2 /dev/mine | od -An -tx1").split() == ["640", "7", "8", "1", "5", "pipe", "00", "00"]
 
 
+@differs(runc="runc leaves what is there", crun="crun leaves what is there")
+@pytest.mark.parametrize("kind", ["file", "device"])
+def test_device_at_the_place_of_something_else_is_refused(box, kind):
+    if kind == "file":
+        open(box.path("rootfs/mine"), "w").close()
+    else:
+        os.mknod(box.path("rootfs/mine"), stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    box.linux["devices"] = [{"path": "/mine", "type": "c", "major": 1, "minor": 3}]
+    assert box.run("true").has_failed("/mine")
+    assert os.path.exists(box.path("rootfs/mine"))
+
+
+def test_device_that_is_there_already_is_taken(box):
+    os.mknod(box.path("rootfs/mine"), stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    box.linux["devices"] = [{"path": "/mine", "type": "c", "major": 1, "minor": 3}]
+    assert box.sh("stat -c '%t %T' /mine") == "1 3"
+
+
 def test_sysctl(box):
     box.linux["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1"}
     assert box.sh("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced").split() == ["1", "1"]
@@ -423,18 +488,108 @@ def test_hook_that_fails_ends_the_creation(box, kind):
     assert box.call("state", box.id).code != 0
 
 
-@differs(runc="runc 1.1 kills the container")
-def test_late_hooks_that_fail_keep_nobody_from_anything(box):
-    for kind in ("poststart", "poststop"):
-        box.config["hooks"] = {**box.config.get("hooks", {}), kind: hook(box, f"{kind}-bad", "exit 3") + hook(box, kind, f"echo {kind} >>{box.path('log')}")}
+@differs(runc="runc 1.1 leaves the others out")
+def test_poststop_hook_that_fails_keeps_nobody_from_anything(box):
+    box.config["hooks"] = {"poststop": hook(box, "bad", "exit 3") + hook(box, "good", f"echo good >>{box.path('log')}")}
     assert box.run("exit 4").code == 4
     with open(box.path("log")) as file:
-        assert file.read().split() == ["poststart", "poststop"]
+        assert file.read() == "good\n"
+
+
+def logged(box):
+    """Which hooks have run."""
+    if not os.path.exists(box.path("log")):
+        return []
+    with open(box.path("log")) as file:
+        return file.read().split()
+
+
+def start_hook(box, script):
+    """A hook inside the root, where startContainer's are looked for."""
+    os.makedirs(box.path("rootfs/hooks"))
+    with open(box.path("rootfs/hooks/start"), "w") as file:
+        file.write(f"#!/bin/sh\n{script}\n")
+    os.chmod(box.path("rootfs/hooks/start"), 0o755)
+    return [{"path": "/hooks/start"}]
+
+
+def check_the_end(box, kind, bad):
+    """runtime.md, lifecycle: an error, then steps 12 (everything is undone) and 13 (poststop)."""
+    box.config["hooks"] = {kind: bad, "poststop": hook(box, "stop", f"cat >>{box.path('state')}; echo stop >>{box.path('log')}")}
+    assert box.run("sleep 1000").has_failed("hook", "exit status 3")
+    assert logged(box) == ["stop"] and box.call("state", box.id).code != 0
+    with open(box.path("state")) as file:
+        assert json.load(file)["status"] == "stopped"
+    assert not os.path.exists(box.cgroup("pids"))
+
+
+@differs(crun="crun 1.8 runs no poststop hook then, and its poststart hooks may fail")
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "poststart"])
+def test_hook_that_fails_is_the_end_and_poststop_hooks_run(box, kind):
+    check_the_end(box, kind, hook(box, "bad", "exit 3"))
+
+
+def test_start_container_hook_that_fails_is_the_end_and_poststop_hooks_run(box):
+    check_the_end(box, "startContainer", start_hook(box, "exit 3"))
+
+
+@differs(crun="crun 1.8 runs no poststop hook then")
+def test_poststop_hooks_run_where_the_program_is_not_there(box):
+    box.config["hooks"] = {"poststop": hook(box, "stop", f"echo stop >>{box.path('log')}")}
+    assert box.run(["/no/such/program"]).code != 0
+    assert logged(box) == ["stop"]
+
+
+@pytest.mark.ours  # a configuration that cannot be: nothing was made, so nothing is undone
+def test_no_hook_runs_for_a_configuration_that_is_refused(box):
+    box.config["hooks"] = {kind: hook(box, kind, f"echo {kind} >>{box.path('log')}") for kind in ("prestart", "createRuntime", "poststop")}
+    box.process["cwd"] = "not/absolute"
+    assert box.run("true").code != 0
+    assert logged(box) == []
+
+
+@differs(runc="runc 1.1 runs it at create, and fails there", crun="crun 1.8 lets it fail")
+def test_poststart_hook_that_fails_at_start_ends_the_container(box):
+    box.config["hooks"] = {"poststart": hook(box, "bad", "exit 3"), "poststop": hook(box, "stop", f"echo stop >>{box.path('log')}")}
+    assert box.create().code == 0
+    pid = box.pid()
+    assert box.call("start", box.id).has_failed("exit status 3")
+    assert not bundle.alive(pid) and logged(box) == ["stop"] and box.call("state", box.id).code != 0
+
+
+@differs(runc="runc's start does not wait", crun="crun's start does not wait")
+def test_start_says_what_goes_wrong_behind_the_gate(box):
+    box.config["hooks"] = {"startContainer": start_hook(box, "exit 3")}
+    assert box.create().code == 0
+    assert box.call("start", box.id).has_failed("hook")
+    box.wait_for("stopped")
+
+
+@differs(runc="runc's start does not wait", crun="crun's start does not wait")
+def test_start_says_that_a_program_is_none(box):
+    with open(box.path("rootfs/bin/none"), "wb") as file:
+        file.write(b"\x7fELF is all it has")
+    os.chmod(box.path("rootfs/bin/none"), 0o755)
+    box.process["args"] = ["/bin/none"]
+    box.save()
+    assert box.call("create", "-b", box.bundle, box.id).code == 0
+    assert box.call("start", box.id).has_failed("exec format error")
 
 
 def test_hook_that_takes_too_long_ends_the_creation(box):
     box.config["hooks"] = {"createRuntime": hook(box, "slow", "exec sleep 20", timeout=1)}
     assert box.run("true", timeout=15).code != 0
+
+
+@differs(crun="crun 1.8 takes it for none")
+def test_timeout_of_a_hook_may_not_be_zero(box):
+    box.config["hooks"] = {"createRuntime": hook(box, "quick", "exit 0", timeout=0)}
+    assert box.run("true").has_failed("timeout")
+
+
+def test_timeout_of_a_hook_may_not_be_negative(box):
+    box.config["hooks"] = {"createRuntime": hook(box, "quick", "exit 0", timeout=-1)}
+    assert box.run("true").code != 0
 
 
 def test_hook_needs_an_absolute_path(box):
@@ -587,11 +742,22 @@ def test_flags_of_a_memory_policy(box):
     assert "bind=static:0" in box.sh("cat /proc/self/numa_maps")
 
 
-@differs(runc="runc 1.1 knows no flags", crun="crun 1.8 refuses an errno for an action that has none")
+@differs(runc="runc 1.1 knows no flags")
 def test_seccomp_default_errno_and_flags(box):
-    filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}, default="SCMP_ACT_ALLOW", defaultErrnoRet=5,
+    filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}, default="SCMP_ACT_ALLOW",
              flags=["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"])
     assert "Operation not permitted" in box.run("mkdir /tmp/x").err
+
+
+@differs(runc="runc ignores it")
+@pytest.mark.parametrize("where", ["rule", "default"])
+def test_seccomp_errno_of_an_action_that_has_none_is_refused(box, where):
+    rule = {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}
+    if where == "rule":
+        filtered(box, {"names": ["mkdir"], "action": "SCMP_ACT_KILL", "errnoRet": 1}, default="SCMP_ACT_ALLOW")
+    else:
+        filtered(box, rule, default="SCMP_ACT_ALLOW", defaultErrnoRet=5)
+    assert box.run("true").has_failed("errno")
 
 
 @differs(runc="runc 1.1 does not know it", crun="crun 1.8 ignores the nice value")
