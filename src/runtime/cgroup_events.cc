@@ -163,10 +163,14 @@ Json event_stats(const CgroupHandle& cgroup) {
   JsonObject pids;
   put(pids, "current", now.pids_current);
   put(pids, "limit", now.pids_limit);
-  return JsonObject{
-      {"cpu", cpu_json(cgroup, now)}, {"cpuset", cpuset_json(cgroup)}, {"memory", memory_json(cgroup, now)},
-      {"pids", std::move(pids)},      {"blkio", io_json(now)},         {"hugetlb", hugetlb_json(cgroup)},
-      {"intel_rdt", JsonObject()},    {"network_interfaces", nullptr}};
+  return JsonObject{{"cpu", cpu_json(cgroup, now)},
+                    {"cpuset", cpuset_json(cgroup)},
+                    {"memory", memory_json(cgroup, now)},
+                    {"pids", std::move(pids)},
+                    {"blkio", io_json(now)},
+                    {"hugetlb", hugetlb_json(cgroup)},
+                    {"intel_rdt", cgroup.resctrl ? resctrl_stats(*cgroup.resctrl) : JsonObject()},
+                    {"network_interfaces", nullptr}};
 }
 
 OomWatch::OomWatch(const CgroupHandle& cgroup) : cgroup_(cgroup), kills_(oom_kills(cgroup)) {

@@ -59,6 +59,41 @@ void write_schemata(const std::string& directory, const std::string& lines) {
   }
 }
 
+std::string text_in(const std::string& directory, std::string_view file) {
+  return std::string(trim(os::try_read_file(os::path_join(directory, file), 4096).value_or("")));
+}
+
+// The numbers of a directory, those that are there; a mask stays the text that it is.
+JsonObject numbers_in(const std::string& directory, std::initializer_list<const char*> files) {
+  JsonObject out;
+  for (const char* file : files) {
+    std::string text = text_in(directory, file);
+    if (auto number = parse_int<std::uint64_t>(text)) out[file] = *number;
+  }
+  return out;
+}
+
+std::string line_of(const std::string& directory, std::string_view resource) {
+  for (auto& line : lines_of(os::try_read_file(os::path_join(directory, "schemata")).value_or(""))) {
+    if (line.starts_with(resource)) return std::move(line);
+  }
+  return "";
+}
+
+void put_domains(JsonObject& out, const char* name, const std::string& directory,
+                 std::initializer_list<const char*> files) {
+  std::string data = os::path_join(directory, "mon_data");
+  if (!os::exists(data)) return;
+  JsonArray domains;
+  for (const auto& domain : os::list_dir(data)) {
+    if (!domain.starts_with("mon_L3_")) continue;
+    if (auto numbers = numbers_in(os::path_join(data, domain), files); !numbers.empty()) {
+      domains.push_back(std::move(numbers));
+    }
+  }
+  if (!domains.empty()) out[name] = std::move(domains);
+}
+
 std::string class_directory(const std::string& root, const oci::IntelRdt& wanted, const std::string& id) {
   if (wanted.clos_id == "/") return root;  // the class that everything is in
   return os::path_join(root, wanted.clos_id.empty() ? id : wanted.clos_id);
@@ -162,6 +197,29 @@ void join_resctrl(const ResctrlGroup& group, pid_t pid) {
   for (const auto& directory : {group.directory, group.monitoring}) {
     if (!directory.empty()) os::write_file(os::path_join(directory, "tasks"), cat(pid));
   }
+}
+
+JsonObject resctrl_stats(const ResctrlGroup& group) {
+  const std::string& own = group.directory;
+  std::string root = os::exists(os::path_join(own, "info")) ? own : std::string(os::dir_name(own));
+  JsonObject out;
+  std::string l3 = os::path_join(root, "info/L3"), bandwidth = os::path_join(root, "info/MB");
+  if (os::exists(l3)) {
+    JsonObject info = numbers_in(l3, {"min_cbm_bits", "num_closids"});
+    info["cbm_mask"] = text_in(l3, "cbm_mask");
+    out["l3_cache_info"] = std::move(info);
+    out["l3_cache_schema_root"] = line_of(root, "L3:");
+    out["l3_cache_schema"] = line_of(own, "L3:");
+  }
+  if (os::exists(bandwidth)) {
+    out["mem_bw_info"] = numbers_in(bandwidth, {"bandwidth_gran", "delay_linear", "min_bandwidth", "num_closids"});
+    out["mem_bw_schema_root"] = line_of(root, "MB:");
+    out["mem_bw_schema"] = line_of(own, "MB:");
+  }
+  const std::string& counted = group.monitoring.empty() ? own : group.monitoring;
+  put_domains(out, "mbm_stats", counted, {"mbm_total_bytes", "mbm_local_bytes"});
+  put_domains(out, "cmt_stats", counted, {"llc_occupancy"});
+  return out;
 }
 
 void update_resctrl(const ResctrlGroup& group, const std::string& schemata) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "oci/runtime_spec.h"
 
 namespace proa::runtime {
@@ -38,6 +39,9 @@ void check_intel_rdt(const oci::IntelRdt& wanted);
 ResctrlGroup create_resctrl(std::string root, const oci::IntelRdt& wanted, const std::string& id);
 // PARENT: a process, which may not have forked yet, goes into both groups.
 void join_resctrl(const ResctrlGroup& group, pid_t pid);
+// What `runc events` says of a class: the limits of the machine's caches and memory bandwidth, the schemata of the
+// machine and of the class, and what its monitoring counts, a domain each. Members that the hardware lacks are absent.
+JsonObject resctrl_stats(const ResctrlGroup& group);
 void update_resctrl(const ResctrlGroup& group, const std::string& schemata);
 // What is the container's own. Nothing to remove is no error.
 void remove_resctrl(const ResctrlGroup& group) noexcept;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "os/file.h"
 
@@ -138,6 +139,43 @@ TEST_F(ResctrlDirectory, MonitoringIsTheContainersOwn) {
   asked.clos_id = "";
   os::make_dirs(root_ + "/box/mon_groups", 0755);
   EXPECT_THROW(create_resctrl(root_, asked, "box"), Error);
+}
+
+TEST_F(ResctrlDirectory, NumbersAreThoseOfTheClassAndOfItsMonitoring) {
+  auto write = [&](const std::string& path, const std::string& text) {
+    os::make_dirs(os::dir_name(cat(root_, "/", path)), 0755);
+    os::write_file(cat(root_, "/", path), text);
+  };
+  make_class("silver", "    L3:0=f;1=f\n    MB:0=50;1=100\n");
+  write("schemata", "    L3:0=fffff;1=fffff\n    MB:0=100;1=100\n");
+  write("info/L3/cbm_mask", "fffff\n");
+  write("info/L3/min_cbm_bits", "1\n");
+  write("info/L3/num_closids", "16\n");
+  write("info/MB/bandwidth_gran", "10\n");
+  write("info/MB/delay_linear", "1\n");
+  write("info/MB/min_bandwidth", "10\n");
+  write("info/MB/num_closids", "8\n");
+  write("silver/mon_data/mon_L3_00/llc_occupancy", "1\n");  // of the whole class
+  for (const char* domain : {"00", "01"}) {
+    std::string data = cat("silver/mon_groups/box/mon_data/mon_L3_", domain, "/");
+    write(data + "llc_occupancy", "4096\n");
+    write(data + "mbm_total_bytes", "200\n");
+    write(data + "mbm_local_bytes", "Unavailable\n");
+  }
+  EXPECT_EQ(json::text(resctrl_stats({root_ + "/silver", root_ + "/silver/mon_groups/box"})),
+            R"({"l3_cache_info":{"min_cbm_bits":1,"num_closids":16,"cbm_mask":"fffff"},)"
+            R"("l3_cache_schema_root":"L3:0=fffff;1=fffff","l3_cache_schema":"L3:0=f;1=f",)"
+            R"("mem_bw_info":{"bandwidth_gran":10,"delay_linear":1,"min_bandwidth":10,"num_closids":8},)"
+            R"("mem_bw_schema_root":"MB:0=100;1=100","mem_bw_schema":"MB:0=50;1=100",)"
+            R"("mbm_stats":[{"mbm_total_bytes":200},{"mbm_total_bytes":200}],)"
+            R"("cmt_stats":[{"llc_occupancy":4096},{"llc_occupancy":4096}]})");
+  EXPECT_EQ(json::text(resctrl_stats({root_ + "/silver", ""}).at("cmt_stats")), R"([{"llc_occupancy":1}])");
+  EXPECT_EQ(json::text(resctrl_stats({root_, ""}).at("l3_cache_schema")), R"("L3:0=fffff;1=fffff")");
+}
+
+TEST_F(ResctrlDirectory, AMachineThatOnlyMonitorsHasNumbersOfThatAlone) {
+  make_class("box", "");
+  EXPECT_EQ(json::text(resctrl_stats({root_ + "/box", ""})), "{}");
 }
 
 TEST_F(ResctrlDirectory, WhatTheKernelSaysOfSchemataIsPassedOn) {
