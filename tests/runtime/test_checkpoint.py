@@ -304,8 +304,7 @@ def test_pages_are_fetched_once_they_are_needed(box):
         try:
             other.config = box.config
             other.linux["cgroupsPath"] = other.group
-            os.rmdir(other.rootfs) if not os.listdir(other.rootfs) else shutil.rmtree(other.rootfs)
-            os.symlink(box.rootfs, other.rootfs)
+            other.config["root"]["path"] = box.rootfs
             other.save()
             words = [PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, "restore", "-d", "--lazy-pages", "--image-path", box.path("image"),
                      "--work-path", box.path("image"), "-b", other.bundle, other.id]
