@@ -1,9 +1,11 @@
 // proa-runtime kill, delete, pause, resume.
+#include <sched.h>
 #include <signal.h>
 
 #include "base/text.h"
 #include "os/process.h"
 #include "runtime/cli.h"
+#include "runtime/namespaces.h"
 #include "runtime/state_dir.h"
 #include "runtime/verbs.h"
 
@@ -29,6 +31,11 @@ int command_kill(const GlobalOptions& global, Words words) {
     return 0;
   }
   if (!is_alive(state)) throw Error(ErrorKind::Conflict, "container not running");
+  // Init's end is the end of its pid namespace; where it has none of its own the others would stay.
+  if (*signal == SIGKILL && !plan_namespaces(state.spec.linux).is_new(CLONE_NEWPID) && !state.cgroup.path.empty()) {
+    kill_all(state.cgroup, SIGKILL);
+    return 0;
+  }
   auto pidfd = os::try_open_pidfd(state.pid);
   if (!pidfd || !is_alive(state) || !os::try_signal_pidfd(pidfd->get(), *signal)) {
     throw Error(ErrorKind::Conflict, "container not running");

@@ -183,6 +183,16 @@ def test_kill_all_reaches_every_process(box):
     wait_until(lambda: not any(map(alive, others + [pid])))
 
 
+@differs(runc="runc 1.1 signals init alone", crun="crun 1.8 signals init alone")
+def test_sigkill_reaches_every_process_where_init_does_not_take_them_along(box):
+    box.namespace("pid", absent=True)
+    pid = box.start("sleep 2000 & exec sleep 2001")
+    wait_until(lambda: len(json.loads(box.call("ps", "-f", "json", box.id).out)) >= 2)
+    others = json.loads(box.call("ps", "-f", "json", box.id).out)
+    assert box.call("kill", box.id, "KILL").code == 0
+    wait_until(lambda: not any(map(alive, others + [pid])))
+
+
 @differs(crun="crun has other words for it")
 def test_delete_refuses_a_running_container_and_force_kills_it(box):
     pid = box.start()
