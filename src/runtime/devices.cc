@@ -85,18 +85,18 @@ void make_node(int dir, const std::string& name, const Node& node, bool bind, Pr
   }
 }
 
-mode_t node_type(const oci::Device& device) {
-  if (device.type == "c" || device.type == "u") return S_IFCHR;
-  if (device.type == "b") return S_IFBLK;
-  if (device.type == "p") return S_IFIFO;
-  throw Error(ErrorKind::InvalidArgument, cat("device ", device.path, ": type ", quoted(device.type), " is unknown"));
-}
-
 void make_link(int dir, const char* name, const char* target) {
   if (::symlinkat(target, dir, name) < 0 && errno != EEXIST) os::fail(cat("symlink /dev/", name));
 }
 
 }  // namespace
+
+mode_t device_type(const oci::Device& device) {
+  if (device.type == "c" || device.type == "u") return S_IFCHR;
+  if (device.type == "b") return S_IFBLK;
+  if (device.type == "p") return S_IFIFO;
+  throw Error(ErrorKind::InvalidArgument, cat("type ", quoted(device.type), " is unknown"));
+}
 
 void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind) {
   bool foreign = std::any_of(spec.mounts.begin(), spec.mounts.end(), [](const oci::Mount& mount) {
@@ -118,7 +118,7 @@ void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind) {
       root.make_dirs(os::dir_name(path));
       auto place = root.place(path);
       Node node{device.path,
-                node_type(device),
+                device_type(device),
                 static_cast<mode_t>(device.file_mode.value_or(0666) & 07777),
                 makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor)),
                 device.uid.value_or(0),

@@ -18,6 +18,7 @@ namespace proa::runtime {
 // bind mount: it is somebody else's then. With `bind` (a user namespace) the host's nodes are bound, not made.
 void make_devices(const os::RootedDir& root, const oci::Spec& spec, bool bind);
 
+mode_t device_type(const oci::Device& device);  // S_IFCHR, S_IFBLK, S_IFIFO; throws InvalidArgument. Pure.
 // The paths of all of them.
 std::vector<std::string> device_paths(const oci::Spec& spec);
 

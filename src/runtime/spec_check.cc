@@ -7,7 +7,9 @@
 
 #include "base/text.h"
 #include "os/rooted_dir.h"
+#include "runtime/devices.h"
 #include "runtime/limits.h"
+#include "runtime/mount_plan.h"
 #include "runtime/namespaces.h"
 #include "runtime/net_devices.h"
 #include "runtime/resctrl.h"
@@ -89,6 +91,8 @@ void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
   if (!namespaces.own(CLONE_NEWUSER) && (!linux.uid_mappings.empty() || !linux.gid_mappings.empty())) {
     refuse("user namespace mappings specified, but user namespace isn't enabled in the config");
   }
+  rootfs_propagation(linux.rootfs_propagation);
+  for (const auto& device : linux.devices) in_context(cat("device ", device.path), [&] { return device_type(device); });
   for (const auto& [key, value] : linux.sysctl) plan_sysctl(key, namespaces);
   for (const auto* list : {&linux.masked_paths, &linux.readonly_paths}) {
     for (const auto& path : *list) {

@@ -540,12 +540,31 @@ def test_poststop_hooks_run_where_the_program_is_not_there(box):
     assert logged(box) == ["stop"]
 
 
-@pytest.mark.ours  # a configuration that cannot be: nothing was made, so nothing is undone
-def test_no_hook_runs_for_a_configuration_that_is_refused(box):
-    box.config["hooks"] = {kind: hook(box, kind, f"echo {kind} >>{box.path('log')}") for kind in ("prestart", "createRuntime", "poststop")}
-    box.process["cwd"] = "not/absolute"
-    assert box.run("true").code != 0
-    assert logged(box) == []
+IMPOSSIBLE = {
+    "process.cwd": "not/absolute", "process.args": [], "process.env": ["NAME"], "process.rlimits": [{"type": "RLIMIT_NOSUCH", "soft": 1, "hard": 1}],
+    "process.oomScoreAdj": 2000, "process.user.uid": 4294967295, "process.scheduler": {"policy": "SCHED_NOSUCH"},
+    "process.ioPriority": {"class": "IOPRIO_CLASS_NOSUCH", "priority": 1}, "root.path": "nowhere", "ociVersion": "2.0.0",
+    "mounts": [{"destination": "/mnt", "source": "/etc"}], "linux.namespaces": [{"type": "mount"}, {"type": "nosuch"}], "linux.rootfsPropagation": "nosuch",
+    "linux.devices": [{"type": "q", "path": "/dev/q", "major": 1, "minor": 3}], "linux.sysctl": {"vm.swappiness": "60"}, "linux.maskedPaths": ["relative"],
+    "linux.readonlyPaths": ["relative"], "linux.mountLabel": "label", "linux.personality": {"domain": "NOSUCH"}, "linux.timeOffsets": {"monotonic": {"secs": 1}},
+    "linux.seccomp": {"defaultAction": "SCMP_ACT_NOSUCH"}, "linux.memoryPolicy": {"mode": "MPOL_NOSUCH"}, "linux.intelRdt": {"closID": "a/b"},
+    "linux.uidMappings": [{"containerID": 0, "hostID": 100000, "size": 1}], "hooks.createRuntime": [{"path": "relative"}]}
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("field", IMPOSSIBLE)
+def test_what_cannot_be_is_refused_before_anything_is_made(box, field):
+    """What had been made would be undone, and the poststop hook run."""
+    box.config["hooks"] = {kind: hook(box, kind, f"echo {kind} >>{box.path('log')}") for kind in ("prestart", "poststop")}
+    box.args("true")
+    *path, last = field.split(".")
+    where = box.config
+    for name in path:
+        where = where[name]
+    where[last] = IMPOSSIBLE[field]
+    done = box.run()
+    assert done.code == 1 and "level=error" in done.err, done
+    assert logged(box) == [] and not os.path.exists(box.cgroup("pids"))
 
 
 @differs(runc="runc 1.1 runs it at create, and fails there", crun="crun 1.8 lets it fail")
