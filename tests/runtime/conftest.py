@@ -1,6 +1,5 @@
-"""Fixtures and marks of the runtime's tests.
+"""Fixtures and marks of the runtime's tests; how others are judged by them is in tests/support/judge.py.
 
-@differs(runc="why", crun="why"): the test must fail with that runtime, for this reason; docs/conformance.md lists it.
 @row("process.cwd", "degraded", "why"): what the table says of that field of config.json, where more is to be said than whether a container ran.
 """
 import ctypes
@@ -11,7 +10,9 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import bundle  # noqa: E402
+import judge  # noqa: E402
 from bundle import Box, Runtime  # noqa: E402
+from judge import pytest_collection_modifyitems  # noqa: E402, F401
 from machine import deny_system_call, left_behind, snapshot  # noqa: E402
 
 
@@ -28,18 +29,8 @@ def pytest_configure(config):
         deny_system_call(437, int(error))  # for this process and all it starts
     if bundle.NAME == "crun" and os.path.exists("/sys/fs/cgroup/unified"):
         hide_unified_tree()
-    for mark in ("differs(**why): peers that fail this test, and why; racy=True: not always",
-                 "row(field, kind, why): what the table of fields says", "ours: about something only Proa has"):
+    for mark in (*judge.MARKS, "row(field, kind, why): what the table of fields says"):
         config.addinivalue_line("markers", mark)
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        for mark in item.iter_markers("differs"):
-            if why := mark.kwargs.get(bundle.NAME):
-                item.add_marker(pytest.mark.xfail(reason=why, strict="racy" not in mark.kwargs))
-        if not bundle.IS_OURS and item.get_closest_marker("ours"):
-            item.add_marker(pytest.mark.skip(reason="only Proa has this"))
 
 
 @pytest.fixture(scope="session")

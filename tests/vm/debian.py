@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 
-TOOLS = ["systemd-sysv", "dbus", "iproute2", "procps", "busybox-static", "python3-pytest", "apparmor", "criu", "iptables"]
+# dbus-user-session is how runc finds a user's systemd; ours asks it without a bus.
+TOOLS = ["systemd-sysv", "dbus", "iproute2", "procps", "dbus-user-session", "busybox-static", "python3-pytest", "apparmor", "criu", "iptables"]
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../support"))

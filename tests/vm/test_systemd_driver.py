@@ -5,6 +5,7 @@ import subprocess
 import pytest
 from bundle import alive, wait_until
 
+differs = pytest.mark.differs
 MEGABYTE = 1 << 20
 
 
@@ -17,6 +18,7 @@ def unit_of(box):
     return f"box-{box.id}.scope"
 
 
+@differs(runc="runc describes the unit in other words")
 def test_a_container_is_a_scope_in_its_slice(box):
     pid = box.start()
     found = show(unit_of(box), "ActiveState", "Slice", "ControlGroup", "Delegate", "Description")
@@ -31,6 +33,7 @@ def test_deep_slices_are_made(box):
     assert show(unit_of(box), "ControlGroup")["ControlGroup"] == box.group
 
 
+@differs(runc="runc calls the unit runc-ID")
 def test_without_a_path_it_is_in_the_system_slice(box):
     del box.linux["cgroupsPath"]
     box.group = f"/system.slice/proa-{box.id}.scope"
@@ -44,6 +47,7 @@ def test_paths_of_another_form_are_refused(box, path):
     assert box.run("true").code != 0
 
 
+@differs(runc="runc takes them for properties")
 @pytest.mark.proves(25)
 def test_cve_2024_3154_annotations_are_no_properties_of_the_unit(box):
     box.config["annotations"] = {"org.systemd.property.Description": "'evil'", "org.systemd.property.CPUWeight": "uint64 77"}
@@ -60,6 +64,7 @@ def files(box):
     return {name: box.limit(None, name) for name in ("memory.max", "memory.swap.max", "memory.low", "pids.max", "cpu.weight", "cpu.max", "cpuset.cpus")}
 
 
+@differs(runc="runc 1.1 converts shares by a line")
 def test_systemd_knows_the_limits_and_keeps_them_when_it_is_reloaded(box):
     box.resources.update(LIMITS)
     box.start()
@@ -73,6 +78,7 @@ def test_systemd_knows_the_limits_and_keeps_them_when_it_is_reloaded(box):
     assert files(box) == wanted
 
 
+@differs(runc="runc 1.1 converts shares by a line")
 def test_update_tells_systemd(box):
     box.start()
     done = box.call("update", "--memory", "128M", "--memory-swap", "-1", "--pids-limit", "31", "--cpu-share", "2048", box.id)
@@ -97,6 +103,7 @@ def test_stopping_the_scope_ends_the_container(box):
     assert not alive(pid) and box.status() == "stopped"
 
 
+@differs(runc="runc 1.1 goes into the unit that is there")
 def test_a_name_that_systemd_has_already_is_refused(box):
     subprocess.run(["systemd-run", "--scope", "--no-block", "--unit", unit_of(box), "sleep", "0"], check=False)
     sleeper = subprocess.Popen(["systemd-run", "--scope", "--quiet", "--unit", unit_of(box), "sleep", "60"])
