@@ -96,6 +96,7 @@ Json to_json(const Definition& definition) {
                     {"name", definition.name},
                     {"created", definition.created},
                     {"image_id", definition.image_id},
+                    {"image_manifest", definition.image_manifest},
                     {"diff_ids", strings(definition.diff_ids)},
                     {"config", api::to_json(definition.config)},
                     {"host_config", api::to_json(definition.host_config)},
@@ -113,6 +114,7 @@ Definition definition_from_json(const Json& value) {
   out.name = json::string_at(value, "name");
   out.created = json::int_at(value, "created");
   out.image_id = json::string_at(value, "image_id");
+  out.image_manifest = json::string_at(value, "image_manifest");
   out.diff_ids = strings_at(value, "diff_ids");
   if (const Json* config = json::find(value, "config")) out.config = api::container_config_from_json(*config);
   if (const Json* host = json::find(value, "host_config")) out.host_config = api::host_config_from_json(*host);

@@ -35,6 +35,7 @@ struct Definition {
   std::string id, name;  // the name without its slash
   UnixNanos created = 0;
   std::string image_id;               // "sha256:..."
+  std::string image_manifest;         // of the platform, where it is not the one that the image is unpacked for
   std::vector<std::string> diff_ids;  // of the image, bottom first
   api::ContainerConfig config;        // with the image's defaults in it
   api::HostConfig host_config;

@@ -29,7 +29,13 @@
 namespace proa::engine {
 namespace {
 
-image::ImageRecord find_image(const Rooms& rooms, const api::ContainerCreateRequest& request) {
+struct ChosenImage {
+  oci::Digest id;                                  // by which the image is known
+  image::ImageRecord image;                        // as it is for the container's platform
+  std::optional<image::Images::Growing> unpacked;  // until the container stands on what was unpacked for it
+};
+
+void find_image(const Rooms& rooms, const api::ContainerCreateRequest& request, ChosenImage& out) {
   trace::Span span("engine.image");
   span.set("reference", request.config.image);
   if (request.config.image.empty()) throw Error(ErrorKind::InvalidArgument, "no image specified");
@@ -37,18 +43,15 @@ image::ImageRecord find_image(const Rooms& rooms, const api::ContainerCreateRequ
   if (!request.platform.empty()) platform = oci::Platform::parse(request.platform);
   auto found = rooms.images->find(request.config.image, platform);
   auto known = found ? *found : rooms.images->get(request.config.image);  // throws "No such image"
+  out.id = known.id;
   if (!known.artifact_type.empty()) {
     throw Error(ErrorKind::InvalidArgument, cat("image ", request.config.image, " is an artifact (",
                                                 known.artifact_type, "), not a container image: it cannot be run"));
   }
-  if (!found) {
-    throw Error(ErrorKind::NotFound,
-                cat("image with reference ", request.config.image,
-                    " was found but does not provide the specified platform (", request.platform, ")"));
-  }
-  span.set("id", found->id.text());
-  span.set("layers", static_cast<std::int64_t>(found->diff_ids.size()));
-  return *found;
+  if (!found) out.unpacked.emplace(*rooms.images);
+  out.image = found ? std::move(*found) : rooms.images->unpack_for(known, *platform, {});
+  span.set("id", out.image.id.text());
+  span.set("layers", static_cast<std::int64_t>(out.image.diff_ids.size()));
 }
 
 std::vector<std::string> known_runtimes(const Config& config) {
@@ -109,7 +112,9 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   trace::Span span("engine.create");
   if (rooms_.stopping) throw Error(ErrorKind::Unavailable, "the daemon is shutting down");
   std::string wanted_name = request.name.empty() ? "" : checked_container_name(request.name);
-  auto image = find_image(rooms_, request);
+  ChosenImage chosen;
+  find_image(rooms_, request, chosen);
+  const image::ImageRecord& image = chosen.image;
 
   auto merged = request;
   merged.config = with_image_defaults(request.config, image.config.config);
@@ -119,7 +124,8 @@ api::ContainerCreateResponse Containers::create(const api::ContainerCreateReques
   Rollback rollback;
   rollback.add([this, id = definition.id] { rooms_.directories->discard(id); });
   definition.created = now();
-  definition.image_id = image.id.text();
+  definition.image_id = chosen.id.text();
+  if (chosen.unpacked) definition.image_manifest = image.manifest.text();
   for (const auto& diff_id : image.diff_ids) definition.diff_ids.push_back(diff_id.text());
   definition.config = std::move(merged.config);
   definition.host_config = std::move(merged.host_config);

@@ -17,10 +17,14 @@ JsonObject platform_view(const oci::Platform& platform) {
   return out;
 }
 
-JsonArray containers_of(const Rooms& rooms, const oci::Digest& image) {
+JsonArray containers_of(const Rooms& rooms, const image::ImageRecord& image, const oci::Digest& manifest) {
   JsonArray out;
-  for (const auto& container : rooms.roster->all())
-    if (container->definition()->image_id == image.text()) out.emplace_back(container->id());
+  for (const auto& container : rooms.roster->all()) {
+    auto definition = container->definition();
+    const std::string& of = definition->image_manifest;
+    if (definition->image_id == image.id.text() && (of.empty() ? image.manifest.text() : of) == manifest.text())
+      out.emplace_back(container->id());
+  }
   return out;
 }
 
@@ -51,7 +55,7 @@ JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, cons
     out["AttestationData"] = JsonObject{{"For", entry.attests.text()}};
   } else if (entry.descriptor.platform) {
     out["ImageData"] = JsonObject{{"Platform", platform_view(*entry.descriptor.platform)},
-                                  {"Containers", unpacked ? containers_of(rooms, record.id) : JsonArray{}},
+                                  {"Containers", containers_of(rooms, record, entry.descriptor.digest)},
                                   {"Size", JsonObject{{"Unpacked", unpacked_size}}}};
     if (JsonObject origin = identity ? identity_of(record) : JsonObject{}; entry.available && !origin.empty())
       out["ImageData"].get_object()["Identity"] = std::move(origin);

@@ -44,6 +44,7 @@ std::string Images::commit(const CommitRequest& request, std::stop_token stop) {
   image::CommitRequest out;
   out.container_id = container->id();
   out.base = oci::Digest::parse(definition->image_id);
+  if (!definition->image_manifest.empty()) out.manifest = oci::Digest::parse(definition->image_manifest);
   out.config = defaults_of(definition->config);
   oci::apply_changes(out.config, request.changes);
   out.author = request.author;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "image/contents.h"
 #include "image/layer_intake.h"
 
 namespace proa::image {
@@ -56,6 +57,7 @@ oci::Digest Committer::commit(const CommitRequest& request, std::stop_token stop
   std::vector<MadeLayer> layers;
   if (!request.base.empty()) {
     ImageRecord base = images_.get(request.base.text());
+    if (!request.manifest.empty()) base = image_of(blobs_, layers_, base, request.manifest);
     config = base.config;
     layers = layers_of(base);
   }

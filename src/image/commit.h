@@ -17,6 +17,7 @@ namespace proa::image {
 struct CommitRequest {
   std::string container_id;
   oci::Digest base;                              // the image below it; empty: none
+  oci::Digest manifest;                          // which of its platforms; empty: the unpacked one
   std::function<bool(std::string_view)> wanted;  // which changes ("etc/passwd")
   oci::ImageDefaults config;                     // of the new image
   std::string author, comment, created_by;

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "image/contents.h"
 #include "image/file_source.h"
 #include "image/images_state.h"
 
@@ -80,6 +81,22 @@ void Images::State::load() {
   database.transaction([&] {
     for (const std::string& id : broken) database.erase(kImagesTable, id);
   });
+}
+
+// The image as that manifest has it.
+ImageRecord Images::State::unpack_manifest(const ImageRecord& image, const oci::Digest& manifest,
+                                           const std::stop_token& stop) {
+  for (const ImageLayer& layer : image_of(blobs, layers, image, manifest).layers) {
+    if (layers.has(layer.diff_id)) continue;
+    FileSource blob(blobs.open(layer.digest));
+    layers.apply(blob, layer.diff_id, {}, stop);
+  }
+  return image_of(blobs, layers, image, manifest);  // with the sizes that are known now
+}
+
+ImageRecord Images::unpack_for(const ImageRecord& image, const oci::Platform& platform, std::stop_token stop) {
+  ImageRecord wanted = image_for(state_->blobs, state_->layers, image, platform);
+  return wanted.manifest == image.manifest ? image : state_->unpack_manifest(image, wanted.manifest, stop);
 }
 
 Images::Images(store::Database& database, store::Blobs& blobs, Layers& layers)

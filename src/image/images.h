@@ -49,6 +49,10 @@ class Images {
   bool is_whole(const ImageRecord& image) const;  // documents, blobs and layers are all there
   std::vector<ImageRecord> list() const;          // newest first
   std::size_t count() const;
+  // The image as it is for another platform that is here, with its layers unpacked. Runs in a scope of Growing that
+  // ends when somebody stands on them. Throws NotFound, docker's words, where the image does not have that platform
+  // here.
+  ImageRecord unpack_for(const ImageRecord& image, const oci::Platform& platform, std::stop_token stop);
 
   // Gives the image another name; one that had it loses it. Throws as docker does for digests and "sha256".
   void tag(std::string_view source, const oci::Reference& target);

@@ -181,11 +181,7 @@ std::vector<RemovedItem> Images::remove_platform(std::string_view name, const oc
       auto users = uses ? uses(seen->id) : std::vector<ImageUse>();
       if (auto conflict = find_conflict(*seen, Removal::Forced, Named::DoesNotMatter, users))
         throw Error(ErrorKind::Conflict, conflict->message);
-      for (const ImageLayer& layer : image_of(state_->blobs, state_->layers, *seen, plan.next).layers) {
-        FileSource blob(state_->blobs.open(layer.digest));
-        state_->layers.apply(blob, layer.diff_id, {}, stop);
-      }
-      *changed = image_of(state_->blobs, state_->layers, *seen, plan.next);
+      *changed = state_->unpack_manifest(*seen, plan.next, stop);
     }
     changed->others = plan.others;
     std::lock_guard guard(state_->changing);

@@ -53,6 +53,7 @@ struct Images::State {
   void commit(const std::vector<Change>& changes, const std::string& lease);
   void load();
   void unpack_again(const ImageLayer& layer);
+  ImageRecord unpack_manifest(const ImageRecord& image, const oci::Digest& manifest, const std::stop_token& stop);
 };
 
 }  // namespace proa::image

@@ -203,6 +203,33 @@ def test_the_unpacked_platform_makes_way_for_another(engine, loaded):
     assert engine.api("GET", f"/v1.51/images/{name}/json").status == 404
 
 
+def test_a_container_of_another_platform_that_is_here(engine, loaded):
+    """docker 28 with the containerd store unpacks it too; its containers name the index as their image."""
+    name, _, here, there, _ = loaded
+    made = engine.run("run", "-d", "--name", "elsewhere", "--platform", "linux/arm64", "--pull", "never", name, "sleep", "600")
+    assert made.code == 0, made
+    assert engine.run("exec", "elsewhere", "ls", "/arm", "/own").out == "/arm\n"  # busybox is this machine's
+    assert json.loads(engine.run("inspect", "elsewhere").out)[0]["Image"] == here.id
+    rows = engine.api("GET", f"/v1.51/images/{name}/json?manifests=1").json["Manifests"]
+    assert [len(row["ImageData"]["Containers"]) for row in rows[:2]] == [0, 1]
+    engine.run("exec", "elsewhere", "sh", "-c", "echo new >/added")
+    committed = engine.run("commit", "elsewhere", "committed:here").out.strip()
+    document = json.loads(engine.run("image", "inspect", committed).out)[0]
+    assert (document["Architecture"], document["RootFS"]["Layers"][:2]) == ("arm64", [layer.diff_id for layer in there.layers])
+    assert engine.run("run", "--rm", "committed:here", "cat", "/added").out == "new\n"
+    assert engine.run("rmi", name).code == 1, "a container was made of it"
+    engine.kill()
+    engine.start()
+    assert engine.run("exec", "elsewhere", "ls", "/arm").out == "/arm\n"
+    assert engine.run("restart", "-t", "0", "elsewhere").code == 0 and engine.run("system", "check", program="proa").code == 0
+    refused = engine.run("create", "--platform", "linux/s390x", "--pull", "never", name)
+    assert refused.code == 1 and f"image with reference {name} was found but does not provide the specified platform (linux/s390x)" in refused.err
+    engine.run("rm", "-f", "elsewhere")
+    engine.run("rmi", "committed:here", name)
+    layers = os.listdir(os.path.join(engine.data_root, "layers"))
+    assert not [one for one in layers if one.startswith(there.layers[1].diff_id[7:])], "nobody stands on it any more"
+
+
 def test_several_platforms_at_once(engine, loaded):
     name, _, here, there, _ = loaded
     done = engine.api("DELETE", f"/v1.51/images/{name}?force=1&platforms={query_of('linux/amd64')}&platforms={query_of('linux/arm64')}")
