@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "api/versions.h"
 #include "base/id.h"
@@ -30,6 +31,15 @@
 namespace proa::engine {
 namespace {
 
+// As registries are asked: configured, or the environment's. Without who we are to it, as docker info shows it.
+std::string shown_proxy(std::string proxy, const char* upper, const char* lower) {
+  for (const char* name : {upper, lower})
+    if (const char* value = std::getenv(name); proxy.empty() && value) proxy = value;
+  std::size_t begin = proxy.find("://"), at = proxy.rfind('@');
+  if (begin == proxy.npos || at == proxy.npos || at < begin) return proxy;
+  return cat(proxy.substr(0, begin), "://xxxxx:xxxxx", proxy.substr(at));
+}
+
 void add_registries(api::SystemInfo& out, const Config& config) {
   api::IndexInfo hub;
   hub.name = "docker.io";
@@ -44,9 +54,9 @@ void add_registries(api::SystemInfo& out, const Config& config) {
       out.registry_config.index_configs[entry] = {.name = entry, .mirrors = {}, .secure = false};
   out.registry_config.insecure_registry_cidrs.push_back("127.0.0.0/8");
   out.registry_config.mirrors = hub.mirrors;
-  out.http_proxy = config.http_proxy;
-  out.https_proxy = config.https_proxy;
-  out.no_proxy = config.no_proxy;
+  out.http_proxy = shown_proxy(config.http_proxy, "HTTP_PROXY", "http_proxy");
+  out.https_proxy = shown_proxy(config.https_proxy, "HTTPS_PROXY", "https_proxy");
+  out.no_proxy = shown_proxy(config.no_proxy, "NO_PROXY", "no_proxy");
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ std::string status_words(int status) {
       return "413 Request Entity Too Large";
     case 405:
       return "405 Method Not Allowed";
+    case 407:
+      return "407 Proxy Authentication Required";
     case 408:
       return "408 Request Timeout";
     case 416:
@@ -145,6 +147,8 @@ void throw_transport(const TransportError& error, const FailedRequest& failed) {
           cat(where, "dial tcp ", address, ": connect: ",
               std::string_view(error.what()).find("unreachable") != std::string_view::npos ? "network is unreachable"
                                                                                            : "connection refused"));
+    case Failure::Proxy:
+      throw Error(ErrorKind::Unavailable, cat(where, error.what()));
     case Failure::Timeout:
       throw Error(ErrorKind::Deadline,
                   cat(where, "net/http: request canceled (Client.Timeout exceeded: ", error.what(), ")"));

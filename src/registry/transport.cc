@@ -112,7 +112,6 @@ Failure classify(CURLcode code, long os_error) {
     case CURLE_OK:
       return Failure::None;
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
       return Failure::Resolve;
     case CURLE_COULDNT_CONNECT:
       return os_error == ETIMEDOUT ? Failure::Timeout : Failure::Refused;
@@ -137,10 +136,27 @@ Failure classify(CURLcode code, long os_error) {
   }
 }
 
-[[noreturn]] void throw_failure(CURL* easy, CURLcode code, const char* detail) {
+// Go's words where the proxy, not the registry, could not be reached or will not have us; "" where that is not so.
+std::string proxy_failure(CURLcode code, const std::string& message, const Url& url) {
+  constexpr std::string_view kTo = "connect to ", kPort = " port ", kUnresolved = "Could not resolve proxy: ";
+  if (code == CURLE_COULDNT_RESOLVE_PROXY && message.starts_with(kUnresolved))
+    return cat("proxyconnect tcp: dial tcp: lookup ", message.substr(kUnresolved.size()), ": no such host");
+  if (message.find("code 407 from proxy") != message.npos) return "Proxy Authentication Required";
+  std::size_t to = message.find(kTo), port = message.find(kPort);
+  if (code != CURLE_COULDNT_CONNECT || to == message.npos || port == message.npos || port < to) return "";
+  std::string host = message.substr(to + kTo.size(), port - to - kTo.size());
+  std::string number = message.substr(port + kPort.size());
+  number.resize(std::min(number.find_first_not_of("0123456789"), number.size()));
+  if (host == url.host && number == std::to_string(url.port)) return "";
+  return cat("proxyconnect tcp: dial tcp ", host, ":", number, ": connect: connection refused");
+}
+
+[[noreturn]] void throw_failure(CURL* easy, CURLcode code, const char* detail, const Url& url) {
   long os_error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
   std::string message = *detail ? detail : curl_easy_strerror(code);
+  if (std::string words = proxy_failure(code, message, url); !words.empty())
+    throw TransportError(Failure::Proxy, std::move(words));
   Failure failure = classify(code, os_error);
   // OpenSSL's words for "that was no TLS record": the server speaks plain HTTP.
   if (failure == Failure::Tls && (message.find("wrong version number") != message.npos ||
@@ -333,7 +349,7 @@ Response Transport::send(const Request& request) {
     if (exchange.thrown) std::rethrow_exception(exchange.thrown);
     if (code != CURLE_OK) {
       span.set("failed", detail[0] ? detail : curl_easy_strerror(code));
-      throw_failure(easy, code, detail);
+      throw_failure(easy, code, detail, request.url);
     }
   }
   tell_head(exchange);  // an empty body

@@ -58,8 +58,8 @@ struct TransportOptions {
 std::optional<std::int64_t> retry_after(const std::string& header, std::int64_t now_seconds);
 
 // A failure below HTTP, for decisions (scheme fallback, retry) and for the words people see.
-// Alert: it speaks TLS and will not have us, or our certificate.
-enum class Failure { None, Resolve, Refused, Timeout, Tls, NotTls, Certificate, Alert, Cut, Protocol, Limit };
+// Alert: it speaks TLS and will not have us, or our certificate. Proxy: not even the way there.
+enum class Failure { None, Resolve, Refused, Timeout, Tls, NotTls, Certificate, Alert, Proxy, Cut, Protocol, Limit };
 
 class TransportError : public std::exception {
  public:

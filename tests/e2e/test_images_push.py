@@ -156,19 +156,20 @@ def test_auth_endpoint(engine, locked):
 
 
 @pytest.mark.ours
+@pytest.mark.parametrize("member", ["credsStore", "credHelpers"])
 @pytest.mark.proves(78)
-def test_login_uses_the_credential_helper(engine, locked, fresh):
-    """credsStore: what docker's helpers are asked, on standard input."""
+def test_login_uses_the_credential_helper(engine, locked, fresh, member):
+    """What docker's helpers are asked, on standard input; one for this registry comes before the one for all."""
     name, _ = fresh
     bin_directory = os.path.join(engine.directory, "bin")
     home = os.path.join(engine.directory, "helper-home")
     os.makedirs(bin_directory, exist_ok=True)
     os.makedirs(os.path.join(home, ".docker"), exist_ok=True)
     with open(os.path.join(bin_directory, "docker-credential-fake"), "w") as file:
-        file.write(f"#!/bin/sh\ncat > {home}/in.$1; [ $1 = get ] && [ -e {home}/in.store ] && cat {home}/in.store\nexit 0\n")
+        file.write(f"#!/bin/sh\ncat > {home}/in.$1; [ $1 = erase ] && rm {home}/in.store; [ $1 = get ] && [ -e {home}/in.store ] && cat {home}/in.store\nexit 0\n")
     os.chmod(file.name, 0o755)
     with open(os.path.join(home, ".docker/config.json"), "w") as file:
-        json.dump({"credsStore": "fake"}, file)
+        json.dump({"credsStore": "fake"} if member == "credsStore" else {"credHelpers": {locked: "fake"}, "credsStore": "nothere"}, file)
     env = {"HOME": home, "PATH": f"{bin_directory}:{os.environ['PATH']}"}
     done = engine.run("login", "-u", "alice", "--password-stdin", locked, program="proa", env=env, stdin=b"secret")
     assert done.code == 0 and "unencrypted" not in done.err, done
@@ -176,6 +177,17 @@ def test_login_uses_the_credential_helper(engine, locked, fresh):
         assert json.load(file) == {"ServerURL": locked, "Username": "alice", "Secret": "secret"}
     engine.run("tag", name, f"{locked}/helped:1")
     assert engine.run("push", f"{locked}/helped:1", program="proa", env=env).code == 0
+    with open(os.path.join(home, "in.get")) as file:
+        assert file.read() == locked
+    with open(os.path.join(home, ".docker/config.json")) as file:
+        stored = file.read()
+    assert "secret" not in stored and base64.b64encode(b"alice:secret").decode() not in stored
+    assert engine.run("logout", locked, program="proa", env=env).code == 0
+    with open(os.path.join(home, "in.erase")) as file:
+        assert file.read() == locked
+    assert "no basic auth credentials" in engine.run("push", f"{locked}/helped:1", program="proa", env=env).err
+    shutil.rmtree(home)
+    engine.run("rmi", f"{locked}/helped:1")
 
 
 def test_distribution_says_what_the_registry_has(engine, registry):

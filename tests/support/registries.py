@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -110,11 +111,25 @@ class Certificates:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def pass_on(source, target):
+    try:
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    except OSError:
+        pass
+    for one in (source, target):
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
 class Relay:
-    """An HTTP server before a registry: keeps what was asked, and may be told to answer otherwise."""
+    """An HTTP server before a registry: keeps what was asked, and may be told to answer otherwise. As a proxy it leads
+    every host there, tunnels to `tunnel`."""
 
     def __init__(self, target):
-        self.target, self.asked, self.answer = target, [], None
+        self.target, self.asked, self.answer, self.tunnel, self.refuses = target, [], None, None, False
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -125,8 +140,11 @@ class Relay:
                 mine = relay.answer(self) if relay.answer else None
                 if mine:
                     return
+                if relay.refuses:
+                    return self.send_error(407)
                 headers = {name: ", ".join(self.headers.get_all(name)) for name in set(self.headers.keys()) if name not in ("Host", "Connection")}
-                request = urllib.request.Request(f"http://{relay.target}{self.path}", headers=headers, method=self.command)
+                path = self.path if self.path.startswith("/") else self.path[self.path.index("/", len("http://")):]
+                request = urllib.request.Request(f"http://{relay.target}{path}", headers=headers, method=self.command)
                 try:
                     reply = urllib.request.urlopen(request, timeout=60)
                 except urllib.error.HTTPError as error:
@@ -141,6 +159,20 @@ class Relay:
                     self.wfile.write(body)
 
             do_HEAD = do_GET
+
+            def do_CONNECT(self):
+                relay.asked.append((self.command, self.path, dict(self.headers)))
+                self.close_connection = True
+                if relay.refuses:
+                    return self.send_error(407)
+                host, port = relay.tunnel.split(":")
+                with socket.create_connection((host, int(port))) as other:
+                    self.send_response(200)
+                    self.end_headers()
+                    there = threading.Thread(target=pass_on, args=(self.connection, other))
+                    there.start()
+                    pass_on(other, self.connection)
+                    there.join()
 
             def log_message(self, *_):
                 pass
