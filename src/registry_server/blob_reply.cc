@@ -8,11 +8,15 @@ namespace proa::registry_server {
 
 namespace {
 
-// nullopt: the whole. Throws Refusal 416.
-std::optional<http::ByteRange> range_of(const http::Request& request, std::uint64_t size, std::string_view tag) {
+// nullopt: the whole. Throws Refusal 416, with the length that there is in a header.
+std::optional<http::ByteRange> range_of(const http::Request& request, http::Headers& reply, std::uint64_t size,
+                                        std::string_view tag) {
   if (auto condition = request.headers.find("If-Range"); condition && *condition != tag) return std::nullopt;
   auto range = http::parse_range(request.headers.get("Range"), size);
-  if (range && range->length == 0) throw Refusal{416, "RANGE_INVALID", cat("the blob has ", size, " bytes")};
+  if (range && range->length == 0) {
+    reply.set("Content-Range", cat("bytes */", size));
+    throw Refusal{416, "RANGE_INVALID", cat("the blob has ", size, " bytes")};
+  }
   return range;
 }
 
@@ -25,13 +29,14 @@ std::optional<BlobReply> begin_blob(const http::Request& request, http::Response
   headers.set("Docker-Content-Digest", digest.text());
   headers.set("Etag", tag);
   headers.set("Accept-Ranges", "bytes");
+  bool has_it = http::lists_tag(request.headers.get("If-None-Match"), digest.text());
+  auto range = has_it ? std::nullopt : range_of(request, headers, size, tag);
   headers.set("Cache-Control", "max-age=31536000");
-  if (http::lists_tag(request.headers.get("If-None-Match"), digest.text())) {
+  if (has_it) {
     response.whole(304, "");
     return std::nullopt;
   }
   headers.set("Content-Type", "application/octet-stream");
-  auto range = range_of(request, size, tag);
   if (!range) return BlobReply{200, 0, size};
   headers.set("Content-Range", cat("bytes ", range->first, "-", range->first + range->length - 1, "/", size));
   return BlobReply{206, range->first, range->length};

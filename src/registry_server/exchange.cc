@@ -10,6 +10,8 @@ constexpr std::optional<std::size_t> kPage = 1000;  // items, also where more ar
 
 bool split_path(const std::string& path, std::string& name, std::string& kind, std::string& rest) {
   constexpr std::string_view kPrefix = "/v2/";
+  constexpr std::string_view kUploads = "/blobs/uploads";
+  if (path.ends_with(kUploads)) return split_path(cat(path, "/"), name, kind, rest);
   for (std::string_view word : {"blobs/uploads", "blobs", "manifests", "tags", "referrers"}) {
     std::string middle = cat("/", word, "/");
     std::size_t at = path.rfind(middle);

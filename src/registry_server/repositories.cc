@@ -56,7 +56,7 @@ Json referrer_of(const Json& document, const std::string& type, const oci::Diges
 }
 
 [[noreturn]] void unknown_blob(const oci::Digest& digest) {
-  throw Refusal{404, "MANIFEST_BLOB_UNKNOWN", cat("blob unknown to registry: ", digest.text())};
+  throw Refusal{400, "MANIFEST_BLOB_UNKNOWN", cat("blob unknown to registry: ", digest.text())};
 }
 
 }  // namespace

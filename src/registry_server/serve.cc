@@ -47,13 +47,11 @@ void dispatch(Exchange& exchange) {
     if (!reads) exchange.refuse_method("GET, HEAD");
     return exchange.reply(200, "{}");
   }
-  if (path == "/v2/_catalog" && reads) {
+  if (path == "/" && reads) return exchange.reply(200);  // is it there?
+  if (path == "/v2/_catalog" || path == "/v1/search") {
     access.check(exchange, {"registry", "catalog", "*"});
-    return catalogue(exchange);
-  }
-  if (path == "/v1/search" && reads) {
-    access.check(exchange, {"registry", "catalog", "*"});
-    return search(exchange);
+    if (!reads) exchange.refuse_method("GET, HEAD");
+    return path == "/v1/search" ? search(exchange) : catalogue(exchange);
   }
   std::string kind, rest;
   bool known = split_path(path, exchange.name, kind, rest);
@@ -66,8 +64,9 @@ void dispatch(Exchange& exchange) {
   if (exchange.registry.read_only && !reads) throw Refusal{405, "UNSUPPORTED", "this registry is read-only"};
   if (exchange.registry.upstream && action == "push") throw Refusal{405, "UNSUPPORTED", "this registry is a cache"};
   if (kind == "manifests") return serve_manifest(exchange, rest);
-  if (kind == "tags" && rest == "list" && reads) return serve_tags(exchange);
-  if (kind == "referrers" && reads) return serve_referrers(exchange, rest);
+  bool listing = kind == "referrers" || (kind == "tags" && rest == "list");
+  if (listing && !reads) exchange.refuse_method("GET, HEAD");
+  if (listing) return kind == "tags" ? serve_tags(exchange) : serve_referrers(exchange, rest);
   if (kind == "blobs/uploads") return serve_upload(exchange, rest);
   if (kind == "blobs") return serve_blob(exchange, rest);
   throw Refusal{404, "NOT_FOUND", "no such page"};

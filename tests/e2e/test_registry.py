@@ -75,7 +75,9 @@ def test_blob_ranges(server, ask):
     assert ask("GET", path, Range="bytes=25500-").body == data[25500:]
     if not PEER:  # docker-registry 2.8 fails here
         assert ask("GET", path, Range="bytes=-10").body == data[-10:]
-        assert ask("GET", path, Range=f"bytes={len(data)}-").status == 416
+        beyond = ask("GET", path, Range=f"bytes={len(data)}-")
+        assert (beyond.status, beyond.headers["Content-Range"], code_of(beyond)) == (416, f"bytes */{len(data)}", "RANGE_INVALID")
+        assert beyond.headers["Content-Type"] == "application/json" and "max-age" not in beyond.headers.get("Cache-Control", "")
     assert int(ask("HEAD", path).headers["Content-Length"]) == len(data)
     missing = ask("GET", "/v2/ranges/blobs/sha256:" + "0" * 64)
     assert (missing.status, code_of(missing)) == (404, "BLOB_UNKNOWN")
@@ -150,6 +152,25 @@ def test_manifests_that_are_none(server, ask):
     assert put(image.manifest).status in (400, 404)  # its blobs are not here
     assert put(image.manifest, tag="sha256:" + "2" * 64).status == 400
     assert ask("GET", "/v2/bad/manifests/x").status == 404
+
+
+def test_methods_that_are_none(server, ask):
+    assert (ask("GET", "/").status, ask("GET", "/").body) == (200, b"")
+    server.registry.push("methods", "1", images.busybox_image())
+    blob = f"/v2/methods/blobs/{images.busybox_image().layers[0].digest}"
+    for method, path in (("POST", "/v2/_catalog"), ("DELETE", "/v2/methods/tags/list"), ("POST", "/v2/methods/manifests/1"), ("PUT", blob)):
+        reply = ask(method, path, b"")
+        assert reply.status == 405 and "GET" in reply.headers["Allow"], (method, path)
+    if not PEER:  # docker-registry 2.8 has no referrers and leads to the slash
+        assert ask("POST", f"/v2/methods/referrers/{images.busybox_image().digest}", b"").status == 405
+        assert ask("POST", "/v2/methods/blobs/uploads", b"").status == 202
+
+
+def test_a_manifest_of_blobs_that_are_not_here(server, ask):
+    image = images.busybox_image(oci=True, created="2026-06-07T00:00:00Z")
+    reply = ask("PUT", "/v2/incomplete/manifests/1", image.manifest, Content_Type=images.OCI_MANIFEST)
+    assert (reply.status, code_of(reply)) == (400, "MANIFEST_BLOB_UNKNOWN")
+    assert ask("GET", "/v2/incomplete/manifests/1").status == 404
 
 
 def test_delete(server, ask):
