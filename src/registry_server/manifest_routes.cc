@@ -63,8 +63,10 @@ void serve_tags(Exchange& exchange) {
     theirs->erase(theirs->begin(), std::upper_bound(theirs->begin(), theirs->end(), last));
   }
   auto tags = theirs ? std::move(*theirs) : registry.repositories.tags(exchange.name, last);
-  if (tags.empty() && !theirs && !registry.repositories.exists(exchange.name))
+  if (tags.empty() && !theirs && !registry.repositories.exists(exchange.name)) {
+    if (registry.upstream) throw Refusal{502, "UNAVAILABLE", "upstream does not answer"};
     throw Refusal{404, "NAME_UNKNOWN", "repository name not known to registry"};
+  }
   exchange.page("tags", cat("/v2/", exchange.name, "/tags/list"), std::move(tags), JsonObject{{"name", exchange.name}});
 }
 

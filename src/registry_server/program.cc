@@ -54,6 +54,15 @@ http::ServerOptions server_options(const Settings& settings) {
   return out;
 }
 
+// The files that are named, read as the start would read them; nothing is written.
+void check_files(const Settings& settings) {
+  server_options(settings);
+  Settings reading = settings;
+  reading.tokens = false;  // their secret is made under the root
+  Access(reading, "");
+  if (!settings.upstream_password_file.empty()) os::read_file(settings.upstream_password_file, 1 << 16);
+}
+
 // SIGUSR1 collects now. SIGHUP, which tells others to read their files again, ends nothing: changed ones are seen
 // anyway.
 void wait_for_the_end(Registry& registry, const Settings& settings, const sigset_t& signals) {
@@ -96,7 +105,10 @@ int run_program(const std::vector<std::string>& arguments) {
   try {
     Settings settings = read_settings(arguments);
     if (settings.help) return std::fputs(settings_usage().c_str(), stdout), 0;
-    if (settings.check_only) return std::puts("configuration OK"), 0;
+    if (settings.check_only) {
+      check_files(settings);
+      return std::puts("configuration OK"), 0;
+    }
     if (settings.collect) {
       Registry registry(settings);
       auto bytes = registry.repositories.collect(collection_of(settings, std::chrono::seconds(0)));

@@ -82,6 +82,8 @@ def test_a_tag_that_moved_is_seen_and_what_is_cached_outlives_upstream(start, re
     assert get(cache, "/v2/moving/manifests/1")[2] == second.manifest
     assert get(cache, f"/v2/moving/manifests/{first.digest}")[2] == first.manifest
     assert get(cache, "/v2/moving/manifests/2")[0] == 502
+    assert json.loads(get(cache, "/v2/moving/tags/list")[2])["tags"] == ["1"]
+    assert get(cache, "/v2/never/asked/tags/list")[0] == 502, "nobody knows whether there is such a repository"
 
 
 def test_many_at_a_time_are_one_download_and_no_lie_is_handed_on(start, relay, origin):

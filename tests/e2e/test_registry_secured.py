@@ -251,6 +251,14 @@ def test_configuration_file_and_flags(certificates):
         assert check({}, "--tokens") == "--tokens needs --htpasswd: whose password would it be?"
         assert check({}, "--tls-cert", "x") == "--tls-cert and --tls-key go together"
         assert check({}, "--nothing").startswith('unknown option "--nothing"')
+        assert check({"htpasswd": "/nothing"}) == "open /nothing: no such file or directory"
+        assert check({"htpasswd": "/etc/passwd"}) == 'htpasswd: the entry of "root" is no bcrypt hash'
+        assert check({"tls-cert": "/nothing", "tls-key": certificates.server[1]}) == "TLS: certificate /nothing: no such file or directory"
+        assert check({"tls-cert": certificates.server[0], "tls-key": certificates.server[1]}) == "configuration OK"
+        assert check({"tls-cert": certificates.server[0], "tls-key": certificates.client[1]}) == f"TLS: key {certificates.client[1]}: key values mismatch"
+        assert check({"upstream": "docker.io", "upstream-password-file": "/nothing"}) == "open /nothing: no such file or directory"
+        assert not os.path.exists(os.path.join(directory, "root"))
+        assert check({"root": os.path.join(directory, "root")}) == "configuration OK" and not os.path.exists(os.path.join(directory, "root"))
         address = f"tcp://0.0.0.0:{free_port()}"
         refused = subprocess.run([os.path.join(BIN, "proa-registry"), "--root", directory, "--listen", address], stderr=subprocess.PIPE, text=True)
         assert refused.returncode == 1 and "loopback" in refused.stderr
