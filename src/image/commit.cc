@@ -73,7 +73,9 @@ oci::Digest Committer::commit(const CommitRequest& request, std::stop_token stop
   tar.finish();
   MadeLayer top = made_of(intake.finish());
   entry.empty_layer = top.info.size == kEmptyTar;
-  if (!entry.empty_layer) {
+  if (entry.empty_layer) {
+    growing.clear_up();
+  } else {
     config.diff_ids.push_back(top.info.diff_id);
     layers.push_back(std::move(top));
   }

@@ -247,6 +247,11 @@ Images::Growing::Growing(Images& images) : images_(images), exceptions_(std::unc
   ++images_.state_->growing;
 }
 
+void Images::Growing::clear_up() {
+  std::lock_guard guard(images_.state_->collecting);
+  images_.state_->collect_later = true;
+}
+
 Images::Growing::~Growing() {
   bool collect = false;
   {
@@ -256,8 +261,8 @@ Images::Growing::~Growing() {
   }
   try {
     if (collect) images_.collect();
-  } catch (const Error& error) {
-    log::warn("collecting failed; the next removal does it", {{"error", error.message()}});
+  } catch (const std::exception& error) {
+    log::warn("collecting failed; the next removal does it", {{"error", error.what()}});
   }
 }
 
@@ -279,8 +284,8 @@ void Images::collect() {
   // A change ends leases and enters the index in two steps: what is between them is not seen from here.
   std::lock_guard no_change(state_->changing);
   std::lock_guard guard(state_->collecting);
-  state_->collect_later = state_->growing > 0;
-  if (state_->collect_later) return;
+  state_->collect_later = true;  // also where it fails: who grows next does it at the end
+  if (state_->growing > 0) return;
   std::set<oci::Digest> held = state_->held();
   std::set<oci::Digest> kept = held;
   for (const RecordPtr& record : state_->all()) {
@@ -300,6 +305,7 @@ void Images::collect() {
   for (const oci::Digest& digest : state_->blobs.ingests()) {
     if (!held.contains(digest)) state_->blobs.drop_ingest(digest);
   }
+  state_->collect_later = false;
 }
 
 }  // namespace proa::image

@@ -42,6 +42,17 @@ def test_commit_keeps_what_changed(engine, image, client, remove):
     assert history[0]["Comment"] == "a message" and history[0]["CreatedBy"].startswith("sh -c mkdir") and history[0]["Size"] > 0
 
 
+@pytest.mark.ours
+def test_a_commit_without_changes_has_no_layer_and_leaves_none(engine, image, remove):
+    engine.run("create", "--name", "source", image, "true")
+    remove("committed:same")
+    assert engine.run("commit", "source", "committed:same").code == 0
+    base, document = (json.loads(engine.run("inspect", one).out)[0] for one in (image, "committed:same"))
+    assert document["RootFS"]["Layers"] == base["RootFS"]["Layers"]
+    checked = engine.run("system", "check", program="proa")
+    assert checked.code == 0, checked
+
+
 def test_commit_changes_the_configuration(engine, image, client, remove):
     engine.run("create", "--name", "source", "-e", "OLD=1", image, "echo", "from the container")
     remove("committed:2")
