@@ -139,6 +139,34 @@ def test_cp_through_proc_stays_inside(engine, image, path):
     assert not os.path.exists("/tmp/planted")
 
 
+def facts_of(*paths):
+    found = [os.lstat(path) for path in paths]
+    return [(path, one.st_mode, one.st_uid, one.st_gid, one.st_mtime_ns, os.listxattr(path, follow_symlinks=False)) for path, one in zip(paths, found)]
+
+
+@pytest.mark.proves(84)
+def test_attributes_of_links_are_set_on_nothing_that_they_lead_to(engine, make, image, marker):
+    """Owner, mode, times, attributes, capabilities; also those that are set last, of directories that became links."""
+    canary = f"{marker}/canary"
+    own = {"mode": 0o6777, "uid": 1234, "gid": 1234, "mtime": 1, "pax_headers": {
+        "SCHILY.xattr.trusted.planted": "x", "SCHILY.xattr.user.planted": "x", "SCHILY.xattr.security.planted": "x", "SCHILY.acl.access": "user::rwx,group::rwx,other::rwx"}}
+    entries = [("planted", b"", {"type": tarfile.SYMTYPE, "linkname": canary, "size": 0, **own}),
+               ("again", b"", {"type": tarfile.LNKTYPE, "linkname": "planted", "size": 0, **own}),
+               ("became", None, own), ("became", b"", {"type": tarfile.SYMTYPE, "linkname": marker, "size": 0, **own}),
+               ("under", None, own), ("under/deep", None, own), ("under", b"", {"type": tarfile.SYMTYPE, "linkname": marker, "size": 0}),
+               ("file", b"x", own), ("file", b"", {"type": tarfile.SYMTYPE, "linkname": canary, "size": 0, **own})]
+    before = facts_of(marker, canary)
+    name = make("attributes", entries=entries)
+    assert facts_of(marker, canary) == before
+    engine.run("run", "-d", "--name", "box", name, "sleep", "1000")
+    shown = engine.run("exec", "box", "stat", "-c", "%n %u %F", "/planted", "/became", "/file").out.splitlines()
+    assert shown == [f"/{link} 1234 symbolic link" for link in ("planted", "became", "file")]
+    for target in ("/home", "/"):
+        assert put(engine, "box", target, images.tar_of(entries)).status == 200
+        assert facts_of(marker, canary) == before
+    assert engine.run("exec", "box", "readlink", "/home/became").out == f"{marker}\n"
+
+
 @pytest.mark.proves(32, 33, 51)
 def test_nothing_of_the_image_is_executed_or_loaded_outside_it(engine, make, marker):
     """Decompressors, ps, and the libraries that a name lookup would load: each would write beside the marker."""
@@ -460,3 +488,34 @@ def test_a_number_that_another_process_has_by_now(registry, marker):
             other.wait()
         daemon.close()
         shutil.rmtree(stop)
+
+
+@pytest.mark.proves("F4")
+def test_what_needs_memory_that_is_not_there_fails_alone(image, registry, tmp_path):
+    """No address space for threads, buffers and pipes: each request is answered, nothing is half done, and with memory
+    again all of it works; who runs meanwhile runs on."""
+    daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
+    try:
+        daemon.start()
+        assert daemon.run("pull", "-q", image).code == 0
+        assert daemon.run("run", "-d", "--name", "before", image, "sleep", "1000").code == 0
+        archive = str(tmp_path / "saved.tar")
+        assert daemon.run("save", "-o", archive, image).code == 0
+        pid, failed = daemon.process.pid, 0
+        with open(f"/proc/{pid}/statm") as file:
+            used = int(file.read().split()[0]) * 4096
+        for spare in (0, 4 << 20, 12 << 20, 40 << 20):
+            resource.prlimit(pid, resource.RLIMIT_AS, (used + spare, resource.RLIM_INFINITY))
+            for words in (("load", "-i", archive), ("pull", "-q", image), ("run", "--rm", image, "true"), ("exec", "before", "true"), ("commit", "before", "made:1"), ("ps", "-a"), ("logs", "before")):
+                failed += daemon.run(*words).code != 0
+            assert daemon.process.poll() is None, daemon.tail()
+        assert failed, "there was too much memory"
+        resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert daemon.run("exec", "before", "echo", "runs on").out == "runs on\n"
+        for words in (("load", "-i", archive), ("pull", "-q", image), ("run", "--rm", image, "true"), ("commit", "before", "made:1")):
+            done = daemon.run(*words)
+            assert done.code == 0, done
+        assert [one["Names"] for one in daemon.api("GET", "/containers/json?all=1").json] == [["/before"]]
+        assert daemon.run("system", "check", program="proa").code == 0
+    finally:
+        daemon.close()

@@ -86,6 +86,63 @@ def test_a_tag_that_moved_is_seen_and_what_is_cached_outlives_upstream(start, re
     assert get(cache, "/v2/never/asked/tags/list")[0] == 502, "nobody knows whether there is such a repository"
 
 
+@pytest.mark.proves(85)
+def test_what_one_repository_has_brought_no_other_gives_away(start, relay, registry, origin):
+    """Upstream is asked for each repository, and its no is the cache's, also when the bytes lie here."""
+    name, image = origin
+    registry.push("locked/app", "1", image)
+    refused = []
+
+    def answer(request):
+        if not request.path.startswith("/v2/locked/"):
+            return False
+        refused.append(request.path)
+        request.send_response(403)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+        return True
+
+    cache = start("--upstream", f"http://{relay.address}", "--cache-minutes", "60")
+    assert get(cache, f"/v2/{name}/manifests/1")[2] == image.manifest
+    for digest in [image.id] + [layer.digest for layer in image.layers]:
+        assert get(cache, f"/v2/{name}/blobs/{digest}")[0] == 200
+    relay.answer = answer
+    for path in [f"manifests/{image.digest}", "manifests/1"] + [f"blobs/{layer.digest}" for layer in image.layers]:
+        status, _, body = get(cache, f"/v2/locked/app/{path}")
+        assert status in (403, 404, 502) and image.layers[1].data[:20] not in body, path
+    assert len(refused) >= 4, "it was asked each time"
+    relay.close()  # nor where nobody can be asked
+    for path in (f"manifests/{image.digest}", f"blobs/{image.layers[1].digest}"):
+        assert get(cache, f"/v2/locked/app/{path}")[0] == 502
+    assert get(cache, f"/v2/{name}/blobs/{image.layers[1].digest}")[0] == 200
+
+
+@pytest.mark.proves(85)
+def test_an_engine_that_has_it_still_asks_whether_it_may(engine, relay, registry, origin):
+    """The manifest and the layers are here, under another repository's name."""
+    name, image = origin
+    registry.push("locked/app", "1", image)
+    assert engine.run("pull", "-q", f"{relay.address}/{name}:1").code == 0
+
+    def answer(request):
+        if request.path.startswith("/v2/locked/"):
+            body = json.dumps({"errors": [{"code": "DENIED", "message": "requested access to the resource is denied"}]}).encode()
+            request.send_response(403)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            if request.command != "HEAD":
+                request.wfile.write(body)
+            return True
+        return False
+
+    relay.answer = answer
+    for reference in ("locked/app:1", f"locked/app@{image.digest}"):
+        refused = engine.run("pull", f"{relay.address}/{reference}")
+        assert refused.code == 1 and "denied" in refused.err, refused
+        assert engine.api("GET", f"/images/{relay.address}/{reference}/json").status == 404
+    engine.run("rmi", f"{relay.address}/{name}:1")
+
+
 def test_many_at_a_time_are_one_download_and_no_lie_is_handed_on(start, relay, origin):
     name, image = origin
     layer = image.layers[1]

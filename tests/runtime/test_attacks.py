@@ -400,6 +400,7 @@ def is_untouched(decoy):
 @pytest.mark.ours
 @pytest.mark.parametrize("place", ["runtime.mount.before_make", "runtime.mount.place_found"])
 @pytest.mark.parametrize("target", ["sys/net/ipv4", "self/attr"])
+@pytest.mark.proves(18)
 def test_2025_52881_a_mount_that_races_redirects_no_write_to_proc(box, decoy, place, target):
     """A directory of a volume becomes a link to /proc at the worst time: a sysctl, or a label, would be written to what
     was then mounted there."""
@@ -417,6 +418,7 @@ def test_2025_52881_a_mount_that_races_redirects_no_write_to_proc(box, decoy, pl
 
 @pytest.mark.parametrize("target", ["sys/net/ipv4", "self/attr", "thread-self", ""])
 @differs(crun="crun 1.8 mounts there")
+@pytest.mark.proves(18)
 def test_2025_52881_nothing_that_looks_like_proc_takes_its_place(box, decoy, target):
     """The same by a link that is there from the start, and by a bind over /proc itself."""
     os.symlink("/proc", box.path("rootfs/link"))
@@ -435,6 +437,7 @@ APPARMOR = os.path.exists("/sys/kernel/security/apparmor/profiles") and shutil.w
 
 
 @differs(crun="crun 1.8 leaves the score of an exec as it is")
+@pytest.mark.proves(18)
 def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, decoy):
     """What the container has mounted over its /proc takes neither the label nor the score of who is executed into it."""
     for kind in ("bounding", "effective", "permitted"):
