@@ -33,7 +33,6 @@ void print_layer(const Json& layer, bool last, bool whole) {
   if (!by.empty()) out_line(cat(indent, "  ", whole ? by : ellipsis(by, 70)));
   const Json* files = json::find(layer, "Files");
   const JsonArray& largest = array_of(files ? json::find(*files, "Largest") : nullptr);
-  std::string rest;
   auto more = files ? json::int_at(*files, "Count") - static_cast<std::int64_t>(largest.size()) : 0;
   for (std::size_t i = 0; i < largest.size(); ++i) {
     bool end = i + 1 == largest.size() && more <= 0;
@@ -42,7 +41,9 @@ void print_layer(const Json& layer, bool last, bool whole) {
   }
   if (more > 0)
     out_line(cat(indent, "└── ", largest.empty() ? "" : "and ", more, more == 1 ? " file" : " files",
-                 largest.empty() ? "" : " that are smaller"));
+                 largest.empty() ? ""
+                 : more == 1     ? " that is smaller"
+                                 : " that are smaller"));
 }
 
 }  // namespace

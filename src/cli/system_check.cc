@@ -19,8 +19,9 @@ std::string remedy(const Json& finding, bool repair) {
   bool done = json::bool_at(finding, "Repaired"), layer = json::string_at(finding, "Object").starts_with("layer ");
   if (done && !is_gone(finding)) return "repaired";
   bool unowned = json::string_at(finding, "Kind") == "unowned";
-  if (!repair && (layer || unowned)) return cat("proa system check --repair ", unowned ? "removes" : "makes", " it");
   const JsonArray& images = array_of(json::find(finding, "NeededBy"));
+  bool goes = unowned || (is_gone(finding) && images.empty());
+  if (!repair && (layer || goes)) return cat("proa system check --repair ", goes ? "removes" : "makes", " it");
   if (images.empty()) return done ? "removed" : "remove the containers that need it";
   // A pull brings what a layer is made of, and leaves alone the layer that is there.
   std::string pull = cat("pull ", std::string_view(images[0].as_string()), " again");

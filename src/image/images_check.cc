@@ -114,6 +114,10 @@ class Check {
       auto users = needs_.blobs.find(digest);
       bool needed = users != needs_.blobs.end();
       if (!actual) continue;
+      if (!needed && !owned_.contains(digest)) {
+        add_unowned(cat("blob ", digest.text()));
+        continue;
+      }
       if (*actual != digest) {
         // What is damaged is better missing: it is not pushed or saved then, and a pull of the image brings it.
         if (mend_) {
@@ -124,7 +128,6 @@ class Check {
         continue;
       }
       whole_.insert(digest);
-      if (!needed && !owned_.contains(digest)) add_unowned(cat("blob ", digest.text()));
     }
     for (const auto& [digest, names] : needs_.blobs) {
       if (!state_.blobs.has(digest) && !removed_.contains(digest) && state_.find(names[0]))

@@ -102,6 +102,7 @@ def test_tree(engine, two, registry):
     text = engine.run("image", "tree", "--files", "1", name, program="proa").out
     assert text.startswith(f"{name}  {image.id[7:19]}  linux/amd64  ") and f"shared with {other}" in text
     assert "/base  700kB" in text and "/data/small" not in text and "and 2 files that are smaller" in text
+    assert "and 1 file that is smaller\n" in engine.run("image", "tree", "--files", "2", name, program="proa").out
     assert engine.run("image", "tree", "--files", "x", name, program="proa").code == 1
     missing = engine.run("image", "tree", "nothing:here", program="proa")
     assert missing.code == 1 and "No such image: nothing:here" in missing.err

@@ -183,6 +183,7 @@ def test_altered_layer_without_its_blob_waits_for_a_pull(clean, image):
 def test_what_nobody_owns_goes(clean):
     data = clean.data_root
     files = [f"{data}/content/blobs/sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", f"{data}/content/blobs/sha256/note",
+             f"{data}/content/blobs/sha256/" + "e" * 64,  # not even what its name says
              f"{data}/content/ingest/" + "b" * 64, f"{data}/content/ingest/note", f"{data}/layers/" + "c" * 64 + ".erofs", f"{data}/layers/note"]
     directories = [f"{data}/layers/" + "d" * 64, f"{data}/containers/" + "a" * 64, f"{data}/volumes/nobodys"]
     for path in files:
