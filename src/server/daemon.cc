@@ -9,11 +9,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/engine.h"
 #include "os/file.h"
 #include "os/socket.h"
@@ -37,7 +40,7 @@ class PidFile {
   explicit PidFile(std::string path) : path_(std::move(path)) {
     os::make_dirs(os::dir_name(path_), 0755);
     fd_ = os::open_file(path_, O_RDWR | O_CREAT, 0644);
-    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (!lock()) {
       std::string pid(trim(os::read_all(fd_.get(), 64)));
       throw Error(ErrorKind::Conflict, cat("ensure proad is not running or delete ", path_, ": process with PID ", pid,
                                            " is still running"));
@@ -50,6 +53,16 @@ class PidFile {
   PidFile& operator=(const PidFile&) = delete;
 
  private:
+  // What a killed daemon was about to spawn has the file, too, until its execve.
+  bool lock() const {
+    constexpr std::int64_t kLongest = 3 * kSecond;
+    for (std::int64_t began = monotonic_now(); ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0;) {
+      if (monotonic_now() - began > kLongest) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+  }
+
   std::string path_;
   os::Fd fd_;
 };

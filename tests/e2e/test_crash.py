@@ -1,7 +1,10 @@
 """The daemon may die at any time (security.md 3.4): containers run on, logs are whole, exit codes are true."""
+import fcntl
 import json
 import os
 import signal
+import subprocess
+import threading
 import time
 
 import pytest
@@ -128,6 +131,28 @@ def test_twenty_restarts(engine, image):
     for _ in range(20):
         engine.restart()
     assert engine.inspect("steady")["State"]["Pid"] == pid
+
+
+def test_the_pid_file_that_somebody_holds_for_a_moment(engine, tmp_path):
+    """As what a killed daemon was about to spawn does until its execve; a daemon that lives holds it for good."""
+    path = os.path.join(engine.directory, "daemon.pid")
+    second = subprocess.run([engine.binary, "--data-root", str(tmp_path / "data"), "--exec-root", str(tmp_path / "run"), "-H", f"unix://{tmp_path}/sock", "--pidfile", path], stderr=subprocess.PIPE, text=True)
+    assert second.returncode == 1 and f"ensure proad is not running or delete {path}: process with PID {engine.process.pid} is still running" in second.stderr
+    engine.kill()
+    with open(path, "r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        starting = threading.Thread(target=engine.start)
+        starting.start()
+        wait_until(lambda: path in opened_by(engine.process.pid))
+    starting.join()
+    assert engine.api("GET", "/_ping").status == 200 and engine.process.poll() is None
+
+
+def opened_by(pid):
+    try:
+        return [os.readlink(f"/proc/{pid}/fd/{one}") for one in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return []
 
 
 def test_sigterm_leaves_containers_alone(engine, image):
