@@ -102,13 +102,17 @@ void Containers::remove(std::string_view reference, const RemoveOptions& options
   span.set("container", container->id());
   auto state = container->state();
   if (state.active() && !options.force) refuse_running(reference, state);
-  if (state.active()) {
+  bool killed = state.active();
+  if (killed) {
     // Without the operation mutex, so that a stop with a long time-out does not hold us up.
     rooms_.roster->change_state(*container, [](State& s) { s.stopped_by_user = true; });
     rooms_.exits->kill_now(*container);
   }
   std::unique_lock guard(container->operation);
-  if (container->epoch().removed) throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
+  if (container->epoch().removed) {
+    if (killed) return;  // --rm was first
+    throw Error(ErrorKind::NotFound, cat("No such container: ", reference));
+  }
   state = container->state();
   if (state.active()) {
     if (!options.force) refuse_running(reference, state);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/log_reader.h"
+#include "image/snapshots.h"
 #include "os/file.h"
 
 namespace proa::engine {
@@ -45,6 +46,7 @@ void DirectoryReserve::refill() {
     os::make_dir(staged(id), kDirectoryMode);
     os::make_dir(path("work"), 0700);
     os::make_dir(path("upper"), 0755);
+    os::write_file(os::path_join(path("upper"), image::kEngineMark), "", 0755);
     for (const char* name : {"hosts", "hostname", "resolv.conf"}) os::write_file(path(name), "", 0644);
     os::write_file(path("lowers.json"), "", 0600);
     os::write_file(path(log_file_name(id)), "", 0640);

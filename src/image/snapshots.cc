@@ -76,6 +76,8 @@ void Snapshots::prepare(std::string_view container_id, std::span<const oci::Dige
   os::check(::stat(lower.path.c_str(), &top), cat("stat ", lower.path));
   os::check(::chown(upper.c_str(), top.st_uid, top.st_gid), cat("chown ", upper));
   os::check(::chmod(upper.c_str(), top.st_mode & 07777), cat("chmod ", upper));
+  std::string mark = cat(upper, "/", kEngineMark);
+  if (!os::exists(mark)) os::write_file(mark, "", 0755);
   write_lowers(home, diff_ids);
   span.set("upper", upper);
   span.set("layers", static_cast<std::int64_t>(diff_ids.size()));
@@ -158,7 +160,11 @@ os::RootedDir Snapshots::view(std::string_view container_id) const {
 
 std::vector<Change> Snapshots::changes(std::string_view container_id) const {
   auto layers = lower_layers(container_id);
-  return find_changes(cat(dir(container_id), "/upper"), paths_of(layers));
+  auto found = find_changes(cat(dir(container_id), "/upper"), paths_of(layers));
+  std::erase_if(found, [](const Change& change) {
+    return change.kind != Change::Kind::Deleted && change.path == cat("/", kEngineMark);
+  });
+  return found;
 }
 
 void Snapshots::pack_changes(std::string_view container_id, const std::function<bool(std::string_view)>& wanted,

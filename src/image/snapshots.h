@@ -7,6 +7,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "archive/tar_writer.h"
@@ -16,6 +17,10 @@
 #include "os/rooted_dir.h"
 
 namespace proa::image {
+
+// An empty file in every container's root, by which programs know that they are in one. The engine's, no change of the
+// container's.
+inline constexpr std::string_view kEngineMark = ".dockerenv";
 
 enum class Volatile { No, Yes };  // Yes: the upper is thrown away with the container, nothing in it is ever synced
 

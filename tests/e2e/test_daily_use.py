@@ -138,3 +138,21 @@ def test_a_template_with_an_unknown_function_is_no_template(engine, image, clien
     done = client("inspect", "-f", "{{foo}}", "plain")
     assert (done.code, done.out) == (64, ""), done
     assert 'template: :1: function "foo" not defined' in done.err
+
+
+def test_the_mark_of_a_container(engine, image, client):
+    client("run", "--name", "marked", image, "touch", "/own")
+    assert client("run", "--rm", image, "stat", "-c", "%a %s %F", "/.dockerenv").out == "755 0 regular empty file\n"
+    assert client("diff", "marked").out == "A /own\n"
+    client("commit", "marked", "marked:1")
+    assert len(engine.api("GET", "/images/marked:1/json").json["RootFS"]["Layers"]) == 2
+    assert client("run", "--rm", "--entrypoint", "ls", "marked:1", "-a", "/").out.split()[2] == ".dockerenv"
+    client("rmi", "-f", "marked:1")
+
+
+def test_rm_of_a_running_container_that_removes_itself(engine, image, client):
+    for n in range(5):
+        client("run", "-d", "--rm", "--name", f"self{n}", image, "sleep", "600")
+    names = "".join(f"self{n}\n" for n in range(5))
+    done = client("rm", "-f", *names.split())
+    assert (done.code, done.out, done.err) == (0, names, ""), done
