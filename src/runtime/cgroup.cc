@@ -213,6 +213,17 @@ void check_usage(const CgroupHandle& cgroup, const oci::Resources& resources) {
   }
 }
 
+// v2 has quota and period in one file: of the two, what an update does not name stays.
+void keep_other_half(const CgroupHandle& cgroup, oci::CpuLimits& cpu) {
+  bool quota = cpu.quota.value_or(0) != 0, period = cpu.period.value_or(0) != 0;
+  if (!cgroup.layout.unified || quota == period) return;
+  std::string file = os::path_join(os::path_join(cgroup.layout.root, cgroup.path), "cpu.max");
+  auto words = split(trim(os::try_read_file(file).value_or("")), ' ');
+  if (words.size() != 2) return;
+  if (period) cpu.quota = parse_int<std::int64_t>(words[0]).value_or(-1);  // "max"
+  if (quota) cpu.period = parse_int<std::uint64_t>(words[1]);
+}
+
 }  // namespace
 
 std::vector<std::string> directories(const CgroupHandle& cgroup) {
@@ -292,8 +303,9 @@ void join_cgroup(const CgroupHandle& cgroup) {
   for (const auto& dir : directories(cgroup)) os::write_cgroup_file(os::path_join(dir, "tasks"), "0");
 }
 
-std::vector<std::string> update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources) {
+std::vector<std::string> update_cgroup(const CgroupHandle& cgroup, oci::Resources resources) {
   check_usage(cgroup, resources);
+  if (resources.cpu) keep_other_half(cgroup, *resources.cpu);
   auto version = cgroup.layout.unified ? CgroupVersion::Two : CgroupVersion::One;
   std::vector<std::string> warnings;
   // v1: memsw may never be below limit, so what is written first hangs on what there is now.

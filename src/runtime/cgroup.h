@@ -46,7 +46,7 @@ os::Fd open_for_clone(const CgroupHandle& cgroup);
 void join_cgroup(const CgroupHandle& cgroup);
 
 // docker update. Returns what was left out, in words.
-std::vector<std::string> update_cgroup(const CgroupHandle& cgroup, const oci::Resources& resources);
+std::vector<std::string> update_cgroup(const CgroupHandle& cgroup, oci::Resources resources);
 std::vector<pid_t> pids(const CgroupHandle& cgroup);  // children groups included
 void freeze(const CgroupHandle& cgroup);              // docker pause; returns when frozen
 void thaw(const CgroupHandle& cgroup);

@@ -269,6 +269,19 @@ def test_update_of_quota_and_burst(box):
     assert v2_file(box, "cpu.max") == "20000 100000" and v2_file(box, "cpu.max.burst") == "10000"
 
 
+def quota_and_period(box):
+    return box.limit("cpu", "cpu.max") if UNIFIED else box.limit("cpu", "cpu.cfs_quota_us") + " " + box.limit("cpu", "cpu.cfs_period_us")
+
+
+def test_update_of_the_quota_or_the_period_keeps_the_other(box):
+    box.resources["cpu"] = {"quota": 50000, "period": 200000}
+    box.start()
+    assert box.call("update", "--cpu-quota", "20000", box.id).code == 0
+    assert quota_and_period(box) == "20000 200000"
+    assert box.call("update", "--cpu-period", "100000", box.id).code == 0
+    assert quota_and_period(box) == "20000 100000"
+
+
 @v2
 @differs(runc="runc 1.1 does not know it", crun="crun 1.8 does not know it")
 def test_update_may_be_told_to_look_at_the_usage_first(box):

@@ -29,7 +29,6 @@ def test_environment_is_exactly_the_given(box):
     assert {"PATH=/bin", "A=b=c", "EMPTY="} <= set(lines) and {line.split("=")[0] for line in lines} <= {"PATH", "A", "EMPTY", "HOME", "PWD", "SHLVL", "OLDPWD"}
 
 
-@differs(crun="crun passes both on")
 def test_of_two_values_of_a_variable_the_last_counts(box):
     """getenv(3) finds the first."""
     box.process["env"] = ["PATH=/bin", "A=first", "B=b", "A=last"]
