@@ -258,7 +258,7 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
   auto finish = [&] {
     progress.say(cat("Digest: ", result.digest.text()));
     progress.say(cat(result.downloaded ? "Status: Downloaded newer image for " : "Status: Image is up to date for ",
-                     reference.familiar()));
+                     options.all_tags ? reference.familiar_name() : reference.familiar()));
     return result;
   };
   std::optional<Resolved> image;
@@ -286,7 +286,12 @@ PullResult Puller::pull(const oci::Reference& name, const PullOptions& options, 
     throw;
   }
   ::malloc_trim(0);  // the buffers of many threads; the daemon is to be small again
-  return finish();
+  finish();
+  if (auto offered = image->config.platform; !options.platform.empty() && preference(platform, offered) < 0) {
+    progress.say(cat("WARNING: image with reference ", reference.familiar(), " was found but its platform (",
+                     offered.text(), ") does not match the specified platform (", platform.text(), ")"));
+  }
+  return result;
 }
 
 void Puller::pull_all(const oci::Reference& repository, const PullOptions& options, const Progress& progress,
@@ -300,7 +305,9 @@ void Puller::pull_all(const oci::Reference& repository, const PullOptions& optio
     oci::Reference reference = repository;
     reference.tag = tag;
     oci::check_tag(tag);
-    pull(reference, options, progress, stop);
+    auto one = options;
+    one.all_tags = true;
+    pull(reference, one, progress, stop);
   }
 }
 

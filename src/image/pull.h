@@ -28,6 +28,7 @@ using Progress = std::function<void(const ProgressMessage&)>;  // called from on
 struct PullOptions {
   oci::Platform platform;  // empty: this machine's
   registry::Credentials credentials;
+  bool all_tags = false;  // this one is one of them: its status names the repository
 };
 
 struct PullResult {

@@ -156,3 +156,16 @@ def test_rm_of_a_running_container_that_removes_itself(engine, image, client):
     names = "".join(f"self{n}\n" for n in range(5))
     done = client("rm", "-f", *names.split())
     assert (done.code, done.out, done.err) == (0, names, ""), done
+
+
+def test_an_image_for_another_machine(registry, image, client):
+    done = client("pull", "--platform", "linux/arm64", image)
+    assert done.code == 0 and f"WARNING: image with reference {image.rsplit(':', 1)[0]}" in done.out and "linux/amd64" in done.out, done
+    done = client("run", "--rm", "--platform", "linux/arm64", image, "true")
+    assert done.code == 125 and f"Error response from daemon: image with reference {image} was found but" in done.err and "linux/amd64" in done.err, done
+
+
+def test_pull_of_all_tags_ends_with_the_repository(registry, image, client):
+    repository = image.rsplit(":", 1)[0]
+    done = client("pull", "-a", repository)
+    assert done.code == 0 and f"Status: Image is up to date for {repository}\n" in done.out, done
