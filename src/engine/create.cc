@@ -49,9 +49,9 @@ void find_image(const Rooms& rooms, const api::ContainerCreateRequest& request, 
                                                 known.artifact_type, "), not a container image: it cannot be run"));
   }
   if (!found && known.index.empty()) {
-    throw Error(ErrorKind::NotFound, cat("image with reference ", request.config.image, " was found but its platform (",
-                                         known.config.platform.text(), ") does not match the specified platform (",
-                                         request.platform, ")"));
+    throw Error(ErrorKind::NotFound,
+                cat("image with reference ", request.config.image, " was found but its platform (",
+                    known.config.platform.text(), ") does not match the specified platform (", request.platform, ")"));
   }
   if (!found) out.unpacked.emplace(*rooms.images);
   out.image = found ? std::move(*found) : rooms.images->unpack_for(known, *platform, {});

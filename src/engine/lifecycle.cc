@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "engine/checks.h"
+#include "engine/devices.h"
 #include "engine/event_attributes.h"
 #include "engine/exits.h"
 #include "engine/explain.h"
@@ -62,6 +63,21 @@ void wait_released(const Container& container) {
   constexpr std::int64_t kLongestRelease = 10 * kSecond;
   container.wait_for([](const Container::Epoch& epoch, const Snapshot&) { return epoch.removed || !epoch.releasing; },
                      kLongestRelease);
+}
+
+void take_block_limits(api::Resources& to, const api::Resources& from) {
+  if (!from.blkio_weight_device.empty()) to.blkio_weight_device = from.blkio_weight_device;
+  for (auto list : {&api::Resources::blkio_device_read_bps, &api::Resources::blkio_device_write_bps,
+                    &api::Resources::blkio_device_read_iops, &api::Resources::blkio_device_write_iops})
+    if (!(from.*list).empty()) to.*list = from.*list;
+}
+
+auto with_block_limits(const api::Resources& resources) {
+  auto out = build_resources(resources);
+  oci::BlockIoLimits limits = out.block_io.value_or(oci::BlockIoLimits{});
+  add_block_limits(resources, limits);
+  out.block_io = limits;
+  return out;
 }
 
 }  // namespace
@@ -235,6 +251,7 @@ std::vector<std::string> Lifecycle::update(std::string_view reference, const api
   take(next.memory_reservation, request.memory_reservation);
   take(next.pids_limit, request.pids_limit);
   take(next.nano_cpus, request.nano_cpus);
+  take_block_limits(next, request);
   if (request.memory != 0) {
     if (request.memory_swap == 0 && next.memory_swap > 0 && request.memory > next.memory_swap) {
       throw Error(
@@ -244,7 +261,7 @@ std::vector<std::string> Lifecycle::update(std::string_view reference, const api
     next.memory = request.memory;
   }
   check_resources(next, rooms_.host);
-  if (container->state().running()) client_of(rooms_, *container).update(build_resources(next));
+  if (container->state().running()) client_of(rooms_, *container).update(with_block_limits(next));
   rooms_.roster->change_definition(*container, [&](Definition& d) {
     static_cast<api::Resources&>(d.host_config) = next;
     if (!request.restart_policy.name.empty()) d.host_config.restart_policy = request.restart_policy;

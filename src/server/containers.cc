@@ -112,7 +112,14 @@ void unpause(Call& call) {
 }
 
 void update(Call& call) {
-  auto warnings = call.engine.lifecycle().update(call.part(), api::update_config_from_json(call.json_body()));
+  auto config = api::update_config_from_json(call.json_body());
+  if (!call.since(55)) {
+    config.blkio_weight_device.clear();
+    for (auto list : {&api::Resources::blkio_device_read_bps, &api::Resources::blkio_device_write_bps,
+                      &api::Resources::blkio_device_read_iops, &api::Resources::blkio_device_write_iops})
+      (config.*list).clear();
+  }
+  auto warnings = call.engine.lifecycle().update(call.part(), config);
   call.reply(200, api::to_json(api::UpdateResponse{std::move(warnings)}));
 }
 

@@ -164,6 +164,27 @@ def test_io_throttles(sh, engine):
         assert out.splitlines() == [f"{number} {MEGABYTE}", f"{number} 77"]
 
 
+@pytest.mark.ours  # version 1.55
+def test_io_throttles_of_a_running_container(engine, sleeper):
+    disks = sorted(name for name in os.listdir("/sys/block") if os.path.exists(f"/dev/{name}"))
+    if not disks:
+        pytest.skip("no disk")
+    limits = {"BlkioDeviceReadBps": [{"Path": f"/dev/{disks[0]}", "Rate": MEGABYTE}]}
+    file = "io.max" if UNIFIED else "blkio/blkio.throttle.read_bps_device"
+
+    def throttle():
+        return engine.run("exec", sleeper, "cat", f"/sys/fs/cgroup/{file}").out
+
+    assert engine.api("POST", f"/v1.54/containers/{sleeper}/update", limits).status == 200
+    assert str(MEGABYTE) not in throttle() and engine.inspect(sleeper)["HostConfig"]["BlkioDeviceReadBps"] == []
+    assert engine.api("POST", f"/containers/{sleeper}/update", limits).status == 200
+    assert str(MEGABYTE) in throttle()
+    assert engine.inspect(sleeper)["HostConfig"]["BlkioDeviceReadBps"] == limits["BlkioDeviceReadBps"]
+    missing = {"BlkioDeviceReadBps": [{"Path": "/dev/nosuch", "Rate": 1}]}
+    refused = engine.api("POST", f"/containers/{sleeper}/update", missing)
+    assert refused.status >= 400 and "/dev/nosuch" in refused.message
+
+
 def test_a_parent_group(engine, run):
     parent = "/proa-test-parent"
     run("-d", "--name", "child", "--cgroup-parent", parent, cmd=["sleep", "1000"])
