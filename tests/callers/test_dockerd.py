@@ -87,6 +87,15 @@ def test_update(docker, sleeper):
     assert docker.ok("stats", "--no-stream", "--format", "{{.MemUsage}}", sleeper).endswith("/ 32MiB")
 
 
+def test_update_of_one_limit_leaves_the_others(docker, sleeper):
+    """dockerd writes zeros for what it was not asked for."""
+    docker.ok("update", "--cpu-shares", "512", sleeper)
+    docker.ok("update", "--pids-limit", "77", sleeper)
+    found = docker.ok("exec", sleeper, "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/cpu/cpu.shares /sys/fs/cgroup/pids/pids.max "
+                      "|| cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.weight /sys/fs/cgroup/pids.max")
+    assert found.split() in ([str(64 << 20), "512", "77"], [str(64 << 20), "59", "77"])
+
+
 def test_out_of_memory(docker):
     name = docker.ok("run", "-d", "--memory", "16m", "--memory-swap", "16m", docker.image, "sh", "-c", "sleep 0.3; tail /dev/zero")
     assert docker.ok("wait", name) == "137"
