@@ -454,7 +454,7 @@ def hook(box, name, script, **more):
 def test_hooks_run_in_their_order_with_the_state(box):
     log = box.path("log")
     kinds = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
-    box.config["hooks"] = {kind: hook(box, kind, f"echo {kind} $1 $GIVEN $(cat) >>{log}", args=["hook", "word"], env=["GIVEN=value", "PATH=/usr/bin:/bin"]) for kind in kinds}
+    box.config["hooks"] = {kind: hook(box, kind, f"echo {kind} $1 $GIVEN $(cat) >>{log}", args=["hook", "word"], env=["GIVEN=value", "PATH=/usr/bin:/bin"], timeout=60) for kind in kinds}
     box.config["annotations"] = {"org.example.key": "value"}
     assert box.run("true").code == 0
     with open(log) as file:
@@ -765,6 +765,18 @@ def test_seccomp_default_errno_and_flags(box):
     filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}, default="SCMP_ACT_ALLOW",
              flags=["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"])
     assert "Operation not permitted" in box.run("mkdir /tmp/x").err
+
+
+# What a shell and what starts it call, but for making directories.
+NEEDED = """access arch_prctl brk capget capset chdir clone clone3 close close_range dup dup2 dup3 epoll_ctl epoll_pwait execve exit exit_group faccessat faccessat2
+    fchdir fchown fcntl fstat fstatfs futex getcwd getdents64 getegid geteuid getgid getpid getppid getrandom getsockopt gettid getuid ioctl lseek madvise mmap mprotect
+    munmap nanosleep newfstatat openat pipe2 poll prctl pread64 prlimit64 read readlink readlinkat recvmsg rseq rt_sigaction rt_sigprocmask rt_sigreturn
+    sched_getaffinity sched_yield sendmsg set_robust_list set_tid_address setgid setgroups setuid sigaltstack stat statx tgkill umask uname wait4 write""".split()
+
+
+def test_seccomp_default_errno(box):
+    filtered(box, {"names": NEEDED, "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO", defaultErrnoRet=75)
+    assert "Value too large" in box.run("mkdir /tmp/x").err
 
 
 @differs(runc="runc ignores it")
