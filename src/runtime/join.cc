@@ -83,6 +83,8 @@ class Join {
       console = open_console(os::RootedDir::open("/"), process_.console_size);
       adopt_console(console.slave.get(), process_.user.uid);
     }
+    const auto& personality = plan_.options.spec->linux.personality;
+    if (personality) set_personality(*personality);
     set_scheduling(process_);
     set_rlimits(process_.rlimits, warnings_);
     auto env = process_.env;

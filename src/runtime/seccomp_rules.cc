@@ -14,7 +14,9 @@ namespace proa::runtime::seccomp {
 void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, cat("seccomp: ", message)); }
 
 std::uint32_t parse_action(std::string_view name, const std::optional<std::uint32_t>& errno_ret) {
-  std::uint32_t value = errno_ret.value_or(EPERM) & SECCOMP_RET_DATA;
+  constexpr std::uint32_t kMaxErrno = 4095;  // the kernel would take this one for all above
+  std::uint32_t value = errno_ret.value_or(EPERM), most = name == "SCMP_ACT_ERRNO" ? kMaxErrno : SECCOMP_RET_DATA;
+  if (value > most) refuse(cat("errnoRet ", value, " of ", name, " is above ", most));
   if (name == "SCMP_ACT_ALLOW") return SECCOMP_RET_ALLOW;
   if (name == "SCMP_ACT_ERRNO") return SECCOMP_RET_ERRNO | value;
   if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return SECCOMP_RET_KILL_THREAD;

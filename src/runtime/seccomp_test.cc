@@ -284,6 +284,10 @@ TEST(Seccomp, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THROW(compile_seccomp(profile), Error);
   profile.syscalls = {rule({"read"}, "SCMP_ACT_ALLOW", {{0, 0, 0, "SCMP_CMP_LIKE"}})};
   EXPECT_THROW(compile_seccomp(profile), Error);
+  profile.syscalls = {rule({"read"}, "SCMP_ACT_ERRNO", {}, 4096)};
+  EXPECT_THROW(compile_seccomp(profile), Error);
+  profile.syscalls = {rule({"read"}, "SCMP_ACT_ERRNO", {}, 4095)};
+  EXPECT_NO_THROW(compile_seccomp(profile));
   profile.syscalls = {rule({"no_such_call"}, "SCMP_ACT_ALLOW")};
   EXPECT_NO_THROW(compile_seccomp(profile));
 }

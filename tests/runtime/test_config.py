@@ -433,6 +433,14 @@ def test_personality(box):
     assert box.sh("uname -m") in ("i686", "i386")
 
 
+@differs(runc="runc 1.1 ignores it", crun="crun 1.8 gives an exec the machine's own")
+def test_personality_of_an_exec(box):
+    box.linux["personality"] = {"domain": "LINUX32"}
+    box.start()
+    done = box.exec("uname", "-m")
+    assert done.out.strip() in ("i686", "i386"), done
+
+
 @differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores it")
 def test_flags_of_a_personality_are_refused(box):
     """The specification has the field and says that no flag is supported."""
