@@ -46,6 +46,7 @@ std::span<const Flag> search_flags();
 std::span<const Flag> image_gc_flags();
 std::span<const Flag> image_tree_flags();
 std::span<const Flag> registry_serve_flags();
+std::span<const Flag> registry_referrers_flags();
 std::span<const Flag> container_commit_flags();
 std::span<const Flag> login_flags();
 std::span<const Flag> network_create_flags();

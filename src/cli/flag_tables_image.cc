@@ -118,6 +118,11 @@ constexpr Flag kCommit[] = {
     {"pause", 'p', Kind::Bool, "Pause container during commit (default true)", "true"},
 };
 
+constexpr Flag kRegistryReferrers[] = {
+    {"format", 0, Kind::String, "\"json\": a descriptor per line"},
+    {"type", 0, Kind::String, "Only artifacts of this type"},
+};
+
 constexpr Flag kLogin[] = {
     {"password", 'p', Kind::String, "Password or Personal Access Token (PAT)"},
     {"password-stdin", 0, Kind::Bool, "Take the Password or Personal Access Token (PAT) from stdin"},
@@ -140,6 +145,7 @@ std::span<const Flag> search_flags() { return kSearch; }
 std::span<const Flag> image_gc_flags() { return kImageGc; }
 std::span<const Flag> image_tree_flags() { return kImageTree; }
 std::span<const Flag> registry_serve_flags() { return kRegistryServe; }
+std::span<const Flag> registry_referrers_flags() { return kRegistryReferrers; }
 std::span<const Flag> container_commit_flags() { return kCommit; }
 std::span<const Flag> login_flags() { return kLogin; }
 

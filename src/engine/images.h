@@ -70,6 +70,12 @@ class Images {
   void push(const PushRequest& request, const ProgressSink& progress, std::stop_token stop);
   // What a registry has under this name: {"Descriptor", "Platforms"}.
   Json distribution(std::string_view name, const api::AuthConfig& auth, std::stop_token stop) const;
+  // Of the repository there; `type`: artifacts of that type only. Removal of a tag or of a manifest with all its tags.
+  std::vector<std::string> registry_tags(std::string_view name, const api::AuthConfig& auth,
+                                         std::stop_token stop) const;
+  JsonArray registry_referrers(std::string_view name, const std::string& type, const api::AuthConfig& auth,
+                               std::stop_token stop) const;
+  void registry_remove(std::string_view name, const api::AuthConfig& auth, std::stop_token stop) const;
   // docker login. Throws Unauthorized.
   api::AuthResponse login(const api::AuthConfig& auth, std::stop_token stop);
   // `begin` is called once everything is known to be there.

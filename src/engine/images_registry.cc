@@ -59,6 +59,33 @@ Json Images::distribution(std::string_view name, const api::AuthConfig& auth, st
   return JsonObject{{"Descriptor", oci::to_json(descriptor)}, {"Platforms", std::move(platforms)}};
 }
 
+std::vector<std::string> Images::registry_tags(std::string_view name, const api::AuthConfig& auth,
+                                               std::stop_token stop) const {
+  auto reference = oci::Reference::parse(name);
+  return registry::Client(*rooms_.registries, reference, credentials_of(auth), std::move(stop)).tags();
+}
+
+JsonArray Images::registry_referrers(std::string_view name, const std::string& type, const api::AuthConfig& auth,
+                                     std::stop_token stop) const {
+  auto reference = oci::Reference::parse(name).with_default_tag();
+  registry::Client client(*rooms_.registries, reference, credentials_of(auth), std::move(stop));
+  auto subject = oci::Digest::try_parse(reference.tag_or_digest());
+  if (!subject) subject = client.manifest(reference.tag_or_digest()).digest;
+  JsonArray out;
+  for (const oci::Descriptor& one : client.referrers(*subject, type)) out.push_back(oci::to_json(one));
+  return out;
+}
+
+void Images::registry_remove(std::string_view name, const api::AuthConfig& auth, std::stop_token stop) const {
+  auto reference = oci::Reference::parse(name);
+  std::string what = reference.tag_or_digest();
+  if (what.empty())
+    throw Error(ErrorKind::InvalidArgument,
+                cat("say what of ", reference.familiar(), " goes: NAME:TAG or NAME@DIGEST"));
+  registry::Client(*rooms_.registries, reference, credentials_of(auth), std::move(stop), registry::Access::Delete)
+      .remove_manifest(what);
+}
+
 std::vector<api::SearchResult> Images::search(const std::string& term, int limit, const api::Filters& filters,
                                               const api::AuthConfig& auth, std::stop_token stop) const {
   if (limit < 1 || limit > 100)

@@ -42,7 +42,7 @@ struct BlobReceiver {
   std::function<void(std::span<const std::byte>)> data;
 };
 
-enum class Access { Pull, Push };
+enum class Access { Pull, Push, Delete };
 
 // A blob on its way to the registry.
 struct BlobUpload {
@@ -79,6 +79,8 @@ class Client {
   // Manifests that name `subject` as theirs, of one artifact type or ("") all; by the referrers endpoint, or by the tag
   // that stands for it where the registry is older than distribution 1.1.
   std::vector<oci::Descriptor> referrers(const oci::Digest& subject, const std::string& artifact_type);
+  // With Access::Delete. By its digest it goes with all its tags; by a tag, where the registry does that, the tag
+  // alone.
   void remove_manifest(const std::string& tag_or_digest);
   // What came last is no good: true where it came from a mirror, which is not asked any more.
   bool leave_mirror();

@@ -24,7 +24,8 @@ bool is_busy(int status) { return status == 429 || status == 500 || status == 50
 
 std::vector<std::string> scopes_of(const oci::Reference& repository, Access access,
                                    const std::vector<std::string>& mount_from) {
-  std::vector<std::string> scopes{cat("repository:", repository.path, access == Access::Push ? ":pull,push" : ":pull")};
+  constexpr std::string_view kActions[] = {":pull", ":pull,push", ":pull,delete"};
+  std::vector<std::string> scopes{cat("repository:", repository.path, kActions[static_cast<int>(access)])};
   for (const std::string& from : mount_from) scopes.push_back(cat("repository:", from, ":pull"));
   return scopes;
 }
@@ -59,6 +60,7 @@ Client::State::State(const Options& options, const oci::Reference& repository, c
   auto scopes = scopes_of(repository, access, mount_from);
   for (Host& host : hosts_for(options, repository.domain)) {
     if (access == Access::Push && !host.pushes) continue;
+    if (access == Access::Delete && host.mirror) continue;
     auto auth =
         std::make_unique<Authorizer>(transport, host.base, host.tls, host.mirror ? Credentials{} : credentials, scopes);
     places.emplace_back(std::move(host), std::move(auth));
@@ -68,7 +70,7 @@ Client::State::State(const Options& options, const oci::Reference& repository, c
 }
 
 FailedRequest Client::State::failed(std::string_view what, const Request& request) const {
-  return {std::string(what), request.url, request.method, reference, access == Access::Push};
+  return {std::string(what), request.url, request.method, reference, access != Access::Pull};
 }
 
 // One answer, redirects followed and challenges met. `Authorization` goes to the registry's own origin only.
@@ -126,7 +128,7 @@ bool Client::State::leave_mirror() {
 }
 
 bool Client::State::may_ask(const Place& place, bool by_name) const {
-  return access == Access::Push || (by_name ? place.host.resolves : place.host.pulls);
+  return access != Access::Pull || (by_name ? place.host.resolves : place.host.pulls);
 }
 
 // A mirror that has not got something is passed over for this once, one that cannot be reached for good. A registry

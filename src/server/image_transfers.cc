@@ -20,6 +20,30 @@ void distribution(Call& call) {
   call.reply(200, call.engine.images().distribution(call.part(), auth, call.request.client_gone));
 }
 
+void registry_tags(Call& call) {
+  auto auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
+  call.response.watch_client();
+  JsonArray tags;
+  for (auto& tag : call.engine.images().registry_tags(call.part(), auth, call.request.client_gone))
+    tags.emplace_back(std::move(tag));
+  call.reply(200, JsonObject{{"Tags", std::move(tags)}});
+}
+
+void registry_referrers(Call& call) {
+  auto auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
+  call.response.watch_client();
+  call.reply(
+      200, JsonObject{{"Referrers", call.engine.images().registry_referrers(call.part(), call.query().get("type"), auth,
+                                                                            call.request.client_gone)}});
+}
+
+void registry_remove(Call& call) {
+  auto auth = api::decode_auth_header(call.request.headers.get("X-Registry-Auth"));
+  call.response.watch_client();
+  call.engine.images().registry_remove(call.part(), auth, call.request.client_gone);
+  call.reply(200, JsonObject{});
+}
+
 void push(Call& call) {
   engine::Images::PushRequest request{call.part(), call.query().get("tag"), call.since(46) ? call.json_platform() : "",
                                       api::decode_auth_header(call.request.headers.get("X-Registry-Auth"))};
@@ -73,6 +97,9 @@ constexpr Route kRoutes[] = {
     {"POST", "/images/{*}/push", push},
     {"POST", "/auth", login},
     {"GET", "/distribution/{*}/json", distribution},
+    {"GET", "/proa/registry/{*}/tags", registry_tags},
+    {"GET", "/proa/registry/{*}/referrers", registry_referrers},
+    {"DELETE", "/proa/registry/{*}", registry_remove},
     {"POST", "/commit", commit},
     {"GET", "/images/get", save_several},
     {"GET", "/images/{*}/get", save_one},

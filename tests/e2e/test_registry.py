@@ -364,6 +364,31 @@ def test_metrics(ask):
     assert 'proa_registry_responses_total{code="4xx"}' in text
 
 
+@ours
+def test_proa_looks_and_deletes_there(engine, server):
+    image = images.busybox_image(oci=True, created="2026-06-08T00:00:00Z")
+    for tag in ("1", "2", "other"):
+        server.registry.push("looked/at", tag, images.busybox_image(oci=True, created="2026-06-09T00:00:00Z") if tag == "other" else image)
+    name = f"{server.address}/looked/at"
+    signature, other = (artifact_of(server, "looked/at", image, f"application/{kind}", kind) for kind in ("signature", "other"))
+    ask = lambda *words: engine.run("registry", *words, program="proa")  # noqa: E731
+    assert ask("tags", name).out == "1\n2\nother\n"
+    for place in (f"{name}:1", f"{name}@{image.digest}"):
+        lines = ask("referrers", place).out.splitlines()
+        assert sorted(lines) == sorted([f"{signature}  application/signature", f"{other}  application/other"])
+    (found,) = ask("referrers", "--type", "application/other", "--format", "json", f"{name}:1").out.splitlines()
+    assert json.loads(found)["digest"] == other and json.loads(found)["annotations"] == {"note": "other"}
+    refused = ask("rm", name)
+    assert refused.code == 1 and "say what of" in refused.err
+    assert ask("rm", f"{name}:1").out == f"Removed: {name}:1\n" and ask("tags", name).out == "2\nother\n"
+    assert server.registry.request("GET", f"/v2/looked/at/manifests/{image.digest}").status == 200, "the tag alone"
+    assert ask("rm", f"{name}@{image.digest}").code == 0 and ask("tags", name).out == "other\n"
+    missing = ask("rm", f"{name}:1")
+    assert missing.code == 1 and "manifest unknown" in missing.err
+    missing = ask("tags", f"{server.address}/nobody/knows")
+    assert missing.code == 1 and "not found" in missing.err
+
+
 def test_docker_proa_and_skopeo_use_it(engine, image, server, program):
     name = f"{server.registry.address}/from/{program}:1"
     engine.run("tag", image, name)

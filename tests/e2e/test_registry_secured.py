@@ -309,6 +309,24 @@ def test_engine_over_tls_with_client_certificates_and_identity_tokens(serve, cer
     engine_with.run("rmi", name)
 
 
+def test_engine_deletes_with_a_token_for_that_alone(serve, certificates, users, engine_with):
+    server = serve("--htpasswd", users, "--tokens", tls=certificates)
+    certificates.install(engine_with.registry_config, server.address)
+    image = images.busybox_image(oci=True)
+    push = json.loads(server.ask("GET", "/token?scope=repository:team/app:pull,push", headers=basic("alice"))[2])["token"]
+    for data in [layer.data for layer in image.layers] + [image.config]:
+        assert server.ask("POST", f"/v2/team/app/blobs/uploads/?digest={images.digest_of(data)}", data, bearer(push))[0] == 201
+    assert server.ask("PUT", "/v2/team/app/manifests/1", image.manifest, {"Content-Type": image.manifest_type, **bearer(push)})[0] == 201
+    name = f"{server.address}/team/app:1"
+    refused = engine_with.run("registry", "rm", name, program="proa")
+    assert refused.code == 1 and server.ask("GET", "/v2/team/app/manifests/1", headers=bearer(push))[0] == 200
+    assert engine_with.run("login", "-u", "alice", "--password-stdin", server.address, program="proa", stdin=b"secret").code == 0
+    done = engine_with.run("registry", "rm", name, program="proa")
+    assert done.code == 0, done
+    assert server.ask("GET", "/v2/team/app/manifests/1", headers=bearer(push))[0] == 404
+    engine_with.run("logout", server.address, program="proa")
+
+
 def test_engine_speaks_http2(registry, certificates, engine_with):
     """nghttpx ends TLS and HTTP/2 before Debian's registry, and logs which protocol came."""
     port = free_port()
