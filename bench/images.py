@@ -53,7 +53,7 @@ class Timed:
 def peak_of(pid):
     try:
         with open(f"/proc/{pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+            return next((int(line.split()[1]) for line in file if line.startswith("VmHWM:")), 0) / 1024  # 0: it has just ended
     except OSError:
         return 0  # a helper that has gone
 
