@@ -239,5 +239,13 @@ TEST(Query, BooleansAreDockers) {
   for (const char* name : {"f", "g", "h"}) EXPECT_TRUE(query.boolean(name)) << name;
 }
 
+TEST(Reason, IsWhatRfc9110Calls) {
+  EXPECT_EQ(reason_of(202), "Accepted");
+  EXPECT_EQ(reason_of(206), "Partial Content");
+  EXPECT_EQ(reason_of(405), "Method Not Allowed");
+  EXPECT_EQ(reason_of(416), "Range Not Satisfiable");
+  EXPECT_EQ(reason_of(502), "Bad Gateway");
+}
+
 }  // namespace
 }  // namespace proa::http
