@@ -9,7 +9,6 @@ namespace proa::trace {
 namespace {
 thread_local Recorder* thread_recorder = nullptr;
 thread_local int thread_parent = -1;
-thread_local std::vector<int> thread_throwing;  // for each open span: what was on its way up when it began
 }  // namespace
 
 Json to_json(const std::vector<Event>& events) {
@@ -112,7 +111,7 @@ Span::Span(std::string_view name) : recorder_(thread_recorder), previous_parent_
   if (!recorder_) return;
   index_ = recorder_->begin(name, thread_parent);
   if (index_ >= 0) thread_parent = index_;
-  thread_throwing.push_back(std::uncaught_exceptions());
+  throwing_ = std::uncaught_exceptions();
 }
 
 void Span::set(std::string_view key, std::string value) {
@@ -121,8 +120,7 @@ void Span::set(std::string_view key, std::string value) {
 
 void Span::end() {
   if (!recorder_) return;
-  if (std::uncaught_exceptions() > thread_throwing.back()) recorder_->set(index_, "not_done", "true");
-  thread_throwing.pop_back();
+  if (std::uncaught_exceptions() > throwing_) recorder_->set(index_, "not_done", "true");
   recorder_->end(index_);
   thread_parent = previous_parent_;
   recorder_ = nullptr;

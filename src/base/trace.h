@@ -83,6 +83,7 @@ class Span {
   Recorder* recorder_;
   int index_ = -1;
   int previous_parent_ = -1;
+  int throwing_ = 0;  // exceptions that were on their way up when it began
 };
 
 // The recorder of this thread, nullptr without a Scope; and where a span opened now would hang.
