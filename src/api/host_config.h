@@ -62,6 +62,10 @@ struct Resources {
   std::uint64_t io_maximum_iops = 0;
 };
 
+// The limits of single disks, but for their weights.
+inline constexpr auto kThrottles = {&Resources::blkio_device_read_bps, &Resources::blkio_device_write_bps,
+                                    &Resources::blkio_device_read_iops, &Resources::blkio_device_write_iops};
+
 struct LogConfig {
   std::string type;
   StringMap config;

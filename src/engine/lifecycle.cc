@@ -67,8 +67,7 @@ void wait_released(const Container& container) {
 
 void take_block_limits(api::Resources& to, const api::Resources& from) {
   if (!from.blkio_weight_device.empty()) to.blkio_weight_device = from.blkio_weight_device;
-  for (auto list : {&api::Resources::blkio_device_read_bps, &api::Resources::blkio_device_write_bps,
-                    &api::Resources::blkio_device_read_iops, &api::Resources::blkio_device_write_iops})
+  for (auto list : api::kThrottles)
     if (!(from.*list).empty()) to.*list = from.*list;
 }
 

@@ -115,9 +115,7 @@ void update(Call& call) {
   auto config = api::update_config_from_json(call.json_body());
   if (!call.since(55)) {
     config.blkio_weight_device.clear();
-    for (auto list : {&api::Resources::blkio_device_read_bps, &api::Resources::blkio_device_write_bps,
-                      &api::Resources::blkio_device_read_iops, &api::Resources::blkio_device_write_iops})
-      (config.*list).clear();
+    for (auto list : api::kThrottles) (config.*list).clear();
   }
   auto warnings = call.engine.lifecycle().update(call.part(), config);
   call.reply(200, api::to_json(api::UpdateResponse{std::move(warnings)}));
