@@ -1,6 +1,5 @@
 """What the benchmarks share: Proa and its peers, started with private paths, and how a time is taken."""
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../tests/support"))
+import machine  # noqa: E402
 from engine import UnixConnection  # noqa: E402
 
 CACHE = os.path.abspath(os.environ.get("PROA_CACHE", os.path.join(HERE, "../.cache")))
@@ -28,9 +28,7 @@ def compile_program(name, work, *libraries):
 @contextlib.contextmanager
 def own_mounts(work):
     """Mounts of this process' own, and `work`/run in memory, as /run is: what an engine keeps of running containers."""
-    libc = ctypes.CDLL(None)
-    new_namespace, private = 0x20000, 0x4000 | 0x40000
-    assert libc.unshare(new_namespace) == 0 and libc.mount(None, b"/", None, private, None) == 0
+    machine.own_mounts()
     os.makedirs(f"{work}/run")
     subprocess.run(["mount", "-t", "tmpfs", "run", f"{work}/run"], check=True)
     try:
