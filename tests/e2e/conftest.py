@@ -15,6 +15,7 @@ import canaries  # noqa: E402
 import images  # noqa: E402
 from engine import PEER, Engine, free_port  # noqa: E402
 from machine import left_in_the_end, own_mounts, own_network, snapshot  # noqa: E402
+from registries import Relay, Server  # noqa: E402
 
 CACHE = os.environ.get("PROA_CACHE", os.path.join(os.path.dirname(__file__), "../../.cache"))
 
@@ -85,6 +86,27 @@ def image(shared_engine, registry):
 def tools(engine, registry):
     """The image with tests/support/tools.c in it."""
     return f"{registry.address}/tools:latest"
+
+
+@pytest.fixture
+def relay(registry):
+    one = Relay(registry.address)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def serve():
+    """serve("--flag", ...): a proa-registry of the test's own."""
+    started = []
+
+    def go(*flags, **options):
+        started.append(Server(*flags, **options).start())
+        return started[-1]
+
+    yield go
+    for one in started:
+        one.close()
 
 
 @pytest.fixture(scope="module")

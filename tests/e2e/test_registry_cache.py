@@ -11,29 +11,8 @@ import urllib.request
 import images
 import pytest
 from engine import BIN, free_port
-from registries import Relay, Server
 
 pytestmark = pytest.mark.ours
-
-
-@pytest.fixture
-def relay(registry):
-    one = Relay(registry.address)
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def start():
-    started = []
-
-    def go(*flags, **options):
-        started.append(Server(*flags, **options).start())
-        return started[-1]
-
-    yield go
-    for one in started:
-        one.close()
 
 
 @pytest.fixture
@@ -49,9 +28,9 @@ def get(server, path, **headers):
     return server.ask("GET", path, headers={"Accept": ", ".join([images.OCI_MANIFEST, images.OCI_INDEX, images.DOCKER_MANIFEST]), **headers})
 
 
-def test_what_is_asked_for_is_fetched_once(start, relay, origin):
+def test_what_is_asked_for_is_fetched_once(serve, relay, origin):
     name, image = origin
-    cache = start("--upstream", f"http://{relay.address}", "--cache-minutes", "60")
+    cache = serve("--upstream", f"http://{relay.address}", "--cache-minutes", "60")
     for _ in range(2):
         assert get(cache, f"/v2/{name}/manifests/1")[2] == image.manifest
         for layer in image.layers:
@@ -68,10 +47,10 @@ def test_what_is_asked_for_is_fetched_once(start, relay, origin):
     assert "proa_registry_cache_hits_total" in text and "proa_registry_cache_misses_total" in text
 
 
-def test_a_tag_that_moved_is_seen_and_what_is_cached_outlives_upstream(start, relay, registry):
+def test_a_tag_that_moved_is_seen_and_what_is_cached_outlives_upstream(serve, relay, registry):
     first, second = (images.busybox_image(oci=True, created=f"2026-07-0{n}T00:00:00Z") for n in (1, 2))
     registry.push("moving", "1", first)
-    cache = start("--upstream", f"http://{relay.address}", "--cache-minutes", "0")
+    cache = serve("--upstream", f"http://{relay.address}", "--cache-minutes", "0")
     assert get(cache, "/v2/moving/manifests/1")[2] == first.manifest
     registry.push("moving", "1", second)
     assert get(cache, "/v2/moving/manifests/1")[2] == second.manifest
@@ -87,7 +66,7 @@ def test_a_tag_that_moved_is_seen_and_what_is_cached_outlives_upstream(start, re
 
 
 @pytest.mark.proves(85)
-def test_what_one_repository_has_brought_no_other_gives_away(start, relay, registry, origin):
+def test_what_one_repository_has_brought_no_other_gives_away(serve, relay, registry, origin):
     """Upstream is asked for each repository, and its no is the cache's, also when the bytes lie here."""
     name, image = origin
     registry.push("locked/app", "1", image)
@@ -102,7 +81,7 @@ def test_what_one_repository_has_brought_no_other_gives_away(start, relay, regis
         request.end_headers()
         return True
 
-    cache = start("--upstream", f"http://{relay.address}", "--cache-minutes", "60")
+    cache = serve("--upstream", f"http://{relay.address}", "--cache-minutes", "60")
     assert get(cache, f"/v2/{name}/manifests/1")[2] == image.manifest
     for digest in [image.id] + [layer.digest for layer in image.layers]:
         assert get(cache, f"/v2/{name}/blobs/{digest}")[0] == 200
@@ -143,7 +122,7 @@ def test_an_engine_that_has_it_still_asks_whether_it_may(engine, relay, registry
     engine.run("rmi", f"{relay.address}/{name}:1")
 
 
-def test_many_at_a_time_are_one_download_and_no_lie_is_handed_on(start, relay, origin):
+def test_many_at_a_time_are_one_download_and_no_lie_is_handed_on(serve, relay, origin):
     name, image = origin
     layer = image.layers[1]
     gate, lie = threading.Event(), {}
@@ -161,7 +140,7 @@ def test_many_at_a_time_are_one_download_and_no_lie_is_handed_on(start, relay, o
         return True
 
     relay.answer = answer
-    cache = start("--upstream", f"http://{relay.address}")
+    cache = serve("--upstream", f"http://{relay.address}")
     path = f"/v2/{name}/blobs/{layer.digest}"
 
     def one(results, began):
@@ -193,7 +172,7 @@ def test_many_at_a_time_are_one_download_and_no_lie_is_handed_on(start, relay, o
     assert get(cache, path)[2] == layer.data and len([1 for m, p, _ in relay.asked if m == "GET" and p == path]) == 2
 
 
-def test_a_download_that_was_killed_goes_on(start, relay, origin):
+def test_a_download_that_was_killed_goes_on(serve, relay, origin):
     name, image = origin
     layer = image.layers[1]
     stuck, half = threading.Event(), 150_000
@@ -210,7 +189,7 @@ def test_a_download_that_was_killed_goes_on(start, relay, origin):
         return True
 
     relay.answer = answer
-    cache = start("--upstream", f"http://{relay.address}")
+    cache = serve("--upstream", f"http://{relay.address}")
     path = f"/v2/{name}/blobs/{layer.digest}"
     thread = threading.Thread(target=lambda: subprocess.run(["curl", "-s", f"http://{cache.address}{path}", "-o", "/dev/null"]))
     thread.start()
@@ -226,10 +205,10 @@ def test_a_download_that_was_killed_goes_on(start, relay, origin):
     assert ranges == [None, f"bytes={half}-"]
 
 
-def test_engine_pulls_through_it_by_hosts_toml(start, relay, origin, registry, tmp_path):
+def test_engine_pulls_through_it_by_hosts_toml(serve, relay, origin, registry, tmp_path):
     from engine import Engine
     name, image = origin
-    cache = start("--upstream", f"http://{relay.address}")
+    cache = serve("--upstream", f"http://{relay.address}")
     directory = tmp_path / registry.address
     directory.mkdir()
     (directory / "hosts.toml").write_text(f'[host."http://{cache.address}"]\ncapabilities = ["pull", "resolve"]\n')
@@ -259,8 +238,8 @@ def collect(server, *flags):
     return int(out.split()[0])
 
 
-def test_untagged_manifests_go_only_if_asked_and_only_if_nothing_leads_there(start):
-    server = start()
+def test_untagged_manifests_go_only_if_asked_and_only_if_nothing_leads_there(serve):
+    server = serve()
     old, new, child = (images.busybox_image(oci=True, created=f"2026-08-0{n}T00:00:00Z") for n in (1, 2, 3))
     server.registry.push("app", "1", old)
     server.registry.push("app", "1", new)
@@ -281,9 +260,9 @@ def test_untagged_manifests_go_only_if_asked_and_only_if_nothing_leads_there(sta
     assert [status(digest) for digest in (old.digest, signatures[0], new.digest, signatures[1], child.digest)] == [404, 404, 200, 200, 200]
 
 
-def test_collection_while_serving_takes_nothing_that_is_wanted(start):
+def test_collection_while_serving_takes_nothing_that_is_wanted(serve):
     """Images whose blobs nothing refers to any more are pushed again while it collects without a pause: each is whole."""
-    server = start("--gc-grace", "4")
+    server = serve("--gc-grace", "4")
     made = [images.Image([images.Layer(images.tar_of([("n", os.urandom(2000), {})]))], {"Cmd": [str(n)]}, oci=True) for n in range(60)]
     for image in made:
         server.registry.push("app", "1", image)
@@ -317,8 +296,8 @@ def test_collection_while_serving_takes_nothing_that_is_wanted(start):
 
 
 @pytest.mark.parametrize("point", ["registry.upload.piece", "blob.adopt.before_rename", "registry.collect.before_remove"])
-def test_killed_at_any_moment_nothing_is_lost_or_half_visible(start, point):
-    server = start()
+def test_killed_at_any_moment_nothing_is_lost_or_half_visible(serve, point):
+    server = serve()
     image = images.busybox_image(oci=True, created="2026-09-01T00:00:00Z")
     server.registry.push("safe", "1", image)
     stray = server.registry.put_blob("safe", os.urandom(5000))

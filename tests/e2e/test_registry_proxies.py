@@ -4,17 +4,15 @@ import base64
 import images
 import pytest
 from engine import Engine
-from registries import Certificates, Relay, Server
+from registries import Certificates, Server
 
 pytestmark = pytest.mark.ours
 FAR = "registry.example:5000"  # a name that nobody but the proxy can find
 
 
 @pytest.fixture
-def proxy(registry):
-    made = Relay(registry.address)
-    yield made
-    made.close()
+def proxy(relay):
+    return relay
 
 
 @pytest.fixture

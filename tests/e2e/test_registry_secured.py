@@ -16,7 +16,7 @@ import urllib.parse
 import images
 import pytest
 from engine import BIN, PEER, free_port
-from registries import Certificates, Server
+from registries import Certificates
 
 pytestmark = pytest.mark.ours
 
@@ -35,19 +35,6 @@ def users():
             file.write(f"{name}:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)) + "\n")
         file.flush()
         yield file.name
-
-
-@pytest.fixture
-def serve():
-    started = []
-
-    def go(*flags, **options):
-        started.append(Server(*flags, **options).start())
-        return started[-1]
-
-    yield go
-    for one in started:
-        one.close()
 
 
 def basic(user, password="secret"):
