@@ -31,16 +31,23 @@ struct Start {
   bool tcp;
 };
 
+void forget(Server::State& state, std::uint64_t id) {
+  {
+    std::lock_guard guard(state.mutex);
+    state.live.erase(id);
+  }
+  state.changed.notify_all();
+}
+
 void* connection_main(void* argument) {
   std::unique_ptr<Start> start(static_cast<Start*>(argument));
-  auto state = start->state;
-  {
-    Connection connection(*state, start->id, std::move(start->socket), start->tcp);
+  try {
+    Connection connection(*start->state, start->id, std::move(start->socket), start->tcp);
     connection.run();
-    std::lock_guard guard(state->mutex);
-    state->live.erase(start->id);  // before the descriptor is closed and may be given out again
+    forget(*start->state, start->id);  // before the descriptor is closed and may be given out again
+  } catch (const std::exception&) {    // no memory to begin with
+    forget(*start->state, start->id);
   }
-  state->changed.notify_all();
   return nullptr;
 }
 
@@ -50,6 +57,35 @@ bool is_tcp(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain != AF_UNIX;
 }
 
+// Says why to a client that cannot be served, and reads what it sent so far: with bytes left unread its socket would
+// tell of a reset instead.
+void turn_away(const Server::State& state, int fd) {
+  if (state.options.protect) return;  // its handshake wants a thread
+  constexpr int kFirstBytesMs = 100;
+  pollfd polled{fd, POLLIN, 0};
+  ::poll(&polled, 1, kFirstBytesMs);
+  static constexpr std::string_view kAnswer =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 78\r\n"
+      "Connection: close\r\n\r\n"
+      "{\"message\":\"too many connections, or no memory for another: try again later\"}\n";
+  [[maybe_unused]] ssize_t sent = ::send(fd, kAnswer.data(), kAnswer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  char sink[4096];
+  while (::recv(fd, sink, sizeof sink, MSG_DONTWAIT) > 0) continue;
+}
+
+// Starts the connection's thread, which owns `start` from then on; false where none could be made.
+bool begin_thread(std::unique_ptr<Start>& start) {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStackSize);
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_t thread;
+  bool begun = ::pthread_create(&thread, &attributes, connection_main, start.get()) == 0;
+  ::pthread_attr_destroy(&attributes);
+  if (begun) start.release();
+  return begun;
+}
+
 void spawn(const std::shared_ptr<Server::State>& state, os::Fd socket) {
   bool tcp = is_tcp(socket.get());
   if (tcp) {
@@ -57,27 +93,18 @@ void spawn(const std::shared_ptr<Server::State>& state, os::Fd socket) {
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
   }
-  std::uint64_t id;
+  auto start = std::make_unique<Start>(Start{state, 0, std::move(socket), tcp});
   {
     std::lock_guard guard(state->mutex);
-    if (state->stopping || static_cast<int>(state->live.size()) >= state->options.max_connections) return;
-    id = state->next_id++;
-    state->live.emplace(id, Server::State::Live{.fd = socket.get()});
+    if (state->stopping) return;
+    if (static_cast<int>(state->live.size()) < state->options.max_connections) {
+      start->id = state->next_id++;
+      state->live.emplace(start->id, Server::State::Live{.fd = start->socket.get()});
+    }
   }
-  auto start = std::make_unique<Start>(Start{state, id, std::move(socket), tcp});
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStackSize);
-  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread;
-  int error = ::pthread_create(&thread, &attributes, connection_main, start.get());
-  ::pthread_attr_destroy(&attributes);
-  if (error == 0) {
-    start.release();
-    return;
-  }
-  std::lock_guard guard(state->mutex);
-  state->live.erase(id);
+  if (start->id && begin_thread(start)) return;
+  if (start->id) forget(*state, start->id);
+  turn_away(*state, start->socket.get());
 }
 
 void accept_loop(std::shared_ptr<Server::State> state) {
@@ -90,9 +117,9 @@ void accept_loop(std::shared_ptr<Server::State> state) {
       if (!polled[i].revents) continue;
       try {
         spawn(state, os::accept_connection(polled[i].fd));
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {
         log::warn("cannot accept a connection", {{"error", error.what()}});
-        ::usleep(50'000);  // descriptors are short: give others time to end
+        ::usleep(50'000);  // descriptors or memory are short: give others time to end
       }
     }
   }

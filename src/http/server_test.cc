@@ -207,6 +207,18 @@ TEST_F(Http, SlowHeadersRunIntoTheDeadline) {
   EXPECT_EQ(os::read_all(socket.get()).substr(0, 13), "HTTP/1.1 408 ");
 }
 
+TEST_F(Http, OneConnectionTooManyIsToldSo) {
+  serve(echo, {.max_connections = 1});
+  os::Fd first = os::connect_unix(path, SOCK_STREAM);
+  std::string answer = say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << answer;
+  std::size_t body = answer.find("\r\n\r\n") + 4;
+  EXPECT_NE(answer.find(cat("Content-Length: ", answer.size() - body, "\r\n")), answer.npos) << answer;
+  first.reset();
+  while (server->connections() != 0) std::this_thread::yield();
+  EXPECT_TRUE(say("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(Http, PipelinedRequestsAreAnsweredInOrder) {
   serve(echo);
   std::string answer = say("GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n");
