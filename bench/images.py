@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Images: Proa beside Docker, containerd, podman and skopeo, in one run, alternating; medians, ratios and goals.
 
-    bench/run images [--rounds N] [--only pull,load,second,save,push,run] [--images NAME,...] [--peers NAME,...] [--output DIR]
+    bench/run images [--rounds N] [--only pull,churn,load,second,save,push,run] [--images NAME,...] [--peers NAME,...] [--output DIR]
 
 The peers are Debian's newest, in a root of their own (scripts/peers). The images (bench/stack.py): one gzip layer of
 221 MB; ten layers of 1.2 GB and 53,000 files; the same in zstd. They come from Debian's docker-registry.
@@ -28,6 +28,7 @@ from machine import own_network
 
 GOALS = {"docker": 6, "podman": 4, "containerd-erofs": 2.5}
 FASTER_THAN_DOCKER = {"docker": 3}
+CHURNED = 60_000  # files, as many as an image of 1 GB has
 ENOUGH = 8000  # ms: one measurement is enough
 
 
@@ -299,6 +300,18 @@ class Bench:
                     self.rows.measure(title, peer.name, lambda: peer.pull(self.name(image)))
                     self.rows.measure(f"removal, {self.title(image)}", peer.name, lambda: peer.remove(self.name(image)))
 
+    def churn(self):
+        """A pull onto an ext4 that has just lost many files: it does not give their inodes out again for minutes, and looks
+        past each of them for another."""
+        title = "pull, one gzip layer, after mass deletes"
+        urls = [f"http://{self.registry.address}/v2/debian/blobs/{layer.digest}" for layer in self.images["debian"].layers]
+        for _ in range(self.rounds):
+            make_and_remove_files(os.path.join(self.work, "churn"))
+            self.rows.measure(title, "floor", lambda: self.floor(urls))
+            for peer in self.still(title):
+                self.rows.measure(title, peer.name, lambda: peer.pull(self.name("debian")))
+                peer.remove(self.name("debian"))
+
     def load(self):
         for image in self.wanted:
             archive = os.path.join(self.work, "archive.tar")
@@ -381,6 +394,17 @@ class Bench:
         self.process.wait()
 
 
+def make_and_remove_files(directory):
+    for number in range(CHURNED):
+        folder = os.path.join(directory, str(number // 1000))
+        if number % 1000 == 0:
+            os.makedirs(folder)
+        with open(os.path.join(folder, str(number)), "w") as file:
+            file.write("x")
+    os.sync()
+    shutil.rmtree(directory)
+
+
 def write_archive(image, name, path):
     """What every tool loads: an OCI layout with Docker's manifest.json, the blobs as they are."""
     blobs = {layer.digest: layer for layer in image.layers}
@@ -450,7 +474,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # with what was started
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="pull,load,second,save,push,run")
+    parser.add_argument("--only", default="pull,churn,load,second,save,push,run")
     parser.add_argument("--images", default="debian,stack,stack-zstd")
     parser.add_argument("--peers", default="proa,docker,containerd-overlay,containerd-erofs,podman,skopeo")
     parser.add_argument("--output", default=".")

@@ -62,6 +62,7 @@ class Machine:
             time.sleep(0.02)
         process = self.qemu(init, job, append)
         watchdog = threading.Timer(seconds, process.kill)
+        watchdog.daemon = True  # what ends this program early does not wait for it
         watchdog.start()
         with open(self.path("console.log"), "wb") as log:
             for line in process.stdout:
