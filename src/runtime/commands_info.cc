@@ -8,6 +8,7 @@
 #include "runtime/cli.h"
 #include "runtime/limits.h"
 #include "runtime/mount_plan.h"
+#include "runtime/seccomp_arch.h"
 
 namespace proa::runtime {
 namespace {
@@ -105,22 +106,21 @@ int command_spec(const GlobalOptions&, Words words) {
 
 int command_features(const GlobalOptions&, Words words) {
   Arguments({}, words).expect("features", 0, 0);
-  JsonArray capabilities, mount_options;
+  JsonArray capabilities, mount_options, archs;
   for (const auto& name : all_capability_names()) capabilities.push_back(Json(name));
   for (const auto& name : known_mount_options()) mount_options.push_back(Json(name));
+  for (const auto& arch : seccomp::all_archs()) archs.push_back(Json(arch.name));
   auto flags = strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG",
                         "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"});
-  JsonObject seccomp{
-      {"enabled", true},
-      {"actions",
-       strings({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
-                "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"})},
-      {"operators", strings({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
-                             "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
-      {"archs", strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
-                         "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
-      {"knownFlags", flags},
-      {"supportedFlags", flags}};
+  JsonObject seccomp{{"enabled", true},
+                     {"actions", strings({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+                                          "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
+                                          "SCMP_ACT_TRAP"})},
+                     {"operators", strings({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
+                                            "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
+                     {"archs", std::move(archs)},
+                     {"knownFlags", flags},
+                     {"supportedFlags", flags}};
   auto enabled = [](bool value) { return JsonObject{{"enabled", value}}; };
   JsonObject linux{
       {"namespaces", strings({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})},

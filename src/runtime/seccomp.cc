@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "os/fd.h"
+#include "runtime/seccomp_arch.h"
 #include "runtime/seccomp_code.h"
 #include "runtime/seccomp_rules.h"
 #include "runtime/syscall_table.h"
@@ -26,6 +27,7 @@ namespace {
 
 using seccomp::answer;
 using seccomp::append;
+using seccomp::Arch;
 using seccomp::Backwards;
 using seccomp::branch;
 using seccomp::Code;
@@ -37,51 +39,12 @@ using seccomp::refuse;
 using seccomp::Rule;
 using seccomp::statement;
 
-struct ArchInfo {
-  std::string_view name;
-  std::uint32_t audit;
-  bool wide;  // arguments are 64 bits
-  bool big_endian;
-};
-constexpr std::array<ArchInfo, kArchCount> kArchs = {{{"SCMP_ARCH_X86_64", AUDIT_ARCH_X86_64, true, false},
-                                                      {"SCMP_ARCH_X86", AUDIT_ARCH_I386, false, false},
-                                                      {"SCMP_ARCH_X32", AUDIT_ARCH_X86_64, false, false},
-                                                      {"SCMP_ARCH_AARCH64", AUDIT_ARCH_AARCH64, true, false},
-                                                      {"SCMP_ARCH_ARM", AUDIT_ARCH_ARM, false, false},
-                                                      {"SCMP_ARCH_RISCV64", AUDIT_ARCH_RISCV64, true, false},
-                                                      {"SCMP_ARCH_S390X", AUDIT_ARCH_S390X, true, true},
-                                                      {"SCMP_ARCH_S390", AUDIT_ARCH_S390, false, true},
-                                                      {"SCMP_ARCH_PPC64LE", AUDIT_ARCH_PPC64LE, true, false}}};
-
-constexpr std::string_view native_name() {
-#if defined(__x86_64__)
-  return "SCMP_ARCH_X86_64";
-#elif defined(__aarch64__)
-  return "SCMP_ARCH_AARCH64";
-#elif defined(__riscv)
-  return "SCMP_ARCH_RISCV64";
-#elif defined(__s390x__)
-  return "SCMP_ARCH_S390X";
-#else
-  return "SCMP_ARCH_PPC64LE";
-#endif
-}
-
-const ArchInfo& info_of(Arch arch) { return kArchs[static_cast<std::size_t>(arch)]; }
-
-Arch parse_arch(std::string_view name) {
-  for (std::size_t i = 0; i < kArchs.size(); ++i) {
-    if (kArchs[i].name == name) return static_cast<Arch>(i);
-  }
-  refuse(cat("architecture ", quoted(name), " is unknown"));
-}
-
 // --- Conditions -------------------------------------------------------------------------------------------------
 
 // Falls through where the condition holds; the jumps to where it does not are noted in `misses` (instruction, side).
 class ConditionCode {
  public:
-  ConditionCode(Code& code, const ArchInfo& arch) : code_(code), arch_(arch) {}
+  ConditionCode(Code& code, const Arch& arch) : code_(code), arch_(arch) {}
 
   void add(const Condition& condition) {
     auto high = static_cast<std::uint32_t>(condition.value >> 32);
@@ -173,7 +136,7 @@ class ConditionCode {
   }
 
   Code& code_;
-  const ArchInfo& arch_;
+  const Arch& arch_;
   std::vector<At> hits_, misses_;
 };
 
@@ -181,18 +144,16 @@ class ConditionCode {
 
 class ArchFilter {
  public:
-  ArchFilter(Arch arch, std::uint32_t default_action) : arch_(arch), default_(default_action) {}
+  ArchFilter(const Arch& arch, std::uint32_t default_action) : arch_(arch), default_(default_action) {}
 
-  void add(const SyscallNumbers& syscall, const std::vector<Rule>& rules) {
-    add_number(syscall.numbers[static_cast<std::size_t>(arch_)], rules);
-    // On x86 and s390 the same calls can be made through a multiplexer, whose first argument says which.
-    if (int call = socketcall_number(syscall.name)) add_multiplexed("socketcall", call, rules);
-    if (int call = ipc_number(syscall.name)) add_multiplexed("ipc", call, rules);
+  void add(std::string_view name, const Syscall& syscall, const std::vector<Rule>& rules) {
+    add_number(syscall.number(arch_.table), rules);
+    if (!arch_.multiplexed) return;
+    if (int call = seccomp::socketcall_number(name)) add_multiplexed("socketcall", call, rules);
+    if (int call = seccomp::ipc_number(name)) add_multiplexed("ipc", call, rules);
   }
   // Counts for the newest number known, though its action is the default's.
-  void mention(const SyscallNumbers& syscall) {
-    last_ = std::max(last_, syscall.numbers[static_cast<std::size_t>(arch_)]);
-  }
+  void mention(const Syscall& syscall) { last_ = std::max(last_, syscall.number(arch_.table)); }
 
   // The number is in A. `newer`: the answer to numbers above all mentioned ones. The rules must still be there.
   Code compile(std::optional<std::uint32_t> newer) {
@@ -236,43 +197,17 @@ class ArchFilter {
   }
 
   void add_multiplexed(std::string_view name, int call, const std::vector<Rule>& rules) {
-    if (arch_ != Arch::X86 && arch_ != Arch::S390 && arch_ != Arch::S390x) return;
-    std::int32_t number = find_syscall(name)->numbers[static_cast<std::size_t>(arch_)];
+    std::int32_t number = find_syscall(name)->number(arch_.table);
     Condition which{0, Op::Equal, static_cast<std::uint64_t>(call), ~std::uint64_t{0}};
-    // The other arguments lie in memory, out of a filter's sight: only rules without conditions carry over.
+    // The call's own arguments lie in memory, out of a filter's sight. As libseccomp has it, a condition on the first
+    // gives way to this one, and the others stay.
     for (const auto& rule : rules) {
-      if (!rule.conditions.empty()) continue;
-      multiplexed_.push_back({{which}, rule.action});
+      Rule through = rule;
+      std::erase_if(through.conditions, [](const Condition& condition) { return condition.index == 0; });
+      through.conditions.insert(through.conditions.begin(), which);
+      multiplexed_.push_back(std::move(through));
       entries_.push_back({number, &multiplexed_.back()});
     }
-  }
-
-  static int socketcall_number(std::string_view name) {
-    constexpr std::array<std::string_view, 20> kCalls = {
-        "socket",     "bind",    "connect", "listen",  "accept",   "getsockname", "getpeername",
-        "socketpair", "send",    "recv",    "sendto",  "recvfrom", "shutdown",    "setsockopt",
-        "getsockopt", "sendmsg", "recvmsg", "accept4", "recvmmsg", "sendmmsg"};
-    auto found = std::find(kCalls.begin(), kCalls.end(), name);
-    return found == kCalls.end() ? 0 : static_cast<int>(found - kCalls.begin()) + 1;
-  }
-
-  static int ipc_number(std::string_view name) {
-    constexpr std::array<std::pair<std::string_view, int>, 12> kCalls = {{{"semop", 1},
-                                                                          {"semget", 2},
-                                                                          {"semctl", 3},
-                                                                          {"semtimedop", 4},
-                                                                          {"msgsnd", 11},
-                                                                          {"msgrcv", 12},
-                                                                          {"msgget", 13},
-                                                                          {"msgctl", 14},
-                                                                          {"shmat", 21},
-                                                                          {"shmdt", 22},
-                                                                          {"shmget", 23},
-                                                                          {"shmctl", 24}}};
-    for (const auto& [call, number] : kCalls) {
-      if (call == name) return number;
-    }
-    return 0;
   }
 
   // The rules of one system call: an unconditional one decides alone, else the first whose conditions hold.
@@ -282,7 +217,7 @@ class ArchFilter {
     }
     Leaf leaf{number, default_, {}};
     for (std::size_t i = first; i < end; ++i) {
-      ConditionCode conditions(leaf.code, info_of(arch_));
+      ConditionCode conditions(leaf.code, arch_);
       for (const auto& condition : entries_[i].rule->conditions) conditions.add(condition);
       leaf.code.push_back(answer(entries_[i].rule->action));
       conditions.finish();
@@ -309,10 +244,10 @@ class ArchFilter {
     std::size_t middle = first + (end - first) / 2;
     std::size_t above = search(code, middle, end);
     std::size_t below = search(code, first, middle);
-    return code.branch(leaves_[middle].first | (arch_ == Arch::X32 ? kX32Bit : 0), above, below);
+    return code.branch(leaves_[middle].first | (arch_.table == SyscallTable::X32 ? seccomp::kX32Bit : 0), above, below);
   }
 
-  Arch arch_;
+  const Arch& arch_;
   std::uint32_t default_;
   std::int32_t last_ = -1;
   std::vector<Entry> entries_;
@@ -320,10 +255,15 @@ class ArchFilter {
   std::vector<Leaf> leaves_;
 };
 
-std::vector<Arch> wanted_archs(const oci::Seccomp& profile, std::string_view native) {
-  std::vector<Arch> archs{parse_arch(native.empty() ? native_name() : native)};
+// One filter is for one byte order: that of the machine (a program of the other could not be run anyway).
+std::vector<const Arch*> wanted_archs(const oci::Seccomp& profile, std::string_view native) {
+  std::vector<const Arch*> archs{&seccomp::parse_arch(native)};
   for (const auto& name : profile.architectures) {
-    Arch arch = parse_arch(name);
+    const Arch* arch = &seccomp::parse_arch(name);
+    if (arch->big_endian != archs[0]->big_endian) {
+      refuse(cat("architecture ", quoted(name), " has not the byte order of this machine (", archs[0]->name,
+                 "): leave it out of linux.seccomp.architectures"));
+    }
     if (std::find(archs.begin(), archs.end(), arch) == archs.end()) archs.push_back(arch);
   }
   return archs;
@@ -340,23 +280,23 @@ std::optional<std::uint32_t> answer_to_newer(std::uint32_t default_action) {
 using Sections = std::map<std::uint32_t, Code>;  // by the kernel's idea of the architecture
 
 // x32 is x86_64 with a bit in the number.
-Sections compile_sections(const std::vector<Arch>& archs, std::vector<ArchFilter>& filters,
+Sections compile_sections(const std::vector<const Arch*>& archs, std::vector<ArchFilter>& filters,
                           std::optional<std::uint32_t> newer) {
   Sections sections;
   std::optional<Code> x32;
   for (std::size_t i = 0; i < archs.size(); ++i) {
     Code code = filters[i].compile(newer);
-    if (archs[i] == Arch::X32) {
+    if (archs[i]->table == SyscallTable::X32) {
       x32 = std::move(code);
     } else {
-      sections[info_of(archs[i]).audit] = std::move(code);
+      sections[archs[i]->audit] = std::move(code);
     }
   }
   for (auto& [audit, code] : sections) {
     Code full{load(offsetof(seccomp_data, nr))};
     if (audit == AUDIT_ARCH_X86_64) {
       // Without x32 its numbers are an architecture that is not in the profile, but newer ones still are just that.
-      branch(full, BPF_JGE, kX32Bit, code, x32 ? *x32 : Code{answer(newer.value_or(SECCOMP_RET_KILL_THREAD))});
+      branch(full, BPF_JGE, seccomp::kX32Bit, code, x32 ? *x32 : Code{answer(newer.value_or(SECCOMP_RET_KILL_THREAD))});
     } else {
       append(full, code);
     }
@@ -402,25 +342,25 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile, std::string_view nat
   if (default_action == SECCOMP_RET_USER_NOTIF) refuse("SCMP_ACT_NOTIFY cannot be used as default action");
   auto archs = wanted_archs(profile, native);
   std::vector<ArchFilter> filters;
-  for (Arch arch : archs) filters.emplace_back(arch, default_action);
+  for (const Arch* arch : archs) filters.emplace_back(*arch, default_action);
   std::deque<std::vector<Rule>> all_rules;
   for (const auto& from : profile.syscalls) {
     std::uint32_t action = seccomp::parse_action(from.action, from.errno_ret);
     const auto& rules = all_rules.emplace_back(seccomp::parse_rules(from, action));
     if (action == SECCOMP_RET_USER_NOTIF) check_notified(profile, from);
     for (const auto& name : from.names) {
-      const auto* syscall = find_syscall(name);
+      auto syscall = find_syscall(name);
       if (!syscall) continue;
       for (auto& filter : filters) {
         filter.mention(*syscall);
-        if (action != default_action) filter.add(*syscall, rules);
+        if (action != default_action) filter.add(name, *syscall, rules);
       }
     }
   }
   Sections sections = compile_sections(archs, filters, answer_to_newer(default_action));
   SeccompProgram program;
   program.flags = seccomp::parse_flags(profile.flags, notifies(profile));
-  program.instructions = join_sections(sections, info_of(archs[0]).audit);
+  program.instructions = join_sections(sections, archs[0]->audit);
   if (program.instructions.size() > BPF_MAXINSNS) refuse("the profile is too long for the kernel");
   return program;
 }

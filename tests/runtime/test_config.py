@@ -668,6 +668,36 @@ def test_seccomp_of_nonsense_is_refused(box, seccomp):
     assert box.run("true").code != 0
 
 
+def is_filtered_with(box, arch):
+    """The filter that is for that architecture too is in force for this machine's own."""
+    filtered(box, {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 75}, architectures=["SCMP_ARCH_" + arch])
+    return "Value too large" in box.run("mkdir /tmp/x").err
+
+
+@pytest.mark.parametrize("arch", ["X86_64", "X86", "X32", "AARCH64", "ARM", "MIPSEL", "MIPSEL64", "MIPSEL64N32", "PPC64LE"])
+def test_seccomp_architectures(box, arch):
+    assert is_filtered_with(box, arch)
+
+
+@differs(runc="runc 1.1 does not know it")
+def test_seccomp_of_riscv(box):
+    assert is_filtered_with(box, "RISCV64")
+
+
+@pytest.mark.parametrize("arch", ["LOONGARCH64", "SH"])
+@differs(runc="runc 1.1 does not know it", crun="Debian 12's libseccomp does not know it")
+def test_seccomp_of_newer_architectures(box, arch):
+    assert is_filtered_with(box, arch)
+
+
+@pytest.mark.parametrize("arch", ["MIPS", "MIPS64", "MIPS64N32", "PARISC", "PARISC64", "PPC", "PPC64", "S390", "S390X", "M68K", "SHEB"])
+def test_seccomp_of_the_other_byte_order_is_refused(box, arch):
+    """As libseccomp does, and so runc and crun: one filter, one byte order."""
+    box.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_" + arch]}
+    done = box.run("true")
+    assert done.code != 0 and (not bundle.IS_OURS or f"SCMP_ARCH_{arch}" in done.err and "has not the byte order" in done.err), done
+
+
 def test_unknown_system_calls_are_left_out(box):
     filtered(box, {"names": ["no_such_call"], "action": "SCMP_ACT_ERRNO"})
     assert box.run("true").code == 0
