@@ -1,4 +1,5 @@
 """Attacks that other runtimes have fallen to, replayed (their CVE numbers are in the names). Each must fail or be harmless."""
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -427,25 +428,15 @@ def test_2025_52881_nothing_that_looks_like_proc_takes_its_place(box, decoy, tar
     assert box.run("true").has_failed("proc") and is_untouched(decoy)
 
 
-def load_profile(name):
-    """An AppArmor profile that allows everything."""
-    text = f"profile {name} flags=(attach_disconnected) {{ file, capability, network, mount, umount, signal, ptrace, unix, }}"
-    subprocess.run(["apparmor_parser", "--replace"], input=text.encode(), check=True)
-
-
-APPARMOR = os.path.exists("/sys/kernel/security/apparmor/profiles") and shutil.which("apparmor_parser")
-
-
 @differs(crun="crun 1.8 leaves the score of an exec as it is")
 @pytest.mark.proves(18)
 def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, decoy):
     """What the container has mounted over its /proc takes neither the label nor the score of who is executed into it."""
     for kind in ("bounding", "effective", "permitted"):
         box.process["capabilities"][kind] = bundle.CAPS + ["CAP_SYS_ADMIN"]
-    if APPARMOR:
-        load_profile("proa-runtime-test")
+    if bundle.APPARMOR:
         box.process["apparmorProfile"] = "proa-runtime-test"
-    try:
+    with bundle.apparmor_profile("proa-runtime-test") if bundle.APPARMOR else contextlib.nullcontext():
         box.start("mount --bind /decoy /proc && echo up >/tmp/up; exec sleep 1000")
         bundle.wait_until(lambda: os.path.exists(box.path("rootfs/tmp/up")))
         process = {**box.process, "args": ["sleep", "1000"], "oomScoreAdj": 77, "user": {"uid": 1000, "gid": 1000}}
@@ -457,15 +448,11 @@ def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, d
         if done.code == 0:
             with open(f"/proc/{pid_in(box.path('pid'))}/oom_score_adj") as file:
                 assert file.read() == "77\n"
-            if APPARMOR:
+            if bundle.APPARMOR:
                 with open(f"/proc/{pid_in(box.path('pid'))}/attr/current") as file:
                     assert file.read() == "proa-runtime-test (enforce)\n"
         assert done.code == 0 or not bundle.IS_OURS, done
-    finally:
         box.call("delete", "--force", box.id)
-        if APPARMOR:
-            with open("/sys/kernel/security/apparmor/.remove", "w") as file:
-                file.write("proa-runtime-test")
 
 
 @pytest.mark.proves(30)
@@ -497,61 +484,75 @@ def pid_in(path):
         return int(file.read())
 
 
-# mode: (what is called, whether it has a terminal, descriptors beyond 0, 1 and 2)
-MODES = {"run": ("run", False, ()), "create": ("create", False, ()), "exec": ("exec", False, ()), "run with a terminal": ("run", True, ()),
-         "create with a terminal": ("create", True, ()), "exec with a terminal": ("exec", True, ()), "run with preserved": ("run", False, ("3", "4")),
-         "create with preserved": ("create", False, ("3", "4")), "exec with preserved": ("exec", False, ("3", "4"))}
+# mode: (what is called, whether its caller waits for it, whether it has a terminal, descriptors beyond 0, 1 and 2)
+MODES = {"run": ("run", False, False, ()), "create": ("create", False, False, ()), "exec": ("exec", False, False, ()),
+         "run with a terminal": ("run", False, True, ()), "create with a terminal": ("create", False, True, ()), "exec with a terminal": ("exec", False, True, ()),
+         "run with preserved": ("run", False, False, (3, 4)), "create with preserved": ("create", False, False, (3, 4)),
+         "exec with preserved": ("exec", False, False, (3, 4)), "run in the foreground": ("run", True, False, ()), "exec in the foreground": ("exec", True, False, ()),
+         "run in the foreground with a terminal": ("run", True, True, ()), "exec in the foreground with a terminal": ("exec", True, True, ())}
+
+
+def call_of(box, mode):
+    """The words of a call in that mode, whose process sleeps and whose pid is in a file."""
+    verb, waits, terminal, more = MODES[mode]
+    flags = ["--pid-file", box.path("pid"), *([] if waits or verb == "create" else ["-d"]), *(["--preserve-fds", str(len(more))] if more else [])]
+    if terminal and not waits:
+        flags += ["--console-socket", box.path("console")]
+    where = ["-t", box.id, "sleep", "1000"] if verb == "exec" and terminal else [box.id, "sleep", "1000"] if verb == "exec" else ["-b", box.bundle, box.id]
+    return [bundle.PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, verb, *flags, *where]
 
 
 @pytest.mark.parametrize("mode", MODES)
-@differs(runc="runc 1.1 lets its hooks have descriptors of exec.fifo and more")
 @pytest.mark.proves(3)
 def test_descriptors_of_a_process_are_those_it_was_given(box, mode):
-    """Whatever the caller has open, and whatever we had on the way: hooks, listeners, mounts, sockets."""
-    verb, terminal, more = MODES[mode]
-    hook = box.path("hook")
-    with open(hook, "w") as file:
-        file.write("#!/bin/sh\ncat >/dev/null; ls -l /proc/self/fd | grep -v -e pipe: -e /proc/ -e /dev/null -e total >>%s; exit 0\n" % box.path("seen"))
-    os.chmod(hook, 0o755)
-    box.config["hooks"] = {kind: [{"path": hook, "env": ["PATH=/usr/bin:/bin"]}] for kind in ("prestart", "createRuntime", "createContainer", "poststart")}
+    """Whatever the caller has open, and whatever we had on the way: listeners, mounts, sockets, the terminal's other side."""
+    verb, waits, terminal, more = MODES[mode]
     box.bind(box.path("rootfs/etc"), "/mnt", "rbind")
     if verb == "exec":
         box.start()
     box.process["terminal"] = terminal and verb != "exec"
     box.args("sleep 1000")
     box.save()
-    flags = ["--pid-file", box.path("pid")]
-    if terminal:
-        path, listener = console(box)
-        flags += ["--console-socket", path]
-    if more:
-        flags += ["--preserve-fds", "2"]
-    held = [os.open("/", os.O_RDONLY), os.open("/etc", os.O_RDONLY), os.open("/etc/hosts", os.O_RDONLY)]
-    wanted = {3: held[0], 4: held[1], 9: held[2]}
-    script = " ".join(f"{number}</proc/self/fd/{fd}" for number, fd in wanted.items())
-    for fd in held:
-        os.set_inheritable(fd, True)
-    words = {"run": ["run", "-d", *flags, "-b", box.bundle, box.id], "create": ["create", *flags, "-b", box.bundle, box.id],
-             "exec": ["exec", "-d", *(["-t"] if terminal else []), *flags, box.id, "sleep", "1000"]}[verb]
+    _, listener = console(box)
+    ours, its = os.openpty() if terminal and waits else (None, subprocess.DEVNULL)
+    with bundle.descriptors_of_the_caller() as before:
+        caller = subprocess.Popen([*before, *call_of(box, mode)], stdin=its, stdout=its, stderr=its, close_fds=False)
     try:
-        done = bundle.run_program(["sh", "-c", f'exec "$@" {script}', "sh", bundle.PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, *words], close_fds=False)
-        assert done.code == 0, done
+        bundle.wait_until(lambda: os.path.exists(box.path("pid")) and (waits or caller.poll() is not None))
+        assert waits or caller.returncode == 0
+        pid = pid_in(box.path("pid"))
+        if verb == "create":
+            # Before the program runs it is ours: sockets to wait at, and nothing of the host's to hold on to.
+            others = [what for number, what in bundle.descriptors_of(pid).items() if number not in (0, 1, 2, *more)]
+            assert not bundle.IS_OURS or all(what.startswith("socket:") for what in others), others
+            assert box.call("start", box.id).code == 0
+        bundle.wait_until(lambda: os.readlink(f"/proc/{pid}/exe").endswith("busybox"))
+        found = bundle.descriptors_of(pid)
+        assert set(found) == {0, 1, 2, *more} and [found[number] for number in more] == ["/", "/etc"][:len(more)]
+        assert bundle.are_a_terminal(pid) == terminal
     finally:
-        for fd in held:
-            os.close(fd)
-    pid = pid_in(box.path("pid"))
-    if verb == "create":
-        # Before the program runs it is ours: sockets to wait at, and nothing of the host's to hold on to.
-        for number in set(os.listdir(f"/proc/{pid}/fd")) - {"0", "1", "2", *more}:
-            assert bundle.IS_OURS is False or os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"), number
-        assert box.call("start", box.id).code == 0
-    bundle.wait_until(lambda: os.readlink(f"/proc/{pid}/exe").endswith("busybox"))
-    assert set(os.listdir(f"/proc/{pid}/fd")) == {"0", "1", "2", *more}
-    if os.path.exists(box.path("seen")):
-        with open(box.path("seen")) as file:
-            assert file.read() == ""
-    if terminal:
+        box.call("delete", "--force", box.id)
+        caller.wait(20)
         listener.close()
+        if ours:
+            os.close(ours)
+            os.close(its)
+
+
+@differs(runc="runc 1.1 lets its hooks have descriptors of exec.fifo and more")
+@pytest.mark.proves(3)
+def test_descriptors_of_a_hook_are_its_standard_streams(box):
+    hook = box.path("hook")
+    with open(hook, "w") as file:
+        file.write("#!/bin/sh\ncat >/dev/null; ls -l /proc/self/fd | grep -v -e pipe: -e /proc/ -e /dev/null -e total >>%s; exit 0\n" % box.path("seen"))
+    os.chmod(hook, 0o755)
+    box.config["hooks"] = {kind: [{"path": hook, "env": ["PATH=/usr/bin:/bin"]}] for kind in ("prestart", "createRuntime", "createContainer", "poststart")}
+    box.save()
+    with bundle.descriptors_of_the_caller() as before:
+        done = bundle.run_program([*before, bundle.PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, "run", "-b", box.bundle, box.id], close_fds=False)
+    assert done.code == 0, done
+    with open(box.path("seen")) as file:
+        assert file.read() == ""
 
 
 @pytest.mark.proves(17)

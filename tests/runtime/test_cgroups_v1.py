@@ -85,6 +85,8 @@ def test_weights_of_bfq(box, disk):
 @needs("blkio")
 @pytest.mark.parametrize("block_io", [{"leafWeight": 300}, {"weightDevice": [{"major": 7, "minor": 0, "leafWeight": 300}]}])
 @differs(crun="crun 1.8 leaves the group behind")
+@pytest.mark.row("linux.resources.blockIO.leafWeight", "refused", "as runc does: kernels from 5.0 on have no such weight")
+@pytest.mark.row("linux.resources.blockIO.weightDevice.leafWeight", "refused", "as runc does: kernels from 5.0 on have no such weight")
 def test_a_leaf_weight_that_the_kernel_has_not_is_refused(box, block_io):
     """CFQ alone had it; Linux 5.0 took it out."""
     box.resources["blockIO"] = block_io

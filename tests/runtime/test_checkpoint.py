@@ -24,11 +24,11 @@ def count(box):
         return 0
 
 
-def start(box, script=COUNT):
+def start(box, script=COUNT, *flags):
     """Detached, with nothing of the host's open."""
     box.args(script)
     box.save()
-    words = [PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, "run", "-d", "-b", box.bundle, box.id]
+    words = [PROGRAM, "--root", box.runtime.root, *bundle.DRIVER, "run", "-d", *flags, "-b", box.bundle, box.id]
     null = subprocess.DEVNULL
     subprocess.run(words, stdin=null, stdout=null, stderr=null, check=True, timeout=60)
     if script == COUNT:
@@ -224,6 +224,41 @@ def test_a_terminal_is_handed_over_again(box):
         text += os.read(second, 4096)
     os.close(second)
     listener.close()
+
+
+@works
+@pytest.mark.parametrize("waits, terminal", [(False, False), (False, True), (True, False)], ids=["detached", "with a terminal", "in the foreground"])
+@pytest.mark.proves(3)
+def test_descriptors_of_a_process_are_those_it_had(box, waits, terminal):
+    """While it is checkpointed and after it is restored, whatever the callers have open."""
+    box.process["terminal"] = terminal
+    listener = console(box.path("console"))
+    socket_flags = ["--console-socket", box.path("console")] if terminal else []
+    start(box, "sleep 1000", *socket_flags)
+    first = master_of(listener) if terminal else None
+    words = [PROGRAM, "--root", box.runtime.root, *bundle.DRIVER]
+    directories = ["--image-path", box.path("image"), "--work-path", box.path("work")]
+    null = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "close_fds": False}
+    with bundle.descriptors_of_the_caller() as before:
+        had = bundle.descriptors_of(box.pid())
+        assert set(had) == {0, 1, 2}
+        for flags in (["--leave-running"], []):
+            assert subprocess.run([*before, *words, "checkpoint", *flags, *directories, box.id], **null, timeout=60).returncode == 0
+            assert not flags or bundle.descriptors_of(box.pid()) == had
+        if first:
+            os.close(first)
+        caller = subprocess.Popen([*before, *words, "restore", *([] if waits else ["-d"]), *socket_flags, *directories, "-b", box.bundle, box.id], **null)
+    second = master_of(listener) if terminal else None
+    try:
+        wait_until(lambda: box.call("state", box.id).code == 0 and box.status() == "running", 30)
+        assert waits or caller.wait(20) == 0
+        assert set(bundle.descriptors_of(box.pid())) == {0, 1, 2} and bundle.are_a_terminal(box.pid()) == terminal
+    finally:
+        box.call("delete", "--force", box.id)
+        caller.wait(20)
+        listener.close()
+        if second:
+            os.close(second)
 
 
 @works

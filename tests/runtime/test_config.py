@@ -194,6 +194,16 @@ def test_io_priority(box):
     assert int(ioprio.stdout) == 2 << 13 | 6
 
 
+@pytest.mark.skipif(not bundle.APPARMOR, reason="this kernel runs without AppArmor: tests/vm/run runtime")
+@pytest.mark.row("process.apparmorProfile", "implemented", "in a virtual machine whose kernel has AppArmor; refused where it is not there, as runc does")
+def test_apparmor_profile(box):
+    box.process["apparmorProfile"] = "proa-runtime-test"
+    with bundle.apparmor_profile("proa-runtime-test", "deny /tmp/secret w,"):
+        done = box.run("cat /proc/self/attr/current; echo x >/tmp/other && echo x >/tmp/secret")
+        assert done.out == "proa-runtime-test (enforce)\n" and "can't create /tmp/secret: Permission denied" in done.err, done
+    assert box.run("true").has_failed("apparmor")
+
+
 def test_apparmor_profile_without_apparmor(box):
     if os.path.exists("/sys/kernel/security/apparmor"):
         pytest.skip("this host has AppArmor")
@@ -442,8 +452,8 @@ def test_personality_of_an_exec(box):
 
 
 @differs(runc="runc 1.1 ignores it", crun="crun 1.8 ignores it")
+@pytest.mark.row("linux.personality.flags", "refused", "the specification has the field and says that no flag is supported")
 def test_flags_of_a_personality_are_refused(box):
-    """The specification has the field and says that no flag is supported."""
     box.linux["personality"] = {"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"]}
     assert box.run("true").has_failed("personality")
 

@@ -1,4 +1,5 @@
 """A runtime by its command line, and bundles for it. RUNTIME=/usr/sbin/runc makes the tests judge another runtime."""
+import contextlib
 import copy
 import json
 import os
@@ -69,6 +70,43 @@ def run_program(argv, input=None, timeout=60, **options):
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
     return Result(done.returncode, *texts)
+
+
+@contextlib.contextmanager
+def descriptors_of_the_caller():
+    """What to put before a command that shall have directories and a file of the host's open, as 3, 4 and 9 and more."""
+    held = [os.open(path, os.O_RDONLY) for path in ("/", "/etc", "/etc/hosts")]
+    try:
+        for fd in held:
+            os.set_inheritable(fd, True)
+        yield ["sh", "-c", 'exec "$@" ' + " ".join(f"{number}</proc/self/fd/{fd}" for number, fd in zip((3, 4, 9), held)), "sh"]
+    finally:
+        for fd in held:
+            os.close(fd)
+
+
+def descriptors_of(pid):
+    """number -> what it is."""
+    return {int(number): os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+
+
+def are_a_terminal(pid):
+    return all(os.major(os.stat(f"/proc/{pid}/fd/{number}").st_rdev) == 136 for number in range(3))
+
+
+APPARMOR = os.path.exists("/sys/kernel/security/apparmor/profiles") and shutil.which("apparmor_parser")
+
+
+@contextlib.contextmanager
+def apparmor_profile(name, *rules):
+    """It allows everything that the rules do not deny."""
+    text = f"profile {name} flags=(attach_disconnected) {{ file, capability, network, mount, umount, signal, ptrace, unix, {' '.join(rules)} }}"
+    subprocess.run(["apparmor_parser", "--replace"], input=text.encode(), check=True)
+    try:
+        yield
+    finally:
+        with open("/sys/kernel/security/apparmor/.remove", "w") as file:
+            file.write(name)
 
 
 def make_rootfs(path):
