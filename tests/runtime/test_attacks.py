@@ -78,6 +78,7 @@ def test_2022_24769_nothing_is_inheritable_by_exec(box):
     assert has_no_capabilities(box.exec("cat", "/proc/self/status").out)
 
 
+@differs(crun="crun 1.8 has the group open", racy=True)
 @pytest.mark.proves(3)
 def test_2016_9962_no_descriptor_of_ours_is_seen_from_inside(box):
     """A process that may trace looks at everybody's descriptors while others are executed into the container."""
@@ -270,6 +271,7 @@ def test_2024_21626_descriptors_of_the_caller_stay_out(box):
 
 
 @pytest.mark.parametrize("target", ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern"])
+@differs(runc="runc 1.1 masks by what it points to", crun="crun 1.8 masks by what it points to", racy=True)  # where these may be written to
 @pytest.mark.proves(16)
 def test_2025_31133_null_device_that_is_a_link(box, target):
     box.config["mounts"] = [one for one in box.config["mounts"] if not one["destination"].startswith("/dev")]
@@ -428,7 +430,7 @@ def test_2025_52881_nothing_that_looks_like_proc_takes_its_place(box, decoy, tar
     assert box.run("true").has_failed("proc") and is_untouched(decoy)
 
 
-@differs(crun="crun 1.8 leaves the score of an exec as it is")
+@differs(crun="crun 1.8 leaves the score of an exec as it is", racy=True)  # with AppArmor it fails before that
 @pytest.mark.proves(18)
 def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, decoy):
     """What the container has mounted over its /proc takes neither the label nor the score of who is executed into it."""

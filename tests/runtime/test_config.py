@@ -201,7 +201,7 @@ def test_apparmor_profile(box):
     with bundle.apparmor_profile("proa-runtime-test", "deny /tmp/secret w,"):
         done = box.run("cat /proc/self/attr/current; echo x >/tmp/other && echo x >/tmp/secret")
         assert done.out == "proa-runtime-test (enforce)\n" and "can't create /tmp/secret: Permission denied" in done.err, done
-    assert box.run("true").has_failed("apparmor")
+    assert box.run("true").has_failed("apparmor", "attr/exec")
 
 
 def test_apparmor_profile_without_apparmor(box):
@@ -443,7 +443,7 @@ def test_personality(box):
     assert box.sh("uname -m") in ("i686", "i386")
 
 
-@differs(runc="runc 1.1 ignores it", crun="crun 1.8 gives an exec the machine's own")
+@differs(runc="runc 1.1 ignores it")
 def test_personality_of_an_exec(box):
     box.linux["personality"] = {"domain": "LINUX32"}
     box.start()

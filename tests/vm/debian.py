@@ -8,6 +8,7 @@ import sys
 
 # dbus-user-session is how runc finds a user's systemd; ours asks it without a bus.
 TOOLS = ["systemd-sysv", "dbus", "iproute2", "procps", "dbus-user-session", "busybox-static", "python3-pytest", "apparmor", "criu", "iptables"]
+RUNTIMES = ["crun", "runc"]  # where RUNTIME names one of them
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../support"))
