@@ -16,6 +16,7 @@ struct FlagSpec {
   std::string_view name;        // "pid-file"
   std::string_view short_name;  // "p" or ""
   bool takes_value = false;
+  std::string_view help = {};
 };
 
 constexpr std::size_t kAnyNumber = static_cast<std::size_t>(-1);  // of operands

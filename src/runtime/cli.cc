@@ -13,48 +13,83 @@
 #include "base/text.h"
 #include "os/file.h"
 #include "os/own_program.h"
+#include "runtime/command_flags.h"
 
 namespace proa::runtime {
 namespace {
 
 struct Command {
-  std::string_view name;
+  std::string_view name, operands;
   int (*run)(const GlobalOptions&, Words);
+  std::span<const FlagSpec> flags;
   std::string_view help;
   int failure = 1;  // its exit code where it fails
 };
 constexpr std::array<Command, 17> kCommands = {
-    {{"checkpoint", command_checkpoint, "checkpoint a running container"},
-     {"create", command_create, "create a container"},
-     {"delete", command_delete, "delete any resources held by the container"},
-     {"events", command_events, "display container statistics (--stats)"},
-     {"exec", command_exec, "execute new process inside the container", 255},
-     {"features", command_features, "show the enabled features"},
-     {"kill", command_kill, "send the specified signal (default: SIGTERM) to the container's init process"},
-     {"list", command_list, "list containers"},
-     {"pause", command_pause, "suspend all processes inside the container"},
-     {"ps", command_ps, "display the processes running inside a container"},
-     {"restore", command_restore, "restore a container from a previous checkpoint"},
-     {"resume", command_resume, "resume all processes that have been paused"},
-     {"run", command_run, "create and run a container"},
-     {"spec", command_spec, "create a new specification file"},
-     {"start", command_start, "execute the user defined process in a created container"},
-     {"state", command_state, "output the state of a container"},
-     {"update", command_update, "update container resource constraints"}}};
+    {{"checkpoint", "CONTAINER", command_checkpoint, kCheckpointFlags, "checkpoint a running container"},
+     {"create", "CONTAINER", command_create, kCreateFlags, "create a container of a bundle; `start` runs its process"},
+     {"delete", "CONTAINER", command_delete, kDeleteFlags, "delete any resources held by the container"},
+     {"events", "CONTAINER", command_events, kEventsFlags, "display container statistics"},
+     {"exec", "CONTAINER COMMAND [ARG...]", command_exec, kExecFlags, "execute new process inside the container", 255},
+     {"features", "", command_features, {}, "show the enabled features, as JSON"},
+     {"kill", "CONTAINER [SIGNAL]", command_kill, kKillFlags,
+      "send the specified signal (default: SIGTERM) to the container's init process"},
+     {"list", "", command_list, kListFlags, "list the containers below --root"},
+     {"pause", "CONTAINER", command_pause, {}, "suspend all processes inside the container"},
+     {"ps", "CONTAINER [PS-OPTION...]", command_ps, kPsFlags, "display the processes running inside a container"},
+     {"restore", "CONTAINER", command_restore, kRestoreFlags, "restore a container from a previous checkpoint"},
+     {"resume", "CONTAINER", command_resume, {}, "resume all processes that have been paused"},
+     {"run", "CONTAINER", command_run, kRunFlags, "create and run a container of a bundle"},
+     {"spec", "", command_spec, kSpecFlags, "create a new specification file, config.json, to be changed as needed"},
+     {"start", "CONTAINER", command_start, {}, "execute the user defined process in a created container"},
+     {"state", "CONTAINER", command_state, {}, "output the state of a container, as JSON"},
+     {"update", "CONTAINER", command_update, kUpdateFlags, "update container resource constraints"}}};
 
-constexpr FlagSpec kGlobalFlags[] = {{"root", "", true},   {"log", "", true},       {"log-format", "", true},
-                                     {"debug", "", false}, {"criu", "", true},      {"rootless", "", true},
-                                     {"help", "h", false}, {"version", "v", false}, {"systemd-cgroup", "", false}};
+constexpr FlagSpec kGlobalFlags[] = {
+    {"root", "", true,
+     "directory of the containers' states (default: /run/proa-runtime, a user's below $XDG_RUNTIME_DIR)"},
+    {"log", "", true, "file to write the log to (default: standard error)"},
+    {"log-format", "", true, "text or json (default: text)"},
+    {"debug", "", false, "log what is for debugging too"},
+    {"systemd-cgroup", "", false, "systemd makes the control groups; cgroupsPath is SLICE:PREFIX:NAME"},
+    {"rootless", "", true, "true, false or auto: do without control groups that are denied (default: auto)"},
+    {"criu", "", true, "the CRIU to use (default: criu of $PATH)"},
+    {"help", "h", false, "show this"},
+    {"version", "v", false, "show the version"}};
 
 void print(std::string_view text) { os::write_all(STDOUT_FILENO, text); }
 
+// A line for each: "   --bundle value, -b value   the bundle's directory".
+std::string describe(std::span<const FlagSpec> flags) {
+  std::vector<std::string> names;
+  std::size_t width = 0;
+  for (const auto& flag : flags) {
+    std::string_view value = flag.takes_value ? " value" : "";
+    names.push_back(cat("--", flag.name, value));
+    if (!flag.short_name.empty()) names.back() += cat(", -", flag.short_name, value);
+    width = std::max(width, names.back().size());
+  }
+  std::string text;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    text += cat("   ", names[i], std::string(width - names[i].size() + 2, ' '), flags[i].help, "\n");
+  }
+  return text;
+}
+
 void print_help() {
-  std::string text = "NAME:\n   proa-runtime - OCI runtime with runc's command line\n\nCOMMANDS:\n";
+  std::string text =
+      cat("NAME:\n   proa-runtime - runs containers as the Open Container Initiative specifies; the command line is "
+          "runc's\n\n"
+          "A container is made of a bundle: a directory with config.json (`proa-runtime spec` writes an example) and a "
+          "root\n"
+          "file system. CONTAINER is a name for it, the only one of its kind on the host:\n\n"
+          "    # proa-runtime run --bundle DIRECTORY CONTAINER\n\n"
+          "USAGE:\n   proa-runtime [global options] COMMAND [options] [arguments...]\n\nVERSION:\n   ",
+          PROA_VERSION, "\n\nCOMMANDS:\n");
   for (const auto& command : kCommands) {
     text += cat("   ", command.name, std::string(12 - command.name.size(), ' '), command.help, "\n");
   }
-  text +=
-      "\nGLOBAL OPTIONS:\n   --root value  --log value  --log-format text|json  --debug  --systemd-cgroup  --version\n";
+  text += cat("   help        show this, or the help of one command\n\nGLOBAL OPTIONS:\n", describe(kGlobalFlags));
   print(text);
 }
 
@@ -108,9 +143,18 @@ std::string default_root() {
 }
 
 std::string usage_of(const Command& command) {
+  std::string options = describe(command.flags);
   return cat("NAME:\n   proa-runtime ", command.name, " - ", command.help,
-             "\n\nUSAGE:\n   proa-runtime [global options] ", command.name,
-             " [options] [arguments...]: the options are runc's\n");
+             "\n\nUSAGE:\n   proa-runtime [global options] ", command.name, options.empty() ? "" : " [options]",
+             command.operands.empty() ? "" : " ", command.operands, "\n", options.empty() ? "" : "\nOPTIONS:\n",
+             options);
+}
+
+// What a caller with --preserve-fds may mean; before anything of ours is open.
+int given_descriptors() {
+  int count = 0;
+  while (::fcntl(3 + count, F_GETFD) >= 0) ++count;
+  return count;
 }
 
 int run_command(const Command& command, const GlobalOptions& options, Words operands) {
@@ -166,10 +210,11 @@ int runtime_main(const std::vector<std::string>& words) {
   ::signal(SIGPIPE, SIG_IGN);  // an error to clean up after, not an end; containers and hooks have the default
   bool logs_elsewhere = false;
   try {
+    GlobalOptions options;
+    options.given_fds = given_descriptors();
     Arguments global(kGlobalFlags, words);
     set_log(global);
     logs_elsewhere = !global.value("log").empty();
-    GlobalOptions options;
     options.root = global.value("root", default_root());
     options.rootless = is_rootless(global);
     options.criu = global.value("criu");

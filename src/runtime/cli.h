@@ -14,6 +14,7 @@ struct GlobalOptions {
   bool systemd_cgroup = false;
   bool rootless = false;  // a container may do without a control group
   std::string criu;       // the program; "" is criu of $PATH
+  int given_fds = 0;      // how many descriptors from 3 on the caller has left open for us, without a gap
 };
 
 // One function per command, in commands_*.cc; each returns the exit code.

@@ -8,29 +8,12 @@
 #include "os/file.h"
 #include "runtime/checkpoint.h"
 #include "runtime/cli.h"
+#include "runtime/command_flags.h"
 #include "runtime/command_launch.h"
 #include "runtime/foreground.h"
 
 namespace proa::runtime {
 namespace {
-
-constexpr FlagSpec kCheckpointFlags[] = {
-    {"image-path", "", true},     {"work-path", "", true},        {"parent-path", "", true},
-    {"leave-running", "", false}, {"tcp-established", "", false}, {"tcp-skip-in-flight", "", false},
-    {"link-remap", "", false},    {"ext-unix-sk", "", false},     {"shell-job", "", false},
-    {"lazy-pages", "", false},    {"status-fd", "", true},        {"page-server", "", true},
-    {"file-locks", "", false},    {"pre-dump", "", false},        {"manage-cgroups-mode", "", true},
-    {"empty-ns", "", true},       {"auto-dedup", "", false}};
-constexpr FlagSpec kRestoreFlags[] = {{"bundle", "b", true},          {"console-socket", "", true},
-                                      {"image-path", "", true},       {"work-path", "", true},
-                                      {"tcp-established", "", false}, {"ext-unix-sk", "", false},
-                                      {"shell-job", "", false},       {"file-locks", "", false},
-                                      {"link-remap", "", false},      {"manage-cgroups-mode", "", true},
-                                      {"detach", "d", false},         {"pid-file", "", true},
-                                      {"pidfd-socket", "", true},     {"no-subreaper", "", false},
-                                      {"no-pivot", "", false},        {"empty-ns", "", true},
-                                      {"auto-dedup", "", false},      {"lazy-pages", "", false},
-                                      {"lsm-profile", "", true},      {"lsm-mount-context", "", true}};
 
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, std::move(message)); }
 

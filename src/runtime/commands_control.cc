@@ -5,17 +5,12 @@
 #include "base/text.h"
 #include "os/process.h"
 #include "runtime/cli.h"
+#include "runtime/command_flags.h"
 #include "runtime/namespaces.h"
 #include "runtime/state_dir.h"
 #include "runtime/verbs.h"
 
 namespace proa::runtime {
-namespace {
-
-constexpr FlagSpec kKillFlags[] = {{"all", "a", false}};
-constexpr FlagSpec kDeleteFlags[] = {{"force", "f", false}};
-
-}  // namespace
 
 int command_kill(const GlobalOptions& global, Words words) {
   Arguments arguments(kKillFlags, words, Order::Mixed);

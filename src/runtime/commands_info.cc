@@ -6,14 +6,13 @@
 #include "os/file.h"
 #include "runtime/capabilities.h"
 #include "runtime/cli.h"
+#include "runtime/command_flags.h"
 #include "runtime/limits.h"
 #include "runtime/mount_plan.h"
 #include "runtime/seccomp_arch.h"
 
 namespace proa::runtime {
 namespace {
-
-constexpr FlagSpec kSpecFlags[] = {{"bundle", "b", true}, {"rootless", "", false}};
 
 oci::Mount mount(std::string destination, std::string type, std::string source, std::vector<std::string> options) {
   oci::Mount out;

@@ -12,15 +12,13 @@
 #include "os/user_db.h"
 #include "runtime/cgroup_events.h"
 #include "runtime/cli.h"
+#include "runtime/command_flags.h"
 #include "runtime/state_dir.h"
 
 namespace proa::runtime {
 namespace {
 
 void print(std::string_view text) { os::write_all(STDOUT_FILENO, text); }
-
-constexpr FlagSpec kFormatFlags[] = {{"format", "f", true}, {"quiet", "q", false}};
-constexpr FlagSpec kEventsFlags[] = {{"stats", "", false}, {"interval", "", true}};
 
 // The user's name, or "#uid" where the host has none.
 std::string owner_of(const std::string& path) {
@@ -109,7 +107,7 @@ int command_state(const GlobalOptions& global, Words words) {
 }
 
 int command_list(const GlobalOptions& global, Words words) {
-  Arguments arguments(kFormatFlags, words, Order::Mixed);
+  Arguments arguments(kListFlags, words, Order::Mixed);
   arguments.expect("list", 0, 0);
   JsonArray all;
   std::string table = cat(padded("ID", 36), padded("PID", 12), padded("STATUS", 12), padded("BUNDLE", 40),
@@ -144,7 +142,7 @@ const CgroupHandle& group_of(const ContainerState& state) {
 }  // namespace
 
 int command_ps(const GlobalOptions& global, Words words) {
-  Arguments arguments(kFormatFlags, words);
+  Arguments arguments(kPsFlags, words);
   arguments.expect("ps", 1, kAnyNumber);
   StateDir dir(global.root, arguments.operand(0));
   auto found = pids(group_of(dir.load()));

@@ -15,6 +15,7 @@
 #include "os/user_db.h"
 #include "runtime/capabilities.h"
 #include "runtime/cli.h"
+#include "runtime/command_flags.h"
 #include "runtime/command_launch.h"
 #include "runtime/foreground.h"
 #include "runtime/notify_proxy.h"
@@ -25,26 +26,18 @@
 namespace proa::runtime {
 namespace {
 
-constexpr FlagSpec kCreateFlags[] = {
-    {"bundle", "b", true},   {"console-socket", "", true},  {"pidfd-socket", "", true}, {"pid-file", "", true},
-    {"no-pivot", "", false}, {"no-new-keyring", "", false}, {"preserve-fds", "", true}};
-constexpr FlagSpec kRunFlags[] = {
-    {"bundle", "b", true},   {"console-socket", "", true},  {"pidfd-socket", "", true}, {"pid-file", "", true},
-    {"no-pivot", "", false}, {"no-new-keyring", "", false}, {"preserve-fds", "", true}, {"detach", "d", false},
-    {"keep", "", false},     {"no-subreaper", "", false}};
-constexpr FlagSpec kExecFlags[] = {
-    {"console-socket", "", true}, {"cwd", "", true},           {"env", "e", true},
-    {"tty", "t", false},          {"user", "u", true},         {"detach", "d", false},
-    {"process", "p", true},       {"pid-file", "", true},      {"no-new-privs", "", false},
-    {"cap", "c", true},           {"preserve-fds", "", true},  {"additional-gids", "g", true},
-    {"ignore-paused", "", false}, {"process-label", "", true}, {"apparmor", "", true},
-    {"cgroup", "", true},         {"pidfd-socket", "", true}};
-
-// From 3 on: what systemd has opened for us, then what --preserve-fds counts.
-std::vector<int> preserved(const Arguments& arguments, std::int64_t sockets = 0) {
+// From 3 on: what systemd has opened for us, then what --preserve-fds counts. All of it the caller must have opened:
+// in a number that was free we may have something of our own by now.
+std::vector<int> preserved(const GlobalOptions& global, const Arguments& arguments, std::int64_t sockets = 0) {
   std::vector<int> fds;
-  for (std::int64_t i = 0; i < sockets + arguments.number("preserve-fds").value_or(0); ++i)
+  std::int64_t count = arguments.number("preserve-fds").value_or(0);
+  for (std::int64_t i = 0; i < sockets + count; ++i) {
+    if (i >= global.given_fds) {
+      throw Error(ErrorKind::InvalidArgument, cat("unable to stat preserved-fd ", i - sockets, " (of ", count,
+                                                  "): stat /proc/self/fd/", 3 + i, ": no such file or directory"));
+    }
     fds.push_back(static_cast<int>(3 + i));
+  }
   return fds;
 }
 
@@ -62,10 +55,11 @@ auto starting(F&& f) {
 }
 
 // What systemd gives a service that is a container: its sockets, and somebody who waits to hear that it is ready.
-std::optional<NotifyProxy> take_from_systemd(Launch& launch, CreateOptions& options, const Arguments& arguments) {
+std::optional<NotifyProxy> take_from_systemd(const GlobalOptions& global, Launch& launch, CreateOptions& options,
+                                             const Arguments& arguments) {
   auto& env = launch.spec.process.env;
   if (auto sockets = sockets_of_systemd()) {
-    options.keep_fds = preserved(arguments, sockets);
+    options.keep_fds = preserved(global, arguments, sockets);
     set_variable(env, "LISTEN_FDS", cat(sockets));
     set_variable(env, "LISTEN_PID", "1");
   }
@@ -74,13 +68,13 @@ std::optional<NotifyProxy> take_from_systemd(Launch& launch, CreateOptions& opti
   return notify;
 }
 
-CreateOptions create_options(const Launch& launch, const Arguments& arguments) {
+CreateOptions create_options(const GlobalOptions& global, const Launch& launch, const Arguments& arguments) {
   CreateOptions options;
   options.id = arguments.operand(0);
   options.bundle = launch.bundle;
   options.systemd_cgroup = launch.systemd_cgroup;
   options.rootless = launch.rootless;
-  options.keep_fds = preserved(arguments);
+  options.keep_fds = preserved(global, arguments);
   options.no_pivot = arguments.has("no-pivot");
   options.no_new_keyring = arguments.has("no-new-keyring");
   return options;
@@ -113,9 +107,9 @@ int command_create(const GlobalOptions& global, Words words) {
   Created created;
   Rollback rollback;
   rollback.add([&] { launch.dir.remove(); });
-  CreateOptions options = create_options(launch, arguments);
+  CreateOptions options = create_options(global, launch, arguments);
   options.gate_path = launch.dir.gate_path();
-  take_from_systemd(launch, options, arguments);
+  take_from_systemd(global, launch, options, arguments);
   created = starting([&] { return create(launch.spec, std::move(options)); });
   rollback.add([&] { undo(created, launch, arguments.operand(0)); });
   tell_of(created, launch, arguments);
@@ -154,8 +148,8 @@ int command_run(const GlobalOptions& global, Words words) {
   Rollback rollback;
   rollback.add([&] { launch.dir.remove(); });
   Foreground foreground;
-  CreateOptions options = create_options(launch, arguments);
-  auto notify = take_from_systemd(launch, options, arguments);
+  CreateOptions options = create_options(global, launch, arguments);
+  auto notify = take_from_systemd(global, launch, options, arguments);
   if (notify) notify->listen();
   created = starting([&] { return run(launch.spec, std::move(options)); });
   rollback.add([&] { undo(created, launch, arguments.operand(0)); });
@@ -282,7 +276,7 @@ int exec_in(const GlobalOptions& global, const Arguments& arguments) {
   options.filter = filter ? &*filter : nullptr;
   options.id = state.id;
   options.bundle = state.bundle;
-  options.keep_fds = preserved(arguments);
+  options.keep_fds = preserved(global, arguments);
   Foreground foreground;
   Executed executed = starting([&] { return exec(std::move(options)); });
   warn_all(executed.warnings);

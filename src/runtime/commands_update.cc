@@ -9,21 +9,11 @@
 #include "base/units.h"
 #include "os/file.h"
 #include "runtime/cli.h"
+#include "runtime/command_flags.h"
 #include "runtime/state_dir.h"
 
 namespace proa::runtime {
 namespace {
-
-constexpr FlagSpec kUpdateFlags[] = {{"resources", "r", true},         {"memory", "", true},
-                                     {"memory-reservation", "", true}, {"memory-swap", "", true},
-                                     {"cpu-period", "", true},         {"cpu-quota", "", true},
-                                     {"cpu-share", "", true},          {"cpuset-cpus", "", true},
-                                     {"cpuset-mems", "", true},        {"pids-limit", "", true},
-                                     {"blkio-weight", "", true},       {"cpu-burst", "", true},
-                                     {"cpu-rt-period", "", true},      {"cpu-rt-runtime", "", true},
-                                     {"cpu-idle", "", true},           {"kernel-memory", "", true},
-                                     {"kernel-memory-tcp", "", true},  {"l3-cache-schema", "", true},
-                                     {"mem-bw-schema", "", true}};
 
 std::optional<std::int64_t> byte_count(const Arguments& arguments, std::string_view flag) {
   std::string text = arguments.value(flag);

@@ -371,6 +371,35 @@ def test_help_of_a_command(runtime, verb):
         assert done.code == 0 and verb in done.out, done
 
 
+# runc 1.1's.
+FLAGS = {
+    "checkpoint": "image-path work-path parent-path leave-running tcp-established ext-unix-sk shell-job lazy-pages status-fd page-server file-locks pre-dump "
+                  "manage-cgroups-mode empty-ns auto-dedup",
+    "create": "bundle console-socket pid-file no-pivot no-new-keyring preserve-fds", "delete": "force", "events": "interval stats",
+    "exec": "console-socket cwd env tty user additional-gids process detach pid-file process-label apparmor no-new-privs cap preserve-fds cgroup ignore-paused",
+    "kill": "all", "list": "format quiet", "ps": "format",
+    "restore": "console-socket image-path work-path tcp-established ext-unix-sk shell-job file-locks manage-cgroups-mode bundle detach pid-file no-subreaper "
+               "no-pivot empty-ns auto-dedup lazy-pages lsm-profile lsm-mount-context",
+    "run": "bundle console-socket detach keep pid-file no-subreaper no-pivot no-new-keyring preserve-fds", "spec": "bundle rootless",
+    "update": "resources blkio-weight cpu-period cpu-quota cpu-share cpu-rt-period cpu-rt-runtime cpuset-cpus cpuset-mems memory memory-reservation "
+              "memory-swap pids-limit l3-cache-schema mem-bw-schema"}
+
+
+@differs(crun="crun exits with 64")
+@pytest.mark.parametrize("verb", FLAGS)
+def test_help_of_a_command_says_what_each_flag_is_for(runtime, verb):
+    lines = [line.split() for line in runtime(verb, "--help").out.splitlines()]
+    said = {line[0].strip("-,"): line[1:] for line in lines if line and line[0].startswith("--")}
+    assert set(FLAGS[verb].split()) <= set(said) and all(len(words) > 1 for words in said.values())
+
+
+@differs(crun="crun says less")
+def test_without_a_command_it_says_how_it_is_used():
+    done = run_program([PROGRAM])
+    assert done.code == 0 and all(f"   {verb} " in done.out for verb in [*FLAGS, "features", "pause", "resume", "start", "state"])
+    assert all(f"--{flag} " in done.out for flag in ("root", "log", "log-format", "debug", "systemd-cgroup", "rootless"))
+
+
 def test_exec_no_new_privs(box):
     box.start()
     assert box.exec("grep", "NoNewPrivs", "/proc/self/status", flags=("--no-new-privs",)).out.split() == ["NoNewPrivs:", "1"]
@@ -506,6 +535,24 @@ def test_preserve_fds(box):
     os.close(writer)
     assert done.returncode == 0 and os.read(reader, 100) == b"through\n"
     os.close(reader)
+
+
+@differs(crun="crun passes nothing on, and says nothing")
+@pytest.mark.parametrize("verb", ["run", "exec"])
+def test_preserve_fds_that_are_not_open(box, verb):
+    flags = ("--preserve-fds", "200")
+    if verb == "exec":
+        box.start()
+    done = box.exec("echo", "ran", flags=flags) if verb == "exec" else box.run("echo ran", flags=flags)
+    assert done.has_failed("unable to stat preserved-fd") and "(of 200)" in done.err and "ran" not in done.out, done
+
+
+@differs(runc="runc passes on what it has opened itself", crun="crun passes nothing on, and says nothing")
+def test_preserve_fds_are_the_callers(box):
+    """Not what the runtime has come to have under a number that was free: here its log."""
+    box.globals = ("--log", box.path("log"))
+    done = box.run("ls -l /proc/self/fd", flags=("--preserve-fds", "1"))
+    assert done.has_failed("unable to stat preserved-fd 0 (of 1)") and not done.out, done
 
 
 def test_run_passes_signals_on(box):
