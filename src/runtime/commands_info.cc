@@ -138,6 +138,8 @@ int command_features(const GlobalOptions&, Words words) {
       {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})},
       {"mountOptions", std::move(mount_options)},
       {"linux", std::move(linux)},
+      {"annotations",
+       JsonObject{{"org.opencontainers.runc.checkpoint.enabled", "true"}, {"proa.runtime.version", PROA_VERSION}}},
       {"potentiallyUnsafeConfigAnnotations", JsonArray()}};
   os::write_all(STDOUT_FILENO, json::pretty(out, "    ") + "\n");
   return 0;

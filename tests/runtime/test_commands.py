@@ -703,6 +703,8 @@ def test_features_are_what_the_specification_says(runtime):
     assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"] and linux["cgroup"]["systemdUser"] and linux["seccomp"]["enabled"]
     assert {"SCMP_ACT_LOG", "SCMP_ACT_ERRNO"} <= set(linux["seccomp"]["actions"])
     assert "CAP_SYS_ADMIN" in linux["capabilities"]
+    assert linux["apparmor"]["enabled"]
+    assert found["annotations"]["org.opencontainers.runc.checkpoint.enabled"] == "true" and all(isinstance(value, str) for value in found["annotations"].values())
 
 
 def test_spec_writes_a_configuration_that_runs(box):
