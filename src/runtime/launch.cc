@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "base/failpoint.h"
 #include "base/rollback.h"
@@ -35,11 +37,21 @@ std::optional<SeccompProgram> plan_filter(const oci::Spec& spec, CreateOptions& 
   return program;
 }
 
-void check_root(const std::string& path) {
+std::string resolved(const std::string& path) {
+  char out[PATH_MAX];
+  return ::realpath(path.c_str(), out) ? out : path;
+}
+
+// As runc: no link leads to the root but those on the way to the bundle.
+void check_root(const oci::Spec& spec, const std::string& bundle) {
+  std::string path = root_path(spec, bundle);
   struct stat info {};
   os::check(::stat(path.c_str(), &info), cat("invalid rootfs: stat ", path));
   if (!S_ISDIR(info.st_mode)) {
     throw Error(ErrorKind::InvalidArgument, cat("invalid rootfs: ", path, " is not a directory"));
+  }
+  if (resolved(path) != os::clean_path(root_path(spec, resolved(bundle)))) {
+    throw Error(ErrorKind::InvalidArgument, "invalid rootfs: not an absolute path, or a symlink");
   }
 }
 
@@ -110,7 +122,7 @@ void take_given_mounts(const oci::Spec& spec, CreateOptions& options, InitPlan& 
 Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
   trace::Span span("runtime.create");
   check_spec(spec, options.rootfs.has_value());
-  if (!options.rootfs) check_root(root_path(spec, options.bundle));
+  if (!options.rootfs) check_root(spec, options.bundle);
   Created created;
   Rollback rollback;
   // Decided before anything is made: what is wrong with the specification costs nothing.

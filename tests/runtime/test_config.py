@@ -226,6 +226,23 @@ def test_mount_label_without_selinux(box):
 # --- root, names, mounts ---------------------------------------------------------------------------------------------
 
 
+@differs(crun="crun follows it")
+@pytest.mark.parametrize("path", ["link", "link/", "here/rootfs"])
+def test_a_root_behind_a_link_is_refused(box, path):
+    os.symlink("rootfs", box.path("link"))
+    os.symlink(".", box.path("here"))
+    for top in ("", box.bundle + "/"):
+        box.config["root"]["path"] = top + path
+        assert box.run("true").has_failed("invalid rootfs: not an absolute path, or a symlink")
+
+
+def test_a_bundle_behind_a_link(box):
+    os.symlink(box.bundle, box.path("link"))
+    box.args("echo ran")
+    box.save()
+    assert box.call("run", "-b", box.path("link"), box.id).out == "ran\n"
+
+
 def test_read_only_root(box):
     box.config["root"]["readonly"] = True
     assert "Read-only file system" in box.run("touch /file").err
