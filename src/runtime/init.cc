@@ -22,6 +22,11 @@
 namespace proa::runtime {
 namespace {
 
+const os::Fd* find(const std::map<std::size_t, os::Fd>& mounts, std::size_t index) {
+  auto found = mounts.find(index);
+  return found == mounts.end() ? nullptr : &found->second;
+}
+
 class Init {
  public:
   explicit Init(const InitPlan& plan) : plan_(plan), spec_(plan.spec), process_(plan.spec.process), recorder_("init") {}
@@ -36,6 +41,7 @@ class Init {
     join_cgroup(plan_.cgroup);
     unshare_namespaces(plan_.namespaces, spec_.linux);
     become_root_of_namespace();
+    unshare_as_root(plan_.namespaces);
     if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
     os::check(::setsid(), "setsid");
     if (!plan_.options.no_new_keyring) new_session_keyring(cat("_ses.", plan_.options.id));
@@ -43,10 +49,12 @@ class Init {
     close_others(plan_.options.keep_fds);
     auto apparmor = open_apparmor(process_);
     set_sysctls(spec_.linux.sysctl, plan_.namespaces);
-    auto root = attach_root(spec_, plan_.options.rootfs, root_path(spec_, plan_.options.bundle));
+    set_host_propagation(spec_);
+    auto host_root = clone_host_root(plan_.mounts);
+    auto root = attach_root(plan_.options.rootfs, root_path(spec_, plan_.options.bundle));
     for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
-      auto prepared = plan_.prepared.find(i);
-      apply_mount(root, plan_.mounts[i], plan_.cgroup, prepared == plan_.prepared.end() ? nullptr : &prepared->second);
+      const os::Fd* prepared = find(plan_.prepared, i);
+      apply_mount(root, plan_.mounts[i], plan_.cgroup, prepared ? prepared : find(host_root, i));
     }
     make_devices(root, spec_, plan_.namespaces.own(CLONE_NEWUSER));
     os::TtyPair console = make_console(root);

@@ -60,6 +60,10 @@ NamespacePlan plan_namespaces(const oci::Linux& linux) {
       plan.clone_flags |= flag;
     }
   }
+  if (plan.clone_flags & CLONE_NEWUSER) {
+    plan.root_flags = plan.clone_flags & CLONE_NEWIPC;
+    plan.clone_flags &= ~plan.root_flags;
+  }
   std::sort(plan.joins.begin(), plan.joins.end(), [](const auto& a, const auto& b) {
     auto rank = [](int flag) {
       return std::find_if(kTypes.begin(), kTypes.end(), [&](const Type& t) { return t.flag == flag; }) - kTypes.begin();
@@ -98,6 +102,10 @@ void unshare_namespaces(const NamespacePlan& plan, const oci::Linux& linux) {
   // unshare(2) is for children only; older kernels keep it so across execve(2).
   os::Fd own = os::open_file("/proc/self/ns/time_for_children", O_RDONLY);
   os::set_namespace(own.get(), CLONE_NEWTIME);
+}
+
+void unshare_as_root(const NamespacePlan& plan) {
+  if (plan.root_flags != 0) os::check(::unshare(static_cast<int>(plan.root_flags)), "unshare");
 }
 
 PidNamespaceForChildren::PidNamespaceForChildren(int fd) {

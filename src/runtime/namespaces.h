@@ -16,6 +16,8 @@ namespace proa::runtime {
 struct NamespacePlan {
   std::uint64_t clone_flags = 0;    // new ones made by clone3
   std::uint64_t unshare_flags = 0;  // new ones the CHILD makes for itself: cgroup (after it has joined), time (offsets)
+  // Of those that a new user namespace's root makes, for /dev/mqueue is of who has made the namespace: ipc.
+  std::uint64_t root_flags = 0;
   struct Join {
     int flag;
     std::string path;
@@ -24,7 +26,9 @@ struct NamespacePlan {
   std::string pid_path;     // the PARENT joins it around clone3: setns counts for children only
   std::uint64_t owned = 0;  // CLONE_NEW* of every type that is not the host's
 
-  bool is_new(int flag) const { return ((clone_flags | unshare_flags) & static_cast<std::uint64_t>(flag)) != 0; }
+  bool is_new(int flag) const {
+    return ((clone_flags | unshare_flags | root_flags) & static_cast<std::uint64_t>(flag)) != 0;
+  }
   bool own(int flag) const { return (owned & static_cast<std::uint64_t>(flag)) != 0; }
 };
 // Pure. Throws InvalidArgument for an unknown type or one named twice.
@@ -34,6 +38,7 @@ NamespacePlan plan_namespaces(const oci::Linux& linux);
 os::Fd open_namespace(std::string_view path);
 void join_namespaces(const NamespacePlan& plan);                              // CHILD
 void unshare_namespaces(const NamespacePlan& plan, const oci::Linux& linux);  // CHILD, time offsets too
+void unshare_as_root(const NamespacePlan& plan);                              // CHILD, in the user namespace
 
 // PARENT: makes its children be born in the pid namespace `fd` while it lives.
 class PidNamespaceForChildren {

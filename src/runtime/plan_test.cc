@@ -271,6 +271,17 @@ TEST(DeviceFilter, LetsTheLastMatchingRuleDecide) {
   EXPECT_FALSE(device_allowed(denied, kChar, kRead, 10, 229));
 }
 
+TEST(Namespaces, OfMessageQueuesAreMadeByANewUserNamespacesRoot) {
+  oci::Linux linux;
+  linux.namespaces = {{"mount", ""}, {"ipc", ""}};
+  EXPECT_EQ(plan_namespaces(linux).clone_flags, static_cast<std::uint64_t>(CLONE_NEWNS | CLONE_NEWIPC));
+  linux.namespaces.push_back({"user", ""});
+  auto plan = plan_namespaces(linux);
+  EXPECT_EQ(plan.clone_flags, static_cast<std::uint64_t>(CLONE_NEWNS | CLONE_NEWUSER));
+  EXPECT_EQ(plan.root_flags, static_cast<std::uint64_t>(CLONE_NEWIPC));
+  EXPECT_TRUE(plan.is_new(CLONE_NEWIPC));
+}
+
 TEST(Namespaces, ArePlannedByTypeAndRefusedTwice) {
   oci::Linux linux;
   linux.namespaces = {{"mount", ""}, {"pid", ""}, {"network", "/proc/self/fd/5"}, {"user", "/x"}, {"cgroup", ""}};

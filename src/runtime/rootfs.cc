@@ -244,9 +244,21 @@ std::string describe(const MountStep& step) {
 
 }  // namespace
 
-os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& detached, const std::string& path) {
-  trace::Span span("runtime.root");
+void set_host_propagation(const oci::Spec& spec) {
   os::set_propagation("/", rootfs_propagation(spec.linux.rootfs_propagation));
+}
+
+std::map<std::size_t, os::Fd> clone_host_root(const std::vector<MountStep>& steps) {
+  std::map<std::size_t, os::Fd> out;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].kind != MountKind::Bind || os::clean_path(steps[i].source) != "/") continue;
+    out.emplace(i, bind_source(steps[i]));
+  }
+  return out;
+}
+
+os::RootedDir attach_root(const std::optional<os::Fd>& detached, const std::string& path) {
+  trace::Span span("runtime.root");
   os::Fd mount = detached ? detached->duplicate() : os::clone_mount(AT_FDCWD, path, os::Recursive::Yes);
   if (!detached) span.set("path", path);
   os::change_mount(mount.get(), {.propagation = MS_PRIVATE}, os::Recursive::Yes);

@@ -1,6 +1,7 @@
 // CHILD: the container's root, built out of detached mounts, each moved to a place opened inside the root.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,10 +14,17 @@
 
 namespace proa::runtime {
 
-// Sets the propagation of this mount namespace and attaches the root. `detached` is a mount made elsewhere; without
+// The propagation of this mount namespace.
+void set_host_propagation(const oci::Spec& spec);
+
+// Binds of the host's whole "/", by their place in `steps`: cloned before the container's root lies over it, which
+// would be what they show.
+std::map<std::size_t, os::Fd> clone_host_root(const std::vector<MountStep>& steps);
+
+// Attaches the root. `detached` is a mount made elsewhere; without
 // it the tree at `path` is cloned. It lies over "/" without being reached by absolute paths: the host's paths still
 // work until pivot_into.
-os::RootedDir attach_root(const oci::Spec& spec, const std::optional<os::Fd>& detached, const std::string& path);
+os::RootedDir attach_root(const std::optional<os::Fd>& detached, const std::string& path);
 
 // `prepared`: the detached mount to bind instead of the step's source.
 void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupHandle& cgroup, const os::Fd* prepared);

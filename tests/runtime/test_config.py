@@ -301,6 +301,14 @@ def test_bind_without_r_leaves_mounts_below_out(box):
         subprocess.run(["umount", box.path("source/below")], check=True)
 
 
+@pytest.mark.parametrize("kind", ["bind", "rbind"])
+def test_bind_of_the_hosts_whole_root(box, kind):
+    """Not of the container's, which may lie over it by then."""
+    box.bind("/", "/mnt", kind, "ro")
+    assert set(box.sh("ls -A /mnt").split()) == set(os.listdir("/"))
+    assert (box.sh("ls -A /mnt/proc") != "") == (kind == "rbind")
+
+
 def test_bind_of_a_file(box):
     with open(box.path("file"), "w") as file:
         file.write("content")
@@ -390,6 +398,11 @@ def test_namespace_of_the_host(box, kind):
     box.namespace(kind, absent=True)
     box.config.pop("hostname")
     assert box.sh(f"readlink /proc/self/ns/{NAMESPACES[kind]}") == os.readlink(f"/proc/self/ns/{NAMESPACES[kind]}")
+
+
+def test_message_queues_are_of_the_root_of_a_user_namespace(box):
+    box.map_user()
+    assert box.sh("stat -c %u /dev/mqueue") == "0"
 
 
 def test_user_namespace(box):
