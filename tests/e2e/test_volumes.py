@@ -152,3 +152,10 @@ def client_of_sizes(engine, image, program):
         return row.split(" ")[0]
 
     return size
+
+
+def test_the_hosts_whole_root(sh):
+    """As what watches a machine from a container has it; with what is mounted below."""
+    out = sh("ls -A /host; echo --; ls /host/proc/1/status", "-v", "/:/host:ro")
+    names, _, below = out.partition("--")
+    assert set(names.split()) == set(os.listdir("/")) and below.strip() == "/host/proc/1/status"
