@@ -21,8 +21,9 @@ inline constexpr FlagSpec kFormat{"format", "f", true, "table or json (default: 
 inline constexpr FlagSpec kCreateFlags[] = {kBundle,  kConsoleSocket, kPidfdSocket, kPidFile,
                                             kNoPivot, kNoNewKeyring,  kPreserveFds};
 inline constexpr FlagSpec kRunFlags[] = {
-    kBundle,       kConsoleSocket, kPidfdSocket, kPidFile,    kNoPivot,
-    kNoNewKeyring, kPreserveFds,   kDetach,      {"keep", "", false, "leave the container there when it has ended"},
+    kBundle,      kConsoleSocket, kPidfdSocket,
+    kPidFile,     kNoPivot,       kNoNewKeyring,
+    kPreserveFds, kDetach,        {"keep", "", false, "leave the container there when it has ended"},
     kNoSubreaper};
 inline constexpr FlagSpec kExecFlags[] = {
     kConsoleSocket,
@@ -40,7 +41,8 @@ inline constexpr FlagSpec kExecFlags[] = {
     {"no-new-privs", "", false, "the process can gain no privileges"},
     {"cap", "c", true, "a capability more; may be repeated"},
     kPreserveFds,
-    {"cgroup", "", true, "[CONTROLLER[,CONTROLLER]:]PATH, a group below the container's that is there; may be repeated"},
+    {"cgroup", "", true,
+     "[CONTROLLER[,CONTROLLER]:]PATH, a group below the container's that is there; may be repeated"},
     {"ignore-paused", "", false, "also in a paused container"}};
 inline constexpr FlagSpec kKillFlags[] = {{"all", "a", false, "signal every process of the container"}};
 inline constexpr FlagSpec kDeleteFlags[] = {{"force", "f", false, "end the container first if it still runs"}};

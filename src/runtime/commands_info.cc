@@ -127,7 +127,7 @@ int command_features(const GlobalOptions&, Words words) {
       {"cgroup", JsonObject{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
       {"seccomp", std::move(seccomp)},
       {"apparmor", enabled(true)},
-      {"selinux", enabled(false)},
+      {"selinux", enabled(true)},
       {"intelRdt", JsonObject{{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
       {"memoryPolicy", memory_policy_names()},
       {"mountExtensions", JsonObject{{"idmap", enabled(true)}}},

@@ -12,47 +12,9 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "os/file.h"
-#include "os/mount.h"
 #include "os/rooted_dir.h"
 
 namespace proa::runtime {
-
-namespace {
-
-// A /proc of the caller's pid namespace that nobody has mounted anything over.
-os::RootedDir private_proc() {
-  return os::RootedDir(os::make_filesystem("proc", "proc", {{"subset", "pid"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
-}
-
-}  // namespace
-
-std::optional<os::Fd> open_apparmor(const oci::Process& process) {
-  if (!process.selinux_label.empty()) {
-    throw Error(ErrorKind::NotImplemented, "selinux label is specified in config, but selinux is not supported");
-  }
-  if (process.apparmor_profile.empty()) return std::nullopt;
-  auto enabled = os::try_read_file("/sys/module/apparmor/parameters/enabled", 64);
-  if (!enabled || !enabled->starts_with('Y')) {
-    if (process.apparmor_profile == "unconfined") return std::nullopt;
-    throw Error(ErrorKind::Unavailable, "apparmor profile is specified in config, but apparmor is disabled");
-  }
-  auto proc = private_proc();
-  if (auto file = proc.try_open_at("thread-self/attr/apparmor/exec", O_WRONLY)) return file;
-  return proc.open_at("thread-self/attr/exec", O_WRONLY);
-}
-
-void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process) {
-  if (!file) return;
-  try {
-    os::write_all(file->get(), cat("exec ", process.apparmor_profile));
-  } catch (const Error& error) {
-    throw Error(ErrorKind::InvalidArgument,
-                cat("unable to apply apparmor profile: apparmor failed to apply profile: write "
-                    "/proc/thread-self/attr/apparmor/exec: ",
-                    os::errno_text(error.errno_code())),
-                error.errno_code());
-  }
-}
 
 Confinement::Confinement(const oci::Process& process, const SeccompProgram* filter, std::vector<std::string>& warnings)
     : process_(process), filter_(filter), sets_(capability_sets(process.capabilities, warnings)) {

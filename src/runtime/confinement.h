@@ -3,21 +3,14 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "oci/runtime_spec.h"
-#include "os/fd.h"
 #include "runtime/capabilities.h"
 #include "runtime/seccomp.h"
 
 namespace proa::runtime {
-
-// The file through which a label for the next execve is set; opened while /proc is the host's (CVE-2025-52881).
-// Throws if a profile is asked for that this kernel cannot enforce.
-std::optional<os::Fd> open_apparmor(const oci::Process& process);
-void set_apparmor(const std::optional<os::Fd>& file, const oci::Process& process);
 
 // Groups, gid, uid and all five capability sets; CAP_SYS_ADMIN alone is kept until the filter is loaded.
 class Confinement {

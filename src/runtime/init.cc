@@ -15,6 +15,7 @@
 #include "runtime/confinement.h"
 #include "runtime/devices.h"
 #include "runtime/handshake.h"
+#include "runtime/labels.h"
 #include "runtime/limits.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
@@ -44,10 +45,13 @@ class Init {
     unshare_as_root(plan_.namespaces);
     if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
     os::check(::setsid(), "setsid");
-    if (!plan_.options.no_new_keyring) new_session_keyring(cat("_ses.", plan_.options.id));
+    if (!plan_.options.no_new_keyring) {
+      label_keys(process_, Proc::Private);
+      new_session_keyring(cat("_ses.", plan_.options.id));
+    }
     arrange_stdio(plan_.options.stdio);
     close_others(plan_.options.keep_fds);
-    auto apparmor = open_apparmor(process_);
+    ExecLabels labels(process_, Proc::Private);
     set_sysctls(spec_.linux.sysctl, plan_.namespaces);
     set_host_propagation(spec_);
     auto host_root = clone_host_root(plan_.mounts);
@@ -64,7 +68,7 @@ class Init {
     adopt_null(root);
     pivot_into(root, plan_.options.no_pivot);
     make_readonly(root, spec_.linux.readonly_paths);
-    mask_paths(root, spec_.linux.masked_paths);
+    mask_paths(root, spec_.linux.masked_paths, spec_.linux.mount_label);
     if (spec_.root.readonly) make_root_readonly(root);
     set_names();
     if (spec_.linux.personality) set_personality(*spec_.linux.personality);
@@ -75,7 +79,7 @@ class Init {
     auto env = process_.env;
     add_home(env, process_.user.uid);
     enter_directory(process_.cwd.empty() ? "/" : process_.cwd);
-    set_apparmor(apparmor, process_);
+    labels.set();
     Confinement confinement(process_, plan_.filter ? &*plan_.filter : nullptr, warnings_);
     confinement.become_user();
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);

@@ -19,6 +19,7 @@
 #include "runtime/confinement.h"
 #include "runtime/devices.h"
 #include "runtime/handshake.h"
+#include "runtime/labels.h"
 #include "runtime/limits.h"
 #include "runtime/namespaces.h"
 #include "runtime/program.h"
@@ -57,6 +58,8 @@ class Join {
     if (plan_.options.cgroup) join_cgroup(*plan_.options.cgroup);
     if (affinity) set_cpu_affinity(affinity->final);
     if (process_.oom_score_adj) set_oom_score_adj(*process_.oom_score_adj, warnings_);
+    label_keys(process_, Proc::Callers);
+    ExecLabels(process_, Proc::Callers).set();  // the one that is cloned below inherits them
     arrange_stdio(plan_.options.stdio);
     auto kept = plan_.options.keep_fds;
     for (int fd : kept) os::set_cloexec(fd, false);
@@ -76,7 +79,6 @@ class Join {
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);
     os::check(::setsid(), "setsid");
     if (plan_.namespaces & CLONE_NEWUSER) become_root_of_namespace();
-    auto apparmor = open_apparmor(process_);
     new_session_keyring("_ses.exec");
     os::TtyPair console;
     if (process_.terminal) {
@@ -90,7 +92,6 @@ class Join {
     auto env = process_.env;
     add_home(env, process_.user.uid);
     enter_directory(process_.cwd.empty() ? "/" : process_.cwd);
-    set_apparmor(apparmor, process_);
     Confinement confinement(process_, plan_.filter, warnings_);
     confinement.become_user();
     if (plan_.options.die_with_parent) tie_to_parent(plan_.socket);

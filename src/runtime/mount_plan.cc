@@ -46,6 +46,8 @@ constexpr std::array<std::string_view, 10> kIgnored = {"defaults", "remount", "l
                                                        "nomand",   "nouser",  "noacl", "iversion", "noiversion"};
 // Not attributes but flags of the superblock, which fsconfig knows by these names.
 constexpr std::array<std::string_view, 6> kSuperblock = {"sync", "dirsync", "mand", "lazytime", "async", "nolazytime"};
+// SELinux labels, which may have commas: mount(2) takes them in quotes, fsconfig as they are.
+constexpr std::array<std::string_view, 4> kLabels = {"context", "fscontext", "defcontext", "rootcontext"};
 
 const Flag* find_attribute(std::string_view name) {
   auto found = std::find_if(kAttributes.begin(), kAttributes.end(), [&](const Flag& f) { return f.name == name; });
@@ -90,10 +92,27 @@ void plan_option(MountStep& step, const std::string& option) {
     return apply(*flag, step.set_all, step.clear_all);
   }
   auto [key, value] = cut(option, '=');
-  step.parameters.emplace_back(key, value.value_or(""));
+  std::string given(value.value_or(""));
+  if (contains(kLabels, key)) std::erase(given, '"');
+  step.parameters.emplace_back(key, std::move(given));
+}
+
+// linux.mountLabel, for every file system that is made for the container. The kernel labels the files of proc and
+// sysfs itself; mqueue is there before it is mounted, so that its directory gets the label afterwards.
+void label_step(MountStep& step, const std::string& label) {
+  if (label.empty() || step.kind == MountKind::Bind || step.type == "proc" || step.type == "sysfs") return;
+  if (step.kind == MountKind::Cgroup || step.type == "mqueue") {
+    step.label = label;
+  } else {
+    add_label(step.parameters, label);
+  }
 }
 
 }  // namespace
+
+void add_label(os::MountParameters& parameters, const std::string& label) {
+  if (!label.empty()) parameters.emplace_back("context", label);
+}
 
 MountStep plan_mount(const oci::Mount& mount, std::string_view bundle) {
   MountStep step;
@@ -135,7 +154,10 @@ MountStep plan_mount(const oci::Mount& mount, std::string_view bundle) {
 std::vector<MountStep> plan_mounts(const oci::Spec& spec, std::string_view bundle) {
   std::vector<MountStep> out;
   out.reserve(spec.mounts.size());
-  for (const auto& mount : spec.mounts) out.push_back(plan_mount(mount, bundle));
+  for (const auto& mount : spec.mounts) {
+    out.push_back(plan_mount(mount, bundle));
+    label_step(out.back(), spec.linux.mount_label);
+  }
   return out;
 }
 

@@ -27,13 +27,17 @@ struct MountStep {
   IdMap id_map = IdMap::None;
   std::vector<oci::IdMapping> uid_mappings, gid_mappings;  // of an id-mapped mount; empty: the container's
   os::MountParameters parameters;                          // for the file system
+  std::string label;                                       // where it is no parameter of the file system's
   std::string options;                                     // as written, for explanations
 };
 
 // Throws InvalidArgument: a mount without a destination, an option of a bind mount that means nothing, a mapping that
 // is not whole. A bind's relative source is relative to `bundle`.
 MountStep plan_mount(const oci::Mount& mount, std::string_view bundle = "/");
+// With linux.mountLabel for those that take it.
 std::vector<MountStep> plan_mounts(const oci::Spec& spec, std::string_view bundle = "/");
+
+void add_label(os::MountParameters& parameters, const std::string& label);  // nothing for ""
 
 // Every option with a meaning of its own, for `features`.
 std::vector<std::string> known_mount_options();

@@ -57,6 +57,28 @@ TEST(MountPlan, RefusesWhatMeansNothing) {
   EXPECT_EQ(rootfs_propagation("rshared"), static_cast<unsigned long>(MS_SHARED | MS_REC));
 }
 
+TEST(MountPlan, LabelsWhatIsMadeForTheContainer) {
+  oci::Spec spec;
+  spec.linux.mount_label = "system_u:object_r:container_file_t:s0:c1,c2";
+  spec.mounts = {mount("/dev", "tmpfs", "tmpfs", {"mode=755"}),
+                 mount("/proc", "proc", "proc", {}),
+                 mount("/sys", "sysfs", "sysfs", {}),
+                 mount("/data", "bind", "/srv", {"rbind"}),
+                 mount("/dev/mqueue", "mqueue", "mqueue", {}),
+                 mount("/sys/fs/cgroup", "cgroup", "cgroup", {}),
+                 mount("/dev/pts", "devpts", "devpts", {"newinstance"})};
+  auto steps = plan_mounts(spec);
+  std::pair<std::string, std::string> label{"context", spec.linux.mount_label};
+  for (const auto& step : steps) {
+    bool as_parameter = step.type == "tmpfs" || step.type == "devpts";
+    bool afterwards = step.type == "mqueue" || step.type == "cgroup";
+    EXPECT_EQ(std::count(step.parameters.begin(), step.parameters.end(), label), as_parameter ? 1 : 0) << step.type;
+    EXPECT_EQ(step.label, afterwards ? spec.linux.mount_label : "") << step.type;
+  }
+  auto quoted = plan_mount(mount("/x", "tmpfs", "tmpfs", {"context=\"a_u:b_r:c_t:s0:c1,c2\""}));
+  EXPECT_EQ(quoted.parameters, (os::MountParameters{{"context", "a_u:b_r:c_t:s0:c1,c2"}}));
+}
+
 TEST(MountPlan, LetsOnlyKnownFilesBeMountedInProc) {
   EXPECT_TRUE(proc_destination_allowed("/proc/cpuinfo"));
   EXPECT_TRUE(proc_destination_allowed("/process"));

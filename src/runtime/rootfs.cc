@@ -18,6 +18,7 @@
 #include "os/file.h"
 #include "os/syscalls.h"
 #include "runtime/copy_up.h"
+#include "runtime/labels.h"
 
 namespace proa::runtime {
 namespace {
@@ -174,13 +175,15 @@ void apply_filesystem(const os::RootedDir& root, const MountStep& step) {
     if (step.copy_up) copy_up(destination.get(), mount.get());
   }
   os::attach_mount(mount.get(), destination.get());
+  label_directory(mount.get(), step.label);
   set_step_propagation(mount.get(), step);
 }
 
 // For a container without a group of its own, which the host's groups do not concern.
-os::Fd make_empty(std::uint64_t attributes) {
-  return os::make_filesystem("tmpfs", "tmpfs", {{"nr_blocks", "1"}, {"nr_inodes", "2"}, {"mode", "755"}},
-                             attributes | kReadOnly);
+os::Fd make_empty(std::uint64_t attributes, const std::string& label) {
+  os::MountParameters parameters = {{"nr_blocks", "1"}, {"nr_inodes", "2"}, {"mode", "755"}};
+  add_label(parameters, label);
+  return os::make_filesystem("tmpfs", "tmpfs", parameters, attributes | kReadOnly);
 }
 
 // v1: a tmpfs with one directory per hierarchy, each the container's own group, read-only unless asked otherwise.
@@ -189,9 +192,10 @@ void apply_cgroup_v1(const os::RootedDir& root, const MountStep& step, const Cgr
   top.type = "tmpfs";
   top.source = "tmpfs";
   top.parameters = {{"mode", "755"}};
+  add_label(top.parameters, step.label);
   os::Fd destination = open_destination(root, step.destination, true);
   refuse_proc(step, destination.get(), -1);
-  if (cgroup.path.empty()) return os::attach_mount(make_empty(step.set).get(), destination.get());
+  if (cgroup.path.empty()) return os::attach_mount(make_empty(step.set, step.label).get(), destination.get());
   std::uint64_t attributes = step.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
   os::Fd tmpfs = os::make_filesystem("tmpfs", "tmpfs", top.parameters, attributes);
   os::attach_mount(tmpfs.get(), destination.get());
@@ -219,7 +223,7 @@ os::Fd make_cgroup_v2(const MountStep& mount, const CgroupHandle& cgroup) {
     return make_mount(mount);
   } catch (const Error& error) {
     if (error.errno_code() != EPERM && error.errno_code() != EBUSY) throw;
-    if (cgroup.path.empty()) return make_empty(mount.set);
+    if (cgroup.path.empty()) return make_empty(mount.set, mount.label);
     os::Fd bound = os::clone_mount(AT_FDCWD, os::path_join(cgroup.layout.root, cgroup.path), os::Recursive::No);
     os::change_mount(bound.get(), {.set = mount.set | kReadOnly, .clear = mount.clear & ~kReadOnly}, os::Recursive::No);
     return bound;
@@ -300,7 +304,7 @@ void pivot_into(const os::RootedDir& root, bool no_pivot) {
   os::check(::chdir("/"), "chdir to /");
 }
 
-void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths) {
+void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths, const std::string& label) {
   if (paths.empty()) return;
   trace::Span span("runtime.masks");
   span.set("paths", join(paths, " "));
@@ -313,7 +317,7 @@ void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths
       if (!place) return;
       if (is_directory(place->get())) {
         if (!blank) {
-          blank = make_empty(0);
+          blank = make_empty(0, label);
           return os::attach_mount(blank->get(), place->get());
         }
         os::Fd copy = os::clone_mount(blank->get(), "", os::Recursive::No);

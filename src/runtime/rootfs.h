@@ -37,7 +37,7 @@ void pivot_into(const os::RootedDir& root, bool no_pivot);
 
 // Paths of the specification are data of the container: resolved inside the root. A missing one is no error, any
 // other failure is (security.md R5).
-void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths);
+void mask_paths(const os::RootedDir& root, const std::vector<std::string>& paths, const std::string& label);
 void make_readonly(const os::RootedDir& root, const std::vector<std::string>& paths);
 void make_root_readonly(const os::RootedDir& root);
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "os/rooted_dir.h"
 #include "runtime/devices.h"
+#include "runtime/labels.h"
 #include "runtime/limits.h"
 #include "runtime/mount_plan.h"
 #include "runtime/namespaces.h"
@@ -81,7 +82,7 @@ void check_linux(const oci::Linux& linux, const NamespacePlan& namespaces) {
   for (const auto& [clock, offset] : linux.time_offsets) {
     if (clock != "monotonic" && clock != "boottime") refuse(cat("time namespace offset of ", quoted(clock)));
   }
-  if (!linux.mount_label.empty()) refuse("mountLabel is set, but selinux is not supported");
+  check_mount_label(linux.mount_label);
   if (!namespaces.own(CLONE_NEWNS)) refuse("a container needs a mount namespace of its own");
   bool user = namespaces.is_new(CLONE_NEWUSER);
   if (::geteuid() != 0 && !namespaces.own(CLONE_NEWUSER)) refuse("rootless container requires user namespaces");
@@ -118,6 +119,7 @@ void check_process(const oci::Process& process) {
     refuse("oomScoreAdj must be between -1000 and 1000");
   }
   check_scheduling(process);
+  check_process_label(process.selinux_label);
   constexpr std::uint32_t kNoId = UINT32_MAX;
   if (process.user.uid == kNoId || process.user.gid == kNoId) refuse("a user or group id is out of range");
 }

@@ -79,6 +79,26 @@ def test_masked_and_read_only_paths(sh):
     assert out.split() in (["0"], ["0", "0"])
 
 
+@pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="this host has SELinux")
+@pytest.mark.parametrize("option", ["label=disable", "label:disable", "label=type:svirt_t", "label=level:s0:c1,c2", "label=nonsense"])
+def test_selinux_labels_mean_nothing_on_a_host_without(engine, run, option):
+    assert run("--name", "labelled", "--security-opt", option, cmd=["echo", "ran"]).out == "ran\n"
+    found = engine.inspect("labelled")
+    assert found["ProcessLabel"] == "" and found["MountLabel"] == "" and found["HostConfig"]["SecurityOpt"] == [option]
+    assert not any("selinux" in line for line in engine.api("GET", "/info").json["SecurityOptions"])
+
+
+@pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="this host has SELinux")
+@pytest.mark.parametrize("mode", ["z", "Z", "ro,z"])
+def test_relabelling_means_nothing_on_a_host_without(engine, run, tmp_path, mode):
+    (tmp_path / "file").write_text("content")
+    done = run("--name", "relabelled", "-v", f"{tmp_path}:/data:{mode}", cmd=["sh", "-c", "cat /data/file; touch /data/more && echo written"])
+    assert done.out == ("content" if "ro" in mode else "contentwritten\n")
+    point = engine.inspect("relabelled")["Mounts"][0]
+    assert point["Mode"] == mode and point["RW"] == ("ro" not in mode)
+    assert "security.selinux" not in os.listxattr(tmp_path / "file")
+
+
 def test_systempaths_unconfined_opens_them(sh):
     assert "rw" in sh("grep ' /proc ' /proc/mounts", "--security-opt", "systempaths=unconfined")
     assert sh("grep -c ' /proc/' /proc/mounts || true", "--security-opt", "systempaths=unconfined") == "0"

@@ -438,6 +438,8 @@ def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, d
         box.process["capabilities"][kind] = bundle.CAPS + ["CAP_SYS_ADMIN"]
     if bundle.APPARMOR:
         box.process["apparmorProfile"] = "proa-runtime-test"
+    if bundle.SELINUX:
+        box.process["selinuxLabel"] = "system_u:system_r:virtd_lxc_t:s0"
     with bundle.apparmor_profile("proa-runtime-test") if bundle.APPARMOR else contextlib.nullcontext():
         box.start("mount --bind /decoy /proc && echo up >/tmp/up; exec sleep 1000")
         bundle.wait_until(lambda: os.path.exists(box.path("rootfs/tmp/up")))
@@ -453,6 +455,9 @@ def test_2025_52881_an_exec_writes_to_no_proc_that_the_container_has_made(box, d
             if bundle.APPARMOR:
                 with open(f"/proc/{pid_in(box.path('pid'))}/attr/current") as file:
                     assert file.read() == "proa-runtime-test (enforce)\n"
+            if bundle.SELINUX:
+                with open(f"/proc/{pid_in(box.path('pid'))}/attr/current") as file:
+                    assert file.read().strip("\0") == box.process["selinuxLabel"]
         assert done.code == 0 or not bundle.IS_OURS, done
         box.call("delete", "--force", box.id)
 

@@ -10,7 +10,7 @@ import tempfile
 import threading
 
 import pytest
-from bundle import PROGRAM, UNIFIED, alive, run_program, wait_until
+from bundle import PROGRAM, SELINUX, UNIFIED, alive, run_program, wait_until
 
 differs = pytest.mark.differs
 
@@ -355,7 +355,7 @@ def test_exec_cap_adds_a_capability(box):
     assert int(done.out.split()[1], 16) & 1 << 21, done
 
 
-@pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="there is SELinux here")
+@pytest.mark.skipif(SELINUX, reason="there is SELinux here")
 @differs(crun="crun 1.8 ignores it where there is no SELinux")
 def test_exec_process_label_without_selinux(box):
     box.start()
@@ -703,7 +703,7 @@ def test_features_are_what_the_specification_says(runtime):
     assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"] and linux["cgroup"]["systemdUser"] and linux["seccomp"]["enabled"]
     assert {"SCMP_ACT_LOG", "SCMP_ACT_ERRNO"} <= set(linux["seccomp"]["actions"])
     assert "CAP_SYS_ADMIN" in linux["capabilities"]
-    assert linux["apparmor"]["enabled"]
+    assert linux["apparmor"]["enabled"] and linux["selinux"]["enabled"]
     assert found["annotations"]["org.opencontainers.runc.checkpoint.enabled"] == "true" and all(isinstance(value, str) for value in found["annotations"].values())
 
 

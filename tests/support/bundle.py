@@ -15,6 +15,7 @@ OURS = os.path.join(os.environ.get("PROA_BIN", os.path.join(HERE, "../../build/d
 PROGRAM = os.path.realpath(os.environ.get("RUNTIME", OURS))
 NAME = os.path.basename(PROGRAM)
 IS_OURS = NAME == "proa-runtime"
+SELINUX = os.path.exists("/sys/fs/selinux/enforce")
 UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 SYSTEMD = "SYSTEMD_CGROUP" in os.environ  # the same tests by the systemd driver: tests/vm/run systemd
 DRIVER = ("--systemd-cgroup",) if SYSTEMD else ()
