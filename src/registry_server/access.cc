@@ -79,6 +79,18 @@ std::string user_of(std::string_view authorization) {
   return pair ? std::string(cut(*pair, ':').first) : "";
 }
 
+// Each action that is wanted, as docker-registry lists them.
+Json detail_of(const Wanted& wanted) {
+  if (wanted.type.empty()) return nullptr;
+  JsonArray out;
+  for (std::string_view action : {"pull", "push", "delete", "*"}) {
+    bool also = wanted.action == "push" && action == "pull";
+    if (action == wanted.action || also)
+      out.push_back(JsonObject{{"Type", wanted.type}, {"Class", ""}, {"Name", wanted.name}, {"Action", action}});
+  }
+  return out;
+}
+
 }  // namespace
 
 Access::Access(const Settings& settings, const std::string& root)
@@ -115,7 +127,7 @@ void Access::challenge(Exchange& exchange, const Wanted& wanted, std::string_vie
     if (!error.empty()) value += cat(",error=\"", error, "\"");
   }
   exchange.response.headers.set("WWW-Authenticate", value);
-  throw Refusal{401, "UNAUTHORIZED", "authentication required"};
+  throw Refusal{401, "UNAUTHORIZED", "authentication required", detail_of(wanted)};
 }
 
 std::optional<std::string> Access::problem_of_token(std::string_view authorization, const Wanted& wanted) const {

@@ -12,10 +12,14 @@ namespace {
 std::optional<http::ByteRange> range_of(const http::Request& request, http::Headers& reply, std::uint64_t size,
                                         std::string_view tag) {
   if (auto condition = request.headers.find("If-Range"); condition && *condition != tag) return std::nullopt;
-  auto range = http::parse_range(request.headers.get("Range"), size);
-  if (range && range->length == 0) {
+  std::string_view header = request.headers.get("Range");
+  auto range = http::parse_range(header, size);
+  // Several ranges, and units that are not bytes, are passed over.
+  bool unreadable = !range && header.starts_with("bytes=") && header.find(',') == header.npos;
+  if (unreadable || (range && range->length == 0)) {
     reply.set("Content-Range", cat("bytes */", size));
-    throw Refusal{416, "RANGE_INVALID", cat("the blob has ", size, " bytes")};
+    throw Refusal{416, "RANGE_INVALID",
+                  cat(unreadable ? "the range cannot be read; " : "", "the blob has ", size, " bytes")};
   }
   return range;
 }

@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
 
+[[noreturn]] void unknown_blob(const oci::Digest& digest) {
+  throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry", Json(digest.text())};
+}
+
 // A blob that is still coming from upstream, as far as it has come.
 void relay(Exchange& exchange, Fetch& fetch, const BlobReply& part) {
   if (exchange.request.method == "HEAD")
@@ -40,7 +44,7 @@ void get_blob(Exchange& exchange, const oci::Digest& digest) {
   bool will_refer = exchange.request.method == "HEAD" && !registry.read_only && !registry.upstream;
   bool known = fetch || (will_refer ? registry.repositories.promise_blob(exchange.name, digest)
                                     : registry.repositories.has_blob(exchange.name, digest));
-  if (!known) throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry"};
+  if (!known) unknown_blob(digest);
   os::Fd file = fetch ? os::Fd() : registry.blobs.open(digest);
   std::uint64_t size = fetch ? fetch->size() : registry.blobs.size(digest).value_or(0);
   auto reply = begin_blob(exchange.request, exchange.response, digest, size);
@@ -120,11 +124,10 @@ void upload_whole(Exchange& exchange, const oci::Digest& digest) {
   finish(exchange, id, digest);
 }
 
+// What cannot be mounted, for whatever reason, is uploaded.
 void begin_upload(Exchange& exchange) {
-  if (std::string mount = exchange.query("mount"); !mount.empty()) {
-    oci::Digest digest = Exchange::digest(mount);
-    if (mounts(exchange, exchange.query("from"), digest)) return created(exchange, digest);
-  }
+  auto mount = oci::Digest::try_parse(exchange.query("mount"));
+  if (mount && mounts(exchange, exchange.query("from"), *mount)) return created(exchange, *mount);
   if (std::string whole = exchange.query("digest"); !whole.empty())
     return upload_whole(exchange, Exchange::digest(whole));
   point_to(exchange, exchange.registry.uploads.begin(exchange.name), 0);
@@ -138,8 +141,7 @@ void serve_blob(Exchange& exchange, const std::string& text) {
   const std::string& method = exchange.request.method;
   if (method == "GET" || method == "HEAD") return get_blob(exchange, digest);
   if (method != "DELETE") exchange.refuse_method("GET, HEAD, DELETE");
-  if (!exchange.registry.repositories.unlink_blob(exchange.name, digest))
-    throw Refusal{404, "BLOB_UNKNOWN", "blob unknown to registry"};
+  if (!exchange.registry.repositories.unlink_blob(exchange.name, digest)) unknown_blob(digest);
   exchange.reply(202);
 }
 

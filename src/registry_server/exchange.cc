@@ -5,7 +5,7 @@
 namespace proa::registry_server {
 
 namespace {
-constexpr std::optional<std::size_t> kPage = 1000;  // items, also where more are asked for
+constexpr std::size_t kPage = 1000;  // items where no number is asked for
 }
 
 bool split_path(const std::string& path, std::string& name, std::string& kind, std::string& rest) {
@@ -25,7 +25,8 @@ bool split_path(const std::string& path, std::string& name, std::string& kind, s
 }
 
 std::string error_document(const Refusal& refusal) {
-  JsonObject error{{"code", refusal.code}, {"message", refusal.message}, {"detail", nullptr}};
+  JsonObject error{{"code", refusal.code}, {"message", refusal.message}};
+  if (!refusal.detail.is_null()) error["detail"] = refusal.detail;
   return json::text(JsonObject{{"errors", JsonArray{std::move(error)}}});
 }
 
@@ -34,11 +35,17 @@ void Exchange::reply(int status, std::string_view body) {
   response.whole(status, body);
 }
 
-void Exchange::page(std::string_view member, const std::string& path, std::vector<std::string> all, JsonObject first) {
+std::size_t Exchange::page_size(std::size_t most) {
   std::string text = query("n");
-  auto asked = text.empty() ? kPage : parse_int<std::size_t>(text);
-  if (!asked) throw Refusal{400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested"};
-  std::size_t wanted = std::min(*asked, *kPage);
+  auto asked = text.empty() ? std::optional(kPage) : parse_int<std::size_t>(text);
+  if (asked && *asked <= most) return *asked;
+  JsonObject detail{{"n", asked ? Json(*asked) : Json(text)}};
+  throw Refusal{400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", std::move(detail)};
+}
+
+void Exchange::page(std::string_view member, const std::string& path, std::vector<std::string> all, JsonObject first,
+                    std::size_t most) {
+  std::size_t wanted = page_size(most);
   if (all.size() > wanted) {
     all.resize(wanted);
     if (!all.empty()) link_next(path, all.back(), cat("n=", wanted));
@@ -61,7 +68,7 @@ void Exchange::refuse_method(std::string_view allowed) {
 
 oci::Digest Exchange::digest(const std::string& text) {
   auto digest = oci::Digest::try_parse(text);
-  if (!digest) throw Refusal{400, "DIGEST_INVALID", cat("invalid digest ", quoted(text))};
+  if (!digest) throw Refusal{400, "DIGEST_INVALID", cat("invalid digest ", quoted(text)), Json(text)};
   return *digest;
 }
 

@@ -11,10 +11,16 @@ namespace proa::registry_server {
 
 namespace {
 
+[[noreturn]] void unknown_manifest(const Exchange& exchange, const std::string& reference) {
+  JsonObject detail{{"Tag", reference}};
+  if (oci::Digest::try_parse(reference)) detail = JsonObject{{"Name", exchange.name}, {"Revision", reference}};
+  throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown", std::move(detail)};
+}
+
 void get_manifest(Exchange& exchange, const std::string& reference) {
   if (exchange.registry.upstream) exchange.registry.upstream->want_manifest(exchange.name, reference);
   auto found = exchange.registry.repositories.find(exchange.name, reference);
-  if (!found) throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
+  if (!found) unknown_manifest(exchange, reference);
   auto& headers = exchange.response.headers;
   headers.set("Docker-Content-Digest", found->digest.text());
   headers.set("Etag", cat("\"", found->digest.text(), "\""));
@@ -48,8 +54,7 @@ void serve_manifest(Exchange& exchange, const std::string& reference) {
   if (method == "GET" || method == "HEAD") return get_manifest(exchange, reference);
   if (method == "PUT") return put_manifest(exchange, reference);
   if (method != "DELETE") exchange.refuse_method("GET, HEAD, PUT, DELETE");
-  if (!exchange.registry.repositories.remove(exchange.name, reference))
-    throw Refusal{404, "MANIFEST_UNKNOWN", "manifest unknown"};
+  if (!exchange.registry.repositories.remove(exchange.name, reference)) unknown_manifest(exchange, reference);
   exchange.reply(202);
 }
 
@@ -65,7 +70,7 @@ void serve_tags(Exchange& exchange) {
   auto tags = theirs ? std::move(*theirs) : registry.repositories.tags(exchange.name, last);
   if (tags.empty() && !theirs && !registry.repositories.exists(exchange.name)) {
     if (registry.upstream) throw Refusal{502, "UNAVAILABLE", "upstream does not answer"};
-    throw Refusal{404, "NAME_UNKNOWN", "repository name not known to registry"};
+    throw Refusal{404, "NAME_UNKNOWN", "repository name not known to registry", JsonObject{{"name", exchange.name}}};
   }
   exchange.page("tags", cat("/v2/", exchange.name, "/tags/list"), std::move(tags), JsonObject{{"name", exchange.name}});
 }

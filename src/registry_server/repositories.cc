@@ -56,7 +56,7 @@ Json referrer_of(const Json& document, const std::string& type, const oci::Diges
 }
 
 [[noreturn]] void unknown_blob(const oci::Digest& digest) {
-  throw Refusal{400, "MANIFEST_BLOB_UNKNOWN", cat("blob unknown to registry: ", digest.text())};
+  throw Refusal{400, "MANIFEST_BLOB_UNKNOWN", cat("blob unknown to registry: ", digest.text()), Json(digest.text())};
 }
 
 }  // namespace
@@ -132,7 +132,8 @@ void Repositories::check_references(const std::string& repository, const std::st
   if (oci::media_type::is_index(type)) {
     for (const oci::Descriptor& entry : oci::parse_index(bytes, type).manifests) {
       if (!database_.get(kManifests, at_digest(repository, entry.digest)))
-        throw Refusal{404, "MANIFEST_UNKNOWN", cat("manifest unknown: ", entry.digest.text())};
+        throw Refusal{404, "MANIFEST_UNKNOWN", cat("manifest unknown: ", entry.digest.text()),
+                      Json(entry.digest.text())};
     }
     return;
   }
@@ -149,7 +150,7 @@ Repositories::Put Repositories::put(const std::string& repository, const std::st
   Put out{digest_of(bytes), {}};
   auto asked = oci::Digest::try_parse(reference);
   if (asked && *asked != out.digest)
-    throw Refusal{400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
+    throw Refusal{400, "DIGEST_INVALID", "provided digest did not match uploaded content", Json(reference)};
   std::lock_guard guard(changing_);
   Json document;
   std::string type;

@@ -16,7 +16,9 @@ namespace proa::registry_server {
 namespace {
 
 void catalogue(Exchange& exchange) {
-  exchange.page("repositories", "/v2/_catalog", exchange.registry.repositories.catalogue(exchange.query("last")), {});
+  constexpr std::size_t kMost = 1000;  // docker-registry's; of tags the specification wants as many as are asked for
+  exchange.page("repositories", "/v2/_catalog", exchange.registry.repositories.catalogue(exchange.query("last")), {},
+                kMost);
 }
 
 // docker search: repositories whose name has the words in it.

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "oci/image_document.h"
 #include "os/file.h"
 
 namespace proa::registry_server {
@@ -99,8 +100,8 @@ std::string scalar(const Json& value, std::string_view key) {
 }
 
 void apply_file(Settings& settings, const std::string& path, const std::set<std::string>& given) {
-  Json document = json::parse(os::read_file(path, 4 << 20));
-  if (!document.is_object()) refuse("it holds no JSON object");
+  constexpr std::size_t kMost = 4 << 20;
+  Json document = oci::parse_document(os::read_file(path, kMost), kMost, "configuration");
   for (const auto& [name, value] : document.get_object()) {
     std::string key(name);
     const Option* option = find_option(key);

@@ -132,7 +132,8 @@ void Uploads::finish(const std::string& repository, const std::string& id, const
     os::remove_file(upload->path);
   }
   forget(key_of(repository, id));
-  if (!right) throw Refusal{400, "DIGEST_INVALID", "provided digest did not match uploaded content"};
+  if (!right)
+    throw Refusal{400, "DIGEST_INVALID", "provided digest did not match uploaded content", Json(digest.text())};
 }
 
 void Uploads::cancel(const std::string& repository, const std::string& id) {

@@ -1,11 +1,11 @@
 #include "registry_server/upstream.h"
 
-#include <ctime>
 #include <thread>
 #include <vector>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "os/file.h"
 #include "registry/url.h"
 #include "registry_server/refusal.h"
@@ -71,10 +71,7 @@ void Fetch::fail(const Error& error) {
 }
 
 Upstream::Upstream(const Settings& settings, store::Blobs& blobs, Repositories& repositories, Metrics& metrics)
-    : believed_seconds_(std::int64_t{60} * settings.cache_minutes),
-      blobs_(blobs),
-      repositories_(repositories),
-      metrics_(metrics) {
+    : believed_(60 * kSecond * settings.cache_minutes), blobs_(blobs), repositories_(repositories), metrics_(metrics) {
   bool plain = settings.upstream.starts_with("http://");
   bool schemeless = settings.upstream.find("://") == std::string::npos;
   registry::Url url = registry::Url::parse(schemeless ? cat("https://", settings.upstream) : settings.upstream);
@@ -101,7 +98,7 @@ registry::Client Upstream::client(const std::string& repository) const {
 bool Upstream::is_fresh(const std::string& name) {
   std::lock_guard guard(mutex_);
   auto found = checked_.find(name);
-  return found != checked_.end() && ::time(nullptr) - found->second < believed_seconds_;
+  return found != checked_.end() && monotonic_now() - found->second < believed_;
 }
 
 void Upstream::take_manifest(registry::Client& from, const std::string& repository, const std::string& reference) {
@@ -135,7 +132,7 @@ void Upstream::want_manifest(const std::string& repository, const std::string& r
   }
   std::lock_guard guard(mutex_);
   if (checked_.size() >= kMostChecked) checked_.clear();
-  checked_[name] = ::time(nullptr);
+  checked_[name] = monotonic_now();
 }
 
 std::shared_ptr<Fetch> Upstream::want_blob(const std::string& repository, const oci::Digest& digest) {

@@ -73,7 +73,7 @@ class Upstream {
   registry::Options options_;
   registry::Credentials credentials_;
   std::string domain_;
-  std::int64_t believed_seconds_;
+  std::int64_t believed_;  // nanoseconds
   store::Blobs& blobs_;
   Repositories& repositories_;
   Metrics& metrics_;
@@ -83,7 +83,7 @@ class Upstream {
   std::condition_variable ended_;
   std::map<oci::Digest, std::shared_ptr<Fetch>> fetches_;
   int running_ = 0;
-  std::map<std::string, std::int64_t> checked_;  // when upstream last said what a tag stands for
+  std::map<std::string, std::int64_t> checked_;  // when upstream last said what a tag stands for, monotonic
 };
 
 }  // namespace proa::registry_server

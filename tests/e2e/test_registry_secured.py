@@ -147,9 +147,12 @@ def test_tokens_grant_what_was_asked_for_and_no_more(serve, users):
     for method, path, good in (("POST", "/v2/app/blobs/uploads/", push), ("GET", "/v2/other/tags/list", None), ("GET", "/v2/_catalog", None),
                                ("DELETE", "/v2/app/manifests/1", None)):
         for one in (pull, push):
-            status, headers, _ = server.ask(method, path, b"" if method == "POST" else None, bearer(one))
+            status, headers, body = server.ask(method, path, b"" if method == "POST" else None, bearer(one))
             assert status == (202 if one == good else 401), (method, path)
             assert one == good or 'error="insufficient_scope"' in headers["WWW-Authenticate"]
+            if status == 401 and method == "POST":
+                assert json.loads(body)["errors"][0]["detail"] == [
+                    {"Type": "repository", "Class": "", "Name": "app", "Action": action} for action in ("pull", "push")]
     assert server.ask("GET", "/v2/_catalog", headers=bearer(token("scope=registry:catalog:*", basic("bob"))))[0] == 200
     # A token is good after a restart; a changed one never.
     server.stop()
@@ -225,13 +228,18 @@ def test_tokens_of_another_server(serve, certificates, algorithm):
 def test_configuration_file_and_flags(certificates):
     with tempfile.TemporaryDirectory() as directory:
         def check(document, *flags):
+            return check_text(json.dumps(document), *flags)
+
+        def check_text(text, *flags):
             path = os.path.join(directory, "config.json")
             with open(path, "w") as file:
-                json.dump(document, file)
+                file.write(text)
             done = subprocess.run([os.path.join(BIN, "proa-registry"), "--validate", "--config", path, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             return done.stdout.strip() or done.stderr.strip().removeprefix("proa-registry: ").replace(path, "FILE")
         assert check({"root": directory, "listen": ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"], "read-only": True, "gc-interval": 3}) == "configuration OK"
         assert check({"rot": 1}) == 'FILE: unknown key "rot"'
+        assert check_text('{"root": "/x", "read-only": true, "root": "/y"}') == 'FILE: configuration: key "root" appears twice'
+        assert check_text('["root"]') == "FILE: configuration: not a JSON object"
         assert check({"root": []}) == 'FILE: the value of "root" has the wrong type'
         assert check({"read-only": "perhaps"}) == 'FILE: read-only: "perhaps" is neither true nor false'
         assert check({"root": "/x"}, "--root", "/y") == 'FILE: "root" is specified both as a flag and in the configuration file'
