@@ -39,11 +39,19 @@ JsonObject identity_of(const image::ImageRecord& record) {
   return out;
 }
 
+// The image's own platform is unpacked, others are for their containers; what else lies there may go at any time.
+std::uint64_t unpacked_size_of(const Rooms& rooms, const image::ImageRecord& record, const oci::Digest& manifest,
+                               bool has_containers) {
+  if (manifest == record.manifest) return record.size;
+  return has_containers ? image::image_of(*rooms.blobs, *rooms.layers, record, manifest).size : 0;
+}
+
 JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, const image::ManifestEntry& entry,
                       bool identity) {
-  bool unpacked = entry.descriptor.digest == record.manifest;
-  std::uint64_t unpacked_size = unpacked ? record.size : 0;
   bool attestation = !entry.attests.empty();
+  JsonArray containers = containers_of(rooms, record, entry.descriptor.digest);
+  bool used = entry.available && !containers.empty();
+  std::uint64_t unpacked_size = unpacked_size_of(rooms, record, entry.descriptor.digest, used);
   JsonObject out{{"ID", entry.descriptor.digest.text()},
                  {"Descriptor", oci::to_json(entry.descriptor)},
                  {"Available", entry.available},
@@ -55,7 +63,7 @@ JsonObject entry_view(const Rooms& rooms, const image::ImageRecord& record, cons
     out["AttestationData"] = JsonObject{{"For", entry.attests.text()}};
   } else if (entry.descriptor.platform) {
     out["ImageData"] = JsonObject{{"Platform", platform_view(*entry.descriptor.platform)},
-                                  {"Containers", containers_of(rooms, record, entry.descriptor.digest)},
+                                  {"Containers", std::move(containers)},
                                   {"Size", JsonObject{{"Unpacked", unpacked_size}}}};
     if (JsonObject origin = identity ? identity_of(record) : JsonObject{}; entry.available && !origin.empty())
       out["ImageData"].get_object()["Identity"] = std::move(origin);

@@ -99,6 +99,11 @@ def test_manifests_are_listed(engine, loaded):
     assert "Manifests" not in next(row for row in engine.api("GET", "/v1.51/images/json").json if row["Id"] == here.id)
     assert "Descriptor" not in next(row for row in engine.api("GET", "/v1.47/images/json").json if row["Id"] == here.id)
     assert len(engine.api("GET", f"/v1.51/images/{name}/json?manifests=1").json["Manifests"]) == 3
+    # A container of the other platform unpacks that one, too.
+    assert engine.run("create", "--platform", "linux/arm64", "--name", "other", name).code == 0
+    second = engine.api("GET", f"/v1.51/images/{name}/json?manifests=1").json["Manifests"][1]
+    assert second["ImageData"]["Size"]["Unpacked"] > 0
+    assert second["Size"]["Total"] == second["Size"]["Content"] + second["ImageData"]["Size"]["Unpacked"]
 
 
 def test_what_was_not_pulled_is_named_and_not_available(engine, multi):
