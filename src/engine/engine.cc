@@ -291,5 +291,10 @@ void Engine::shutdown() {
   if (!house_ || house_->rooms.stopping.exchange(true)) return;
   house_->workers.stop();
 }
+  try {
+    house_->database.keep_copy();
+  } catch (const Error& error) {
+    log::warn("the state database could not be copied", {{"error", error.message()}});
+  }
 
 }  // namespace proa::engine

@@ -9,6 +9,7 @@
 #include "engine/event_attributes.h"
 #include "engine/explain.h"
 #include "engine/health.h"
+#include "engine/housekeeping.h"
 #include "engine/lifecycle.h"
 #include "engine/monitor.h"
 #include "engine/restart_policy.h"
@@ -127,6 +128,7 @@ void Exits::apply(Container& container, const ExitReport& report) {
   container.count_exit(report.exit_code, "");
   rooms_.explain->add(container.id(), recorder.events());
   rooms_.workers->run("settling an exit", [this, shared, delay = delay.value_or(-1)] { settle(shared, delay); });
+  rest_soon(rooms_);
   rollback.commit();
 }
 

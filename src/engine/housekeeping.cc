@@ -1,5 +1,6 @@
 #include "engine/housekeeping.h"
 
+#include "base/rollback.h"
 #include "base/time.h"
 #include "engine/directory_reserve.h"
 #include "engine/launcher.h"
@@ -13,13 +14,20 @@
 namespace proa::engine {
 namespace {
 
-constexpr std::int64_t kRestAfter = kSecond;
+constexpr std::int64_t kRestAfter = kSecond, kLongestWithoutCopy = 10 * kSecond;
 
 void rest_if_quiet(Rooms& rooms) {
   std::int64_t left = rooms.last_request + kRestAfter - monotonic_now();
-  if (left > 0) return rooms.workers->run_after("resting", left, [&rooms] { rest_if_quiet(rooms); });
-  rooms.rest_scheduled = false;
-  os::give_back_memory();
+  Rollback ending;
+  if (left > 0) {
+    ending.add([&] { rooms.workers->run_after("resting", left, [&rooms] { rest_if_quiet(rooms); }); });
+    if (monotonic_now() - rooms.last_copy < kLongestWithoutCopy) return;
+  } else {
+    rooms.rest_scheduled = false;
+    ending.add(os::give_back_memory);
+  }
+  rooms.last_copy = monotonic_now();
+  rooms.database->keep_copy();
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ void empty_trash_soon(Rooms& rooms);
 void sync_soon(Rooms& rooms);
 // A shim, a network namespace and a directory for the next container.
 void make_ready_soon(Rooms& rooms);
-// After a second without a request, memory goes back to the kernel.
+// After a second without a request or exit, the state database is copied and memory goes back to the kernel; without
+// such a second there is a copy each ten.
 void rest_soon(Rooms& rooms);
 
 }  // namespace proa::engine

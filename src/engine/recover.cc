@@ -95,6 +95,17 @@ void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::
   }
 }
 
+// Where records come from a copy: what was removed after it is known by it still, but has no directory.
+void forget_what_was_removed(Rooms& rooms) {
+  if (rooms.database->set_aside().empty()) return;
+  for (const auto& container : rooms.roster->all()) {
+    if (os::exists(os::path_join(rooms.containers_dir, container->id()))) continue;
+    log::warn("the record of a container that has no directory is dropped: it was removed, or is lost",
+              {{"container", container->id()}, {"name", container->name()}});
+    rooms.roster->erase(*container);
+  }
+}
+
 // To the trash; where records were lost, beside the damaged database: what is in there may be the only copy.
 void remove_unowned_directories(Rooms& rooms) {
   auto unreadable = rooms.roster->unreadable();
@@ -104,7 +115,10 @@ void remove_unowned_directories(Rooms& rooms) {
     if (rooms.roster->by_id(name) || unreadable.contains(name)) continue;
     auto directory = os::path_join(rooms.containers_dir, name);
     auto trash = os::path_join(rooms.trash_dir, cat("container-", name, "-", std::to_string(now())));
-    os::rename_path(directory, aside.empty() ? trash : os::path_join(aside, name));
+    auto kept = os::path_join(aside, name);
+    if (!aside.empty())
+      log::warn("a container's record is lost; its files are laid aside", {{"container", name}, {"directory", kept}});
+    os::rename_path(directory, aside.empty() ? trash : kept);
   }
 }
 
@@ -159,6 +173,7 @@ bool restore_root(Rooms& rooms, const Container& container) {
 }
 
 void recover(Rooms& rooms) {
+  forget_what_was_removed(rooms);
   for (const auto& container : rooms.roster->all()) {
     auto definition = container->definition();
     rooms.explain->container_created(definition->id, definition->name, definition->config.image);

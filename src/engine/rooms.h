@@ -96,7 +96,8 @@ struct Rooms {
   std::atomic<bool> trash_scheduled = false;
   std::atomic<bool> rest_scheduled = false;
   std::atomic<bool> sync_scheduled = false;
-  std::atomic<std::int64_t> last_request = 0;  // monotonic
+  std::atomic<std::int64_t> last_request = 0;  // monotonic, as the next
+  std::atomic<std::int64_t> last_copy = 0;     // of the state database
   std::atomic<bool> stopping = false;          // shutdown: no restart, no new start
 };
 

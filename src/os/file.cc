@@ -137,6 +137,10 @@ void rename_path(std::string_view from, std::string_view to) {
   check(::rename(std::string(from).c_str(), std::string(to).c_str()), cat("rename ", from, " to ", to));
 }
 
+void link_file(std::string_view file, std::string_view name) {
+  check(::link(std::string(file).c_str(), std::string(name).c_str()), cat("link ", file, " to ", name));
+}
+
 void remove_file(std::string_view path) {
   if (::unlink(std::string(path).c_str()) < 0 && errno != ENOENT) fail(cat("unlink ", path));
 }

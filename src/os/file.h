@@ -46,6 +46,7 @@ void make_dirs(std::string_view path, mode_t mode);  // parents too
 // its own (chattr(1), T). Without effect where there is no such hint.
 void spread_subdirectories(std::string_view path);
 void rename_path(std::string_view from, std::string_view to);
+void link_file(std::string_view file, std::string_view name);  // link(2)
 // A missing file is no error.
 void remove_file(std::string_view path);
 // The whole tree, without following links or crossing into what is mounted there; a missing one is no error.

@@ -44,6 +44,22 @@ void collect_regularly(Registry& registry, const Settings& settings, const std::
     collect_now(registry, settings);
 }
 
+// Every ten seconds, and at the end.
+void copy_regularly(Registry& registry, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any condition;
+  std::unique_lock lock(mutex);
+  bool ends = false;
+  while (!ends) {
+    ends = condition.wait_for(lock, stop, std::chrono::seconds(10), [&] { return stop.stop_requested(); });
+    try {
+      registry.database.keep_copy();
+    } catch (const Error& error) {
+      log::warn("the state database could not be copied", {{"error", error.message()}});
+    }
+  }
+}
+
 http::ServerOptions server_options(const Settings& settings) {
   http::ServerOptions out;
   // On loopback a page in a browser may ask under a name of its own.
@@ -91,6 +107,7 @@ void serve(const Settings& settings) {
   }
   http::Server server(make_handler(registry), server_options(settings));
   server.start(std::move(listeners));
+  std::jthread copier([&](std::stop_token stop) { copy_regularly(registry, stop); });
   std::jthread collector;
   if (settings.gc_hours > 0)
     collector = std::jthread([&](std::stop_token stop) { collect_regularly(registry, settings, stop); });

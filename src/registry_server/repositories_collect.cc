@@ -4,8 +4,10 @@
 
 #include <ctime>
 
+#include "base/error.h"
 #include "base/failpoint.h"
 #include "base/rollback.h"
+#include "base/text.h"
 #include "registry_server/repositories.h"
 #include "registry_server/tables.h"
 
@@ -63,6 +65,9 @@ bool Repositories::drop_blob(const oci::Digest& digest, std::int64_t youngest, s
 }
 
 std::uint64_t Repositories::collect(const Collection& how) {
+  if (!database_.set_aside().empty())
+    throw Error(ErrorKind::Conflict, cat("records were lost with ", database_.set_aside(),
+                                         ": nothing is deleted before the registry is started again"));
   std::lock_guard one(collecting_);
   {
     std::lock_guard guard(changing_);

@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "store/database_copy.h"
+#include "store/sqlite_text.h"
 
 namespace proa::store {
 
@@ -24,15 +26,19 @@ constexpr std::string_view kApplicationId = "1349676897";
 
 struct Damaged {
   std::string reason;
-};
-
-struct Row {
-  std::string kind, name, body;
+  bool outdated = false;  // sound, but older than its copy
 };
 
 bool means_damage(int code) {
   int primary = code & 0xff;
   return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+}
+
+// 0 where that row could not be read.
+std::int64_t copies_in(const std::vector<Row>& rows) {
+  for (const Row& row : rows)
+    if (row.kind == kCopies) return parse_int<std::int64_t>(row.body).value_or(0);
+  return 0;
 }
 
 ErrorKind kind_of(int code) {
@@ -61,6 +67,9 @@ struct Database::Connection {
   std::map<std::string, sqlite3_stmt*, std::less<>> statements;
   mutable std::recursive_mutex mutex;
   int depth = 0;  // of transactions of the thread that holds the mutex
+  std::mutex copying;
+  std::int64_t copies = 0;
+  int copied_changes = -1;  // sqlite3_total_changes() at the last copy
 
   ~Connection() { close(); }
 
@@ -114,39 +123,14 @@ struct Database::Connection {
 
   void open();
   void open_checked();
+  void expect_no_less_than_the_copy(std::int64_t version);
   void reserve_room();
-  void move_away(const std::string& reason);
+  void build_anew(const Damaged& damage);
+  void put_in_place(const std::string& fresh);
   void take_over(const std::vector<Row>& rows);
   std::string scalar(std::string_view sql);
+  std::string copy_path() const { return cat(path, ".copy"); }
 };
-
-namespace {
-std::string column_text(sqlite3_stmt* statement, int column) {
-  auto text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
-  return text ? std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement, column))) : std::string();
-}
-
-// What can still be read of a damaged database: from both ends of the table up to the damage.
-std::vector<Row> readable_rows(const std::string& path) {
-  std::vector<Row> rows;
-  sqlite3* db = nullptr;
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr) == SQLITE_OK) {
-    for (const char* order : {"kind,name", "kind DESC,name DESC"}) {
-      std::string sql = cat("SELECT kind,name,body FROM documents ORDER BY ", order);
-      if (sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) break;
-      int code;
-      while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        rows.push_back({column_text(statement, 0), column_text(statement, 1), column_text(statement, 2)});
-      }
-      sqlite3_finalize(statement);
-      if (code == SQLITE_DONE) break;
-    }
-  }
-  sqlite3_close_v2(db);
-  return rows;
-}
-}  // namespace
 
 std::string Database::Connection::scalar(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
@@ -184,8 +168,16 @@ void Database::Connection::open_checked() {
   execute(
       "CREATE TABLE IF NOT EXISTS documents(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, "
       "PRIMARY KEY(kind, name)) WITHOUT ROWID");
+  expect_no_less_than_the_copy(version);
   if (version != kSchemaVersion) execute(cat("PRAGMA user_version=", kSchemaVersion));
   reserve_room();
+}
+
+// An emptied file is a sound database, and so is one whose log is lost.
+void Database::Connection::expect_no_less_than_the_copy(std::int64_t version) {
+  copies = parse_int<std::int64_t>(scalar(cat("SELECT body FROM documents WHERE kind='", kCopies, "'"))).value_or(0);
+  if (copies_of(copy_path()) <= copies) return;
+  throw Damaged{version == 0 ? "it is empty or was missing" : "it is older than its copy", true};
 }
 
 // On a full disk containers can still be stopped and removed: free pages in the file, and a log that has room for some
@@ -199,34 +191,64 @@ void Database::Connection::reserve_room() {
                nullptr, nullptr, nullptr);
 }
 
-void Database::Connection::move_away(const std::string& reason) {
+// The damaged one keeps its place until the new one is whole; what is of both is as the damaged one has it.
+void Database::Connection::build_anew(const Damaged& damage) {
   close();
-  set_aside = cat(path, ".damaged-", now() / kSecond);
-  log::error("the state database is damaged; it was set aside and a fresh one begun",
-             {{"path", path}, {"set_aside", set_aside}, {"reason", reason}});
-  os::rename_path(path, set_aside);
+  std::int64_t second = now() / kSecond;
+  do set_aside = cat(path, ".damaged-", second++);
+  while (os::exists(set_aside) || os::exists(cat(set_aside, ".copy")));
+  log::error("the state database is damaged; it is set aside and one made anew of what can be read of it and its copy",
+             {{"path", path}, {"set_aside", set_aside}, {"reason", damage.reason}});
+  auto own = readable_rows(path), copied = readable_rows(copy_path());
+  // What is older than the copy, perhaps for its log is lost, has nothing to add.
+  bool older = copies_in(own) > 0 && copies_in(own) < copies_in(copied);
+  if (damage.outdated || older) own.clear();
+  std::erase_if(own, [](const Row& row) { return row.kind == kCopies; });
+  std::string fresh = cat(path, ".new");
+  for (std::string_view suffix : {"", "-wal", "-shm"}) os::remove_file(cat(fresh, suffix));
+  {
+    Connection made;
+    made.path = fresh;
+    try {
+      made.open_checked();
+    } catch (const Damaged& again) {
+      throw Error(ErrorKind::DataLoss, cat(fresh, ": a fresh database is damaged: ", again.reason));
+    }
+    made.take_over(own);
+    made.take_over(copied);
+  }
+  put_in_place(fresh);
+  log::warn("rows of the damaged database and of its copy were taken over; what changed after the copy may be lost",
+            {{"damaged", cat(own.size())}, {"copy", cat(copied.size())}});
+}
+
+// At each moment there is the one or the other.
+void Database::Connection::put_in_place(const std::string& fresh) {
+  os::fsync_fd(os::open_file(fresh, O_RDONLY).get(), fresh);
+  if (os::exists(copy_path())) os::link_file(copy_path(), cat(set_aside, ".copy"));
   for (std::string_view suffix : {"-wal", "-shm"}) {
     if (os::exists(cat(path, suffix))) os::rename_path(cat(path, suffix), cat(set_aside, suffix));
   }
+  if (os::exists(path)) os::link_file(path, set_aside);
+  FAILPOINT("database.before_replace");
+  os::rename_path(fresh, path);
+  os::fsync_dir(os::dir_name(path));
 }
 
 void Database::Connection::open() {
   try {
-    open_checked();
-    return;
+    return open_checked();
   } catch (const Damaged& damage) {
-    move_away(damage.reason);
+    build_anew(damage);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::DataLoss) throw;
-    move_away(error.message());
+    build_anew({error.message()});
   }
-  auto rows = readable_rows(set_aside);
   try {
     open_checked();
   } catch (const Damaged& damage) {
     throw Error(ErrorKind::DataLoss, cat(path, ": a fresh database is damaged: ", damage.reason));
   }
-  take_over(rows);
 }
 
 void Database::Connection::take_over(const std::vector<Row>& rows) {
@@ -238,7 +260,6 @@ void Database::Connection::take_over(const std::vector<Row>& rows) {
     expect(sqlite3_step(statement), "insert");
   }
   execute("COMMIT");
-  log::info("rows of the damaged database were taken over", {{"rows", cat(rows.size())}});
 }
 
 Database::Database(std::string path) : connection_(std::make_unique<Connection>()) {
@@ -333,6 +354,22 @@ void Database::sync() const {
   std::string log = cat(connection_->path, "-wal");
   os::Fd file = os::open_file(log, O_RDONLY);
   os::check(::fdatasync(file.get()), cat("fdatasync ", log));
+}
+
+void Database::keep_copy() {
+  Connection& c = *connection_;
+  std::lock_guard one(c.copying);
+  int changes;
+  {
+    std::lock_guard guard(c.mutex);
+    if (sqlite3_total_changes(c.db) == c.copied_changes) return;
+    put(kCopies, "", Json(c.copies + 1));
+    ++c.copies;
+    changes = sqlite3_total_changes(c.db);
+  }
+  sync();  // never older than its copy
+  write_copy(c.path, c.copy_path(), c.copies);
+  c.copied_changes = changes;
 }
 
 void Database::transaction(const std::function<void()>& body, Durability durability) {

@@ -21,8 +21,9 @@ enum class Durability { Normal, Full };
 
 class Database {
  public:
-  // Opens or creates. A file that is no database or is damaged is set aside (PATH.damaged-<time>), which is logged, and
-  // a fresh one begun with the rows that could still be read. Throws Conflict if a newer version of Proa wrote it.
+  // Opens or creates. A file that is no database, is damaged, or older than its copy is set aside
+  // (PATH.damaged-<time>), which is logged, and one made anew of what can still be read of it and of the copy. Throws
+  // Conflict if a newer version of Proa wrote it.
   explicit Database(std::string path);
   ~Database();
   Database(const Database&) = delete;
@@ -46,7 +47,11 @@ class Database {
   // Puts on the disk what was written with Durability::Normal. Nobody waits meanwhile.
   void sync() const;
 
-  // The damaged file that was set aside at opening, "" if none was.
+  // Where there were changes since the last: a copy beside it (PATH.copy), durable. Nobody waits meanwhile.
+  void keep_copy();
+
+  // The damaged file that was set aside at opening, "" if none was: rows may have been lost, and those of what was
+  // removed after the copy may be back.
   const std::string& set_aside() const;
 
  private:

@@ -225,6 +225,43 @@ TEST_F(Store, KeysAreThoseOfUnreadableRowsToo) {
 }
 
 // proves: I19
+TEST_F(Store, WhatIsLostComesFromTheCopy) {
+  {
+    Database database(db());
+    database.put("t", "a", Json("old"));
+    database.put("t", "b", Json("old"));
+    database.keep_copy();
+    auto first = os::read_file(cat(db(), ".copy"));
+    database.keep_copy();
+    EXPECT_EQ(os::read_file(cat(db(), ".copy")), first) << "nothing had changed";
+    database.put("t", "a", Json("new"));
+  }
+  for (const char* damage : {"", "no database"}) {
+    os::write_file(db(), damage);
+    Database database(db());
+    EXPECT_NE(database.set_aside(), "");
+    EXPECT_EQ(json::text(*database.get("t", "a")), "\"old\"");
+    EXPECT_EQ(json::text(*database.get("t", "b")), "\"old\"");
+    os::remove_file(cat(database.set_aside(), ".copy"));
+    os::remove_file(database.set_aside());
+  }
+}
+
+// A copy that cannot be made whole leaves the last one where it is.
+TEST_F(Store, ABadCopyIsNotKept) {
+  {
+    Database database(db());
+    database.put("t", "a", Json(1));
+    database.keep_copy();
+  }
+  Database database(db());
+  auto first = os::read_file(cat(db(), ".copy"));
+  ASSERT_EQ(::truncate(db().c_str(), 4096), 0);
+  EXPECT_THROW(database.keep_copy(), Error);
+  EXPECT_EQ(os::read_file(cat(db(), ".copy")), first);
+}
+
+// proves: I19
 TEST_F(Store, AFileThatIsNoDatabaseIsSetAside) {
   os::write_file(db(), "this is not a database, and long enough to be looked at as one by those who read the header");
   Database database(db());

@@ -261,6 +261,15 @@ void Volumes::recover() {
     os::rename_path(os::path_join(root_, name),
                     os::path_join(trash_, cat("volume-", name, "-", std::to_string(now()))));
   }
+  if (all_lost) {
+    // Some records come from a copy, which still knows what was removed after it.
+    std::erase_if(state->records, [&](const auto& entry) {
+      if (os::exists(os::path_join(root_, entry.first))) return false;
+      log::warn("the record of a volume that has no directory is dropped: it was removed, or is lost",
+                {{"volume", entry.first}});
+      return database_.erase(kTable, entry.first);
+    });
+  }
   for (const auto& [name, record] : state->records) {
     std::string directory = os::path_join(root_, name);
     os::make_dirs(os::path_join(directory, "_data"), 0755);

@@ -186,7 +186,7 @@ def test_killed_registry_and_pull_resumes(engine, registry, image):
 
 @pytest.mark.proves("I19")
 def test_damaged_database_is_set_aside(registry):
-    """Nothing can be read of it: what users keep is still there."""
+    """Nothing can be read of it, and there is no copy: what users keep is still there."""
     daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
     try:
         daemon.start()
@@ -197,7 +197,7 @@ def test_damaged_database_is_set_aside(registry):
         daemon.kill(signal.SIGTERM)
         with open(os.path.join(daemon.data_root, "proa.db"), "wb") as file:
             file.write(b"this is no database" * 1000)
-        for suffix in ("-wal", "-shm"):
+        for suffix in ("-wal", "-shm", ".copy"):
             if os.path.exists(os.path.join(daemon.data_root, "proa.db" + suffix)):
                 os.unlink(os.path.join(daemon.data_root, "proa.db" + suffix))
         daemon.start()
@@ -213,7 +213,9 @@ def test_damaged_database_is_set_aside(registry):
         daemon.close()
 
 
-def test_a_damaged_page_of_the_database_costs_its_rows_alone(registry):
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_damaged_page_of_the_database_costs_its_rows_alone(registry, copied):
+    """And with a copy not even them."""
     daemon = Engine(bridge="proatest1", subnet="10.215.0.1/24")
     try:
         daemon.start()
@@ -228,11 +230,13 @@ def test_a_damaged_page_of_the_database_costs_its_rows_alone(registry):
             page = file.read().index(b'"name":"volume20"') // 4096 * 4096
             file.seek(page)
             file.write(b"\x5a" * 4096)
+        if not copied:
+            os.unlink(os.path.join(daemon.data_root, "proa.db.copy"))
         daemon.start()
         assert daemon.inspect("runs")["State"]["Pid"] == pid and daemon.run("exec", "runs", "echo", "hi").out == "hi\n"
         volumes = {volume["Name"]: volume["Labels"] for volume in daemon.api("GET", "/volumes").json["Volumes"]}
         assert sorted(volumes) == [f"volume{n:02}" for n in range(40)]
-        assert 0 < sum(not labels for labels in volumes.values()) < 12
+        assert (0 < sum(not labels for labels in volumes.values()) < 12) != copied
         assert daemon.run("run", "--rm", name, "echo", "works").out == "works\n"
     finally:
         daemon.close()

@@ -35,6 +35,7 @@ def failpoints():
 ELSEWHERE = {
     "runtime.mount.before_make": "where others swap a path meanwhile: tests/runtime/test_attacks.py",
     "runtime.mount.place_found": "the same",
+    "database.before_replace": "of a damaged database: tests/e2e/test_damaged_database.py",
     "registry.upload.piece": "proa-registry's own: tests/e2e/test_registry_cache.py",
     "registry.collect.before_remove": "proa-registry's own: tests/e2e/test_registry_cache.py",
     "blob.adopt.before_rename": "proa-registry's own, when an upload is complete",
