@@ -241,6 +241,7 @@ struct Engine::House {
             [this](const std::string& id) {
               if (auto container = roster.by_id(id)) emit_container(events, *container->definition(), "oom");
             },
+        .on_run_dirs_lost = [this] { networks.write_states(); },
     };
   }
 
@@ -290,11 +291,11 @@ void Engine::reload(const Config& fresh) {
 void Engine::shutdown() {
   if (!house_ || house_->rooms.stopping.exchange(true)) return;
   house_->workers.stop();
-}
   try {
     house_->database.keep_copy();
   } catch (const Error& error) {
     log::warn("the state database could not be copied", {{"error", error.message()}});
   }
+}
 
 }  // namespace proa::engine

@@ -16,14 +16,18 @@
 #include <thread>
 
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "base/sync.h"
 #include "base/text.h"
+#include "engine/run_dir_watch.h"
 #include "os/file.h"
 #include "os/socket.h"
 #include "shim/client.h"
 
 namespace proa::engine {
 namespace {
+
+constexpr std::uint64_t kWakeToken = 0, kRunDirsToken = UINT64_MAX;
 
 void sleep_ms(int milliseconds) {
   timespec pause{milliseconds / 1000, milliseconds % 1000 * 1'000'000L};
@@ -49,6 +53,7 @@ struct Monitor::Inside {
 
   std::string root;
   Callbacks callbacks;
+  RunDirWatch run_dirs;
   os::Fd epoll, wake;
   Sync<Shared> shared;
   std::condition_variable caught_up;
@@ -57,6 +62,8 @@ struct Monitor::Inside {
   std::condition_variable reaper_work;
   std::thread reaper;
 
+  Inside(std::string run_root, Callbacks told)
+      : root(std::move(run_root)), callbacks(std::move(told)), run_dirs(root) {}
   std::string dir(const std::string& id) const { return os::path_join(root, id); }
   void poke() {
     std::uint64_t one = 1;
@@ -65,6 +72,8 @@ struct Monitor::Inside {
   void watch(const std::string& id, os::Fd socket);
   void run();
   void serve(std::uint64_t token);
+  void restore_run_dirs();
+  bool restore(const RunDirWatch::Gone& gone);
   void tell(const std::string& id, const shim::Notice& notice);
   void lost(const std::string& id);
   void tell_exit(const std::string& id, const shim::ExitRecord& record);
@@ -111,7 +120,9 @@ void Monitor::Inside::run() {
     if (count < 0 && errno != EINTR) os::fail("epoll_wait");
     bool served = false;
     for (int i = 0; i < count; ++i) {
-      if (events[i].data.u64 == 0) {
+      if (events[i].data.u64 == kRunDirsToken) {
+        restore_run_dirs();
+      } else if (events[i].data.u64 == kWakeToken) {
         std::uint64_t drained;
         [[maybe_unused]] ssize_t got = ::read(wake.get(), &drained, sizeof drained);
       } else {
@@ -150,6 +161,30 @@ void Monitor::Inside::serve(std::uint64_t token) {
     tell(id, shim::notice_from_json(packet->body));
   } catch (const Error&) {  // a newer shim's word for something we do not know
   }
+}
+
+// Shims that live, and whom nobody could find any more, are told to come back; their answer is no notice.
+void Monitor::Inside::restore_run_dirs() {
+  try {
+    if (restore(run_dirs.take()) && callbacks.on_run_dirs_lost) callbacks.on_run_dirs_lost();
+  } catch (const Error& error) {
+    log::error("run directories that were taken away could not be made anew", {{"error", error.message()}});
+  }
+}
+
+// Was there any?
+bool Monitor::Inside::restore(const RunDirWatch::Gone& gone) {
+  bool lost = false;
+  auto locked = shared.lock();
+  for (const auto& [id, watched] : locked->watched) {
+    if (!gone.all && !gone.names.contains(id)) continue;
+    if (watched.exit_told || os::exists(os::path_join(dir(id), "control.sock"))) continue;
+    log::warn("the run directory of a container was taken away; its shim makes it anew", {{"container", id}});
+    static constexpr std::string_view kListen = R"({"op":"listen","body":null})";
+    ::send(watched.socket->get(), kListen.data(), kListen.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    lost = true;
+  }
+  return lost;
 }
 
 void Monitor::Inside::tell(const std::string& id, const shim::Notice& notice) {
@@ -275,16 +310,17 @@ void Monitor::Inside::reap() {
   }
 }
 
-Monitor::Monitor(std::string run_root, Callbacks callbacks) : inside_(std::make_unique<Inside>()) {
+Monitor::Monitor(std::string run_root, Callbacks callbacks)
+    : inside_(std::make_unique<Inside>(std::move(run_root), std::move(callbacks))) {
   auto& in = *inside_;
-  in.root = std::move(run_root);
-  in.callbacks = std::move(callbacks);
   in.epoll = os::Fd(os::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
   in.wake = os::Fd(os::check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u64 = 0;
+  event.data.u64 = kWakeToken;
   os::check(::epoll_ctl(in.epoll.get(), EPOLL_CTL_ADD, in.wake.get(), &event), "epoll_ctl");
+  event.data.u64 = kRunDirsToken;
+  os::check(::epoll_ctl(in.epoll.get(), EPOLL_CTL_ADD, in.run_dirs.fd(), &event), "epoll_ctl");
   in.thread = std::thread([&in] { in.run(); });
   in.reaper = std::thread([&in] { in.reap(); });
 }

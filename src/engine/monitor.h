@@ -21,6 +21,7 @@ class Monitor {
     std::function<void(const std::string& container_id, const std::string& exec_id, const std::string& client_id)>
         on_detach;
     std::function<void(const std::string& container_id)> on_oom;
+    std::function<void()> on_run_dirs_lost;  // X/shims was emptied, and so perhaps all of X
   };
 
   // `run_root` is X/shims.

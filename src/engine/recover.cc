@@ -14,6 +14,7 @@
 #include "engine/restart_policy.h"
 #include "engine/rooms.h"
 #include "engine/roster.h"
+#include "engine/unreachable.h"
 #include "engine/workers.h"
 #include "image/images.h"
 #include "image/snapshots.h"
@@ -203,6 +204,9 @@ void recover(Rooms& rooms) {
       }
       continue;
     }
+    if (end_unreachable(state.pid, state.start_ticks))
+      log::error("a running container was ended: its run directory is gone, and its shim cannot be found without",
+                 {{"container", container->id()}});
     // It ran, and nothing is known of its end (the machine went down, or its shim with it): never 0.
     container->run.needs_cleanup = true;
     rooms.exits->apply(*container, {.exit_code = 255, .signal = 0, .oom_killed = false, .finished_at = now()});

@@ -1,6 +1,7 @@
 #include "network/bridge.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -89,6 +90,11 @@ int ensure_bridge(os::NetlinkSocket& socket, const BridgePlan& plan) {
   if (plan.address6) add_local_route(batch, os::IpAddress::parse("::1").value(), link->index);
   socket.execute(batch);
   return link->index;
+}
+
+bool is_there(int index, std::string_view device) {
+  char name[IF_NAMESIZE];
+  return ::if_indextoname(static_cast<unsigned>(index), name) && device == name;
 }
 
 void remove_bridge(os::NetlinkSocket& socket, std::string_view device) {

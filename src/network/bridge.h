@@ -19,6 +19,7 @@ struct BridgePlan {
 // Makes it, or gives what is missing to the one that is there; returns its index. Throws Conflict if the name belongs
 // to something that is no bridge.
 int ensure_bridge(os::NetlinkSocket& socket, const BridgePlan& plan);
+bool is_there(int index, std::string_view device);                       // a device of that name under that index
 void remove_bridge(os::NetlinkSocket& socket, std::string_view device);  // a missing one is no error
 
 // 1 to 15 of the characters that devices and nftables chains may have.

@@ -88,6 +88,8 @@ class Networks {
 
   // The network of a container about to start: a namespace with everything in it. All or nothing.
   Sandbox connect_new(const SandboxRequest& request);
+  // Again: the directory for them was emptied. (They are what recover() needs.)
+  void write_states();
   // Off the path: makes what the next connect_new then need not wait for.
   void keep_ready();
   // On a live container (one that connect_new or recover knows).

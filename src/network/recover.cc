@@ -65,6 +65,13 @@ void Networks::State::forget_file(const std::string& container_id) {
   if (!config.state_dir.empty()) os::remove_file(state_path(container_id));
 }
 
+void Networks::write_states() {
+  if (state_->config.state_dir.empty()) return;
+  os::make_dirs(state_->config.state_dir, 0700);
+  auto locked = state_->tables.lock();
+  for (const auto& [id, container] : locked->containers) state_->save(container);
+}
+
 namespace {
 
 // The sandboxes that were attached when the last daemon ended; those that cannot be read are dropped.
@@ -143,6 +150,22 @@ bool Networks::State::adopt(Container& container, pid_t pid) {
     announce(container);
   }
   return true;
+}
+
+void Networks::State::replug(Tables& now, const std::string& network_id, int bridge) {
+  os::NetlinkBatch batch;
+  for (const auto& [id, container] : now.containers) {
+    const Endpoint* gateway = now.gateway_endpoint(container);
+    for (const Endpoint& endpoint : container.endpoints) {
+      if (endpoint.network_id != network_id || endpoint.host_link.empty()) continue;
+      PlugPlan plan = plug_plan(now, endpoint, false, &endpoint == gateway && !container.ports.empty());
+      set_link_bridge(batch, endpoint.host_link, bridge);
+      set_bridge_port_up(batch, {.name = plan.host_link, .hairpin = plan.hairpin, .isolated = plan.isolated});
+    }
+  }
+  if (batch.size() == 0) return;
+  os::NetlinkSocket socket(NETLINK_ROUTE);
+  socket.try_execute(batch);  // one whose container is ending is no loss
 }
 
 // The default bridge's subnet was chosen on another day: if the host uses it now and nobody is attached, another one.

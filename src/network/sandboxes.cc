@@ -33,8 +33,9 @@ int Networks::State::ensure_network(const std::string& id) {
   {
     auto locked = tables.lock();
     Network& network = locked->get(id);
-    if (network.bridge_index != 0) return network.bridge_index;
     plan = bridge_plan(network);
+    // Somebody may have deleted it.
+    if (network.bridge_index != 0 && is_there(network.bridge_index, plan.device)) return network.bridge_index;
   }
   std::lock_guard guard(bridge_mutex);
   os::NetlinkSocket socket(NETLINK_ROUTE);
@@ -51,6 +52,7 @@ int Networks::State::ensure_network(const std::string& id) {
   }
   auto locked = tables.lock();
   locked->get(id).bridge_index = index;
+  replug(*locked, id, index);
   return index;
 }
 

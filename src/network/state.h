@@ -87,7 +87,8 @@ struct Networks::State {
   NetworkRecord make_predefined(std::string_view name, std::string_view driver);
 
   // sandboxes.cc
-  int ensure_network(const std::string& id);  // its bridge; returns the ifindex
+  int ensure_network(const std::string& id);                            // its bridge; returns the ifindex
+  void replug(Tables& now, const std::string& network_id, int bridge);  // who runs there, on a bridge made anew
   BridgePlan bridge_plan(const Network& network) const;
   Endpoint allocate(Tables& now, const SandboxRequest& who, const EndpointRequest& request);
   // All that `request` asks of the tables, into `container`; returns the ids of networks that need a bridge. Where it

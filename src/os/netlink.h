@@ -97,6 +97,7 @@ struct BridgePort {
 };
 // Host side up, without an IPv6 link-local address of its own.
 void set_bridge_port_up(NetlinkBatch& batch, const BridgePort& port);
+void set_link_bridge(NetlinkBatch& batch, std::string_view name, int bridge);  // makes it a port there
 void set_link_up(NetlinkBatch& batch, int index);
 void set_link_up(NetlinkBatch& batch, std::string_view name);
 // Makes the kernel finish a carrier change now: until its "linkwatch" work has run, an interface that was up before its

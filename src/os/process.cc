@@ -299,14 +299,24 @@ bool try_signal_pidfd(int pidfd, int signal) {
   fail(cat("pidfd_send_signal ", signal));
 }
 
-std::optional<std::uint64_t> start_time_ticks(pid_t pid) {
+namespace {
+// Of /proc/PID/stat, counted from 1 as in proc(5); one behind the name.
+std::optional<std::uint64_t> stat_field(pid_t pid, std::size_t number) {
   auto text = try_read_file(cat("/proc/", pid, "/stat"), 4096);
   if (!text) return std::nullopt;
   auto after = text->rfind(')');  // the name may hold blanks and brackets
   if (after == std::string::npos) return std::nullopt;
   auto fields = split(std::string_view(*text).substr(after + 2), ' ');
-  if (fields.size() < 20) return std::nullopt;
-  return parse_int<std::uint64_t>(fields[19]);
+  if (fields.size() < number - 2) return std::nullopt;
+  return parse_int<std::uint64_t>(fields[number - 3]);
+}
+}  // namespace
+
+std::optional<std::uint64_t> start_time_ticks(pid_t pid) { return stat_field(pid, 22); }
+
+std::optional<pid_t> parent_of(pid_t pid) {
+  auto parent = stat_field(pid, 4);
+  return parent ? std::optional(static_cast<pid_t>(*parent)) : std::nullopt;
 }
 
 std::optional<int> parse_signal(std::string_view text) {

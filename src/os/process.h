@@ -69,6 +69,7 @@ std::optional<Fd> try_open_pidfd(pid_t pid);
 bool try_signal_pidfd(int pidfd, int signal);
 // Field 22 of /proc/PID/stat: with the pid it names a process for as long as the host is up. nullopt: it is gone.
 std::optional<std::uint64_t> start_time_ticks(pid_t pid);
+std::optional<pid_t> parent_of(pid_t pid);
 
 // "SIGTERM", "TERM", "term", "15" (and SIGRTMIN+n): the number; nullopt if there is no such signal.
 std::optional<int> parse_signal(std::string_view text);

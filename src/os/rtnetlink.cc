@@ -142,6 +142,14 @@ void set_bridge_port_up(NetlinkBatch& batch, const BridgePort& port) {
   batch.end();
 }
 
+void set_link_bridge(NetlinkBatch& batch, std::string_view name, int bridge) {
+  batch.begin(RTM_NEWLINK, 0, cat("make ", name, " a port of link ", bridge));
+  batch.header(link_header(0, 0, 0));
+  batch.attribute(IFLA_IFNAME, name);
+  batch.attribute_u32(IFLA_MASTER, static_cast<std::uint32_t>(bridge));
+  batch.end();
+}
+
 void set_link_up(NetlinkBatch& batch, int index) {
   batch.begin(RTM_NEWLINK, 0, cat("set link ", index, " up"));
   batch.header(link_header(index, IFF_UP, IFF_UP));

@@ -94,6 +94,7 @@ Json Shim::perform(Connection& connection, std::string_view operation, const Jso
     return done();
   }
   if (exited_) throw Error(ErrorKind::Conflict, cat("container ", id_, " is not running"));
+  if (operation == "listen") return listen_again(), done();
   if (operation == "attach") return attach(body, fds);
   if (operation == "exec") return exec(body, fds);
   if (operation == "signal") return signal(body);

@@ -183,11 +183,26 @@ Started Shim::launch(CreateRequest& request, std::map<std::string, os::Fd>& fds)
   return started;
 }
 
+void Shim::publish_state() {
+  os::replace_file(os::path_join(run_dir_, "state.json"), json::text(to_json(state())), 0600);
+  os::write_file(os::path_join(run_dir_, "shim.pid"), cat(::getpid(), "\n"), 0600);
+}
+
+void Shim::listen_again() {
+  std::string shims(os::dir_name(run_dir_)), control = os::path_join(run_dir_, "control.sock");
+  if (os::exists(control)) return;
+  os::make_dirs(os::dir_name(shims), 0711);
+  os::make_dir(shims, 0700);
+  os::make_dir(run_dir_, 0700);
+  loop_.retire(std::move(listener_));
+  listener_ = std::make_unique<Listener>(*this, control);
+  publish_state();
+}
+
 void Shim::settle() {
   FAILPOINT("shim.after_start");
   try {
-    os::replace_file(os::path_join(run_dir_, "state.json"), json::text(to_json(state())), 0600);
-    os::write_file(os::path_join(run_dir_, "shim.pid"), cat(::getpid(), "\n"), 0600);
+    publish_state();
   } catch (const Error&) {  // /run is full: the daemon has all of it from our reply
   }
   try {

@@ -45,6 +45,8 @@ class Shim {
   void create(CreateRequest request, std::vector<os::Fd> fds);
   Started launch(CreateRequest& request, std::map<std::string, os::Fd>& fds);
   void settle();  // after the start: everything that need not delay it
+  void publish_state();
+  void listen_again();  // its directory was taken away
   void children_exited();
   void exec_exited(pid_t pid, ExitRecord record);
   void init_exited(ExitRecord record);
