@@ -107,7 +107,8 @@ class MonitorTest : public ::testing::Test {
             .on_exec_exit = [this](const std::string& id,
                                    const shim::ExitRecord& record) { seen_.lock()->execs.emplace_back(id, record); },
             .on_detach = nullptr,
-            .on_oom = nullptr};
+            .on_oom = nullptr,
+            .on_run_dirs_lost = nullptr};
   }
   std::size_t exits() { return seen_.lock()->exits.size(); }
 

@@ -167,7 +167,7 @@ class World:
                     directories.clear()
                 if directory.count("/") - top.count("/") > 3:
                     directories.clear()
-                out["files"].update(os.path.join(directory, name) for name in directories + files if not re.search(r"\.db-(wal|shm)$", name))
+                out["files"].update(os.path.join(directory, name) for name in directories + files if not re.search(r"\.db(-wal|-shm|\.copy|\.copy\.new)$", name))
         return out
 
     def difference(self, kept):
