@@ -75,6 +75,7 @@ struct ExitReport {
   int signal = 0;
   bool oom_killed = false;
   UnixNanos finished_at = 0;
+  std::int64_t ran = 0;  // nanoseconds, whatever was done to the clock meanwhile; 0: not known
   pid_t killer_pid = 0;  // 0: not known
   uid_t killer_uid = 0;
 };

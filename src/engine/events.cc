@@ -62,6 +62,8 @@ void Events::read(const Window& window, const api::Filters& filters, const std::
                   const std::function<void(const api::Event&)>& sink, std::stop_token stop) {
   filters.check({"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope",
                  "secret", "service", "type", "volume"});
+  // A clock that is set meanwhile makes the wait neither longer nor shorter.
+  std::int64_t wait = window.until ? *window.until - now() : 0, began = monotonic_now();
   std::uint64_t next = 0;
   {
     auto ring = ring_.lock();
@@ -82,7 +84,7 @@ void Events::read(const Window& window, const api::Filters& filters, const std::
         if (!window.until) {
           ring.wait(changed_, ready);
         } else {
-          auto left = *window.until - now();
+          auto left = wait - (monotonic_now() - began);
           if (left <= 0) return;
           ring.wait_for(changed_, std::chrono::nanoseconds(left), ready);
         }

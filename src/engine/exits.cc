@@ -30,6 +30,7 @@ ExitReport report_of(const shim::ExitRecord& record) {
   out.signal = record.signal;
   out.oom_killed = record.oom_killed;
   out.finished_at = record.finished_at > 0 ? record.finished_at : now();
+  out.ran = record.ran;
   return out;
 }
 
@@ -97,7 +98,7 @@ void Exits::apply(Container& container, const ExitReport& report) {
   end.exit_code = report.exit_code;
   end.restarts = before->state.restart_count;
   end.stopped_by_user = before->state.stopped_by_user;
-  end.run_time = report.finished_at - before->state.started_at;
+  end.run_time = report.ran > 0 ? report.ran : report.finished_at - before->state.started_at;
   end.last_delay = container.run.restart_delay;
   std::optional<std::int64_t> delay;
   if (!rooms_.stopping) delay = restart_delay(definition.host_config.restart_policy, end);
@@ -127,8 +128,8 @@ void Exits::apply(Container& container, const ExitReport& report) {
       {{"exitCode", std::to_string(report.exit_code)}, {"execDuration", std::to_string(end.run_time / kSecond)}});
   container.count_exit(report.exit_code, "");
   rooms_.explain->add(container.id(), recorder.events());
-  rooms_.workers->run("settling an exit", [this, shared, delay = delay.value_or(-1)] { settle(shared, delay); });
   rest_soon(rooms_);
+  rooms_.workers->run("settling an exit", [this, shared, delay = delay.value_or(-1)] { settle(shared, delay); });
   rollback.commit();
 }
 

@@ -32,7 +32,8 @@ ExitReport report_of(const shim::ExitRecord& record) {
   return {.exit_code = record.exit_code,
           .signal = record.signal,
           .oom_killed = record.oom_killed,
-          .finished_at = record.finished_at > 0 ? record.finished_at : now()};
+          .finished_at = record.finished_at > 0 ? record.finished_at : now(),
+          .ran = record.ran};
 }
 
 // As the shim knows it; but a pause for a commit that was cut is over.
@@ -72,7 +73,9 @@ void take_shims(Rooms& rooms, std::set<std::string>& seen, std::vector<network::
     auto state = container->state();
     if (!found.running) {
       // The start may have been cut before its commit: the exit belongs to it all the same.
-      if (state.active() || found.exited.started_at > state.started_at) {
+      // (Another one's, not a later one's: the clock may have been set back.)
+      bool another = found.exited.started_at != kZeroTime && found.exited.started_at != state.started_at;
+      if (state.active() || another) {
         ended.emplace_back(container, report_of(found.exited));
       } else {
         rooms.monitor->acknowledge(found.container_id);
@@ -209,7 +212,8 @@ void recover(Rooms& rooms) {
                  {{"container", container->id()}});
     // It ran, and nothing is known of its end (the machine went down, or its shim with it): never 0.
     container->run.needs_cleanup = true;
-    rooms.exits->apply(*container, {.exit_code = 255, .signal = 0, .oom_killed = false, .finished_at = now()});
+    rooms.exits->apply(*container,
+                       {.exit_code = 255, .signal = 0, .oom_killed = false, .finished_at = now(), .ran = 0});
   }
   for (const auto& container : rooms.roster->all()) restore_root(rooms, *container);
   remove_unowned_directories(rooms);

@@ -28,6 +28,7 @@ Json to_json(const ExitRecord& record) {
                  {"reason", record.reason},
                  {"started_at", record.started_at},
                  {"finished_at", record.finished_at},
+                 {"ran", record.ran},
                  {"logged_bytes", record.logged_bytes},
                  {"dropped_log_bytes", record.dropped_log_bytes}};
   return out;
@@ -43,6 +44,7 @@ ExitRecord exit_record_from_json(const Json& value) {
   record.reason = json::string_at(value, "reason");
   record.started_at = time_at(value, "started_at");
   record.finished_at = time_at(value, "finished_at");
+  record.ran = json::int_at(value, "ran");
   record.logged_bytes = count_at(value, "logged_bytes");
   record.dropped_log_bytes = count_at(value, "dropped_log_bytes");
   return record;

@@ -2,6 +2,7 @@
 // told: it is the truth about an exit that the daemon missed.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct ExitRecord {
   std::string reason;  // "" or why the code is not the process's own ("shim died", "exit record is missing")
   UnixNanos started_at = kZeroTime;
   UnixNanos finished_at = kZeroTime;
+  std::int64_t ran = 0;  // nanoseconds on a clock that nobody sets; 0: not known
   // What the log cost or lost, for `explain`.
   std::uint64_t logged_bytes = 0;
   std::uint64_t dropped_log_bytes = 0;

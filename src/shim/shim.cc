@@ -179,6 +179,7 @@ Started Shim::launch(CreateRequest& request, std::map<std::string, os::Fd>& fds)
   started.start_time_ticks = os::start_time_ticks(init.pid).value_or(0);
   started.shim_pid = ::getpid();
   started.started_at = now();
+  began_ = monotonic_now();
   started.cgroup = json::text(runtime::to_json(payload_->cgroup()));
   return started;
 }
@@ -256,6 +257,7 @@ void Shim::check_oom(std::uint64_t& known) {
 
 void Shim::init_exited(ExitRecord record) {
   record.started_at = started_.started_at;
+  record.ran = monotonic_now() - began_;
   if (oom_) {
     oom_->ready(0);  // told before the exit
     oom_.reset();

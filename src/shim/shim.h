@@ -82,6 +82,7 @@ class Shim {
   std::unique_ptr<OomWatch> oom_;
   std::vector<std::unique_ptr<Connection>> connections_;
   Started started_;
+  std::int64_t began_ = 0;  // monotonic
   os::Fd init_pidfd_;
   std::map<pid_t, Exec> execs_;
   std::list<std::unique_ptr<ProcessIo>> ending_;  // processes gone, clients not yet served to the end

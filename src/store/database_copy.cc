@@ -49,7 +49,8 @@ std::vector<Row> readable_rows(const std::string& path) {
     if (!statement) break;
     int code;
     while ((code = sqlite3_step(statement.get())) == SQLITE_ROW)
-      rows.push_back({column_text(statement.get(), 0), column_text(statement.get(), 1), column_text(statement.get(), 2)});
+      rows.push_back(
+          {column_text(statement.get(), 0), column_text(statement.get(), 1), column_text(statement.get(), 2)});
     if (code == SQLITE_DONE) break;
   }
   return rows;

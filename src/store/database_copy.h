@@ -21,8 +21,8 @@ std::vector<Row> readable_rows(const std::string& path);
 // How many copies there had been when this database, or copy, was written; 0 where it cannot be read.
 std::int64_t copies_of(const std::string& path);
 
-// Publishes the rows of the database at `path` under `copy`, durable. Throws where they are not all there: the last copy
-// stays. `copies` is what the database says, so that an empty file is not taken for it.
+// Publishes the rows of the database at `path` under `copy`, durable. Throws where they are not all there: the last
+// copy stays. `copies` is what the database says, so that an empty file is not taken for it.
 void write_copy(const std::string& path, const std::string& copy, std::int64_t copies);
 
 }  // namespace proa::store
