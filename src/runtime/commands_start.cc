@@ -180,6 +180,7 @@ oci::Process exec_process(const ContainerState& state, const Arguments& argument
   if (auto path = arguments.value("process"); !path.empty()) {
     auto process = oci::process_from_json(json::parse(os::read_file(path)));
     drop_overridden(process.env);
+    if (!process.capabilities) process.capabilities = state.spec.process.capabilities;
     if (process.selinux_label.empty()) process.selinux_label = state.spec.process.selinux_label;
     if (process.apparmor_profile.empty()) process.apparmor_profile = state.spec.process.apparmor_profile;
     return process;

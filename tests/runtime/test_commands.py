@@ -413,6 +413,14 @@ def test_exec_process_file(box):
     assert done.out.split() == ["5", "6", "y", "/etc"], done
 
 
+def test_exec_process_file_without_capabilities_has_the_containers(box):
+    box.start()
+    with open(box.path("process.json"), "w") as file:
+        json.dump({"user": {"uid": 0, "gid": 0}, "args": ["grep", "CapEff", "/proc/self/status"], "env": ["PATH=/bin"], "cwd": "/"}, file)
+    with open(f"/proc/{box.pid()}/status") as file:
+        assert box.exec(flags=("--process", box.path("process.json"))).out.split() == next(line for line in file if line.startswith("CapEff")).split()
+
+
 def test_exec_detached_with_pid_file(box):
     box.start()
     assert box.exec("sleep", "500", flags=("-d", "--pid-file", box.path("exec.pid"))).code == 0
