@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "runtime/arguments.h"
