@@ -218,6 +218,7 @@ void recover(Rooms& rooms) {
   for (const auto& container : rooms.roster->all()) restore_root(rooms, *container);
   remove_unowned_directories(rooms);
   remove_unowned_content(rooms);
+  rooms.database->accept_losses();
   empty_trash_soon(rooms);
   start_again(rooms);
 }

@@ -124,6 +124,7 @@ Registry::Registry(const Settings& settings)
       access(settings, settings.root),
       read_only(settings.read_only),
       secure(!settings.tls_certificate.empty()) {
+  database.accept_losses();
   if (!settings.upstream.empty()) upstream = std::make_unique<Upstream>(settings, blobs, repositories, metrics);
 }
 

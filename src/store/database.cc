@@ -23,6 +23,8 @@ namespace {
 constexpr std::int64_t kSchemaVersion = 1;
 // "Proa" in ASCII, so that file(1) and we know our own.
 constexpr std::string_view kApplicationId = "1349676897";
+// The row that says what was set aside, until somebody has seen to the losses.
+constexpr const char* kSetAside = "set_aside";
 
 struct Damaged {
   std::string reason;
@@ -170,6 +172,8 @@ void Database::Connection::open_checked() {
       "PRIMARY KEY(kind, name)) WITHOUT ROWID");
   expect_no_less_than_the_copy(version);
   if (version != kSchemaVersion) execute(cat("PRAGMA user_version=", kSchemaVersion));
+  if (auto mark = scalar(cat("SELECT body FROM documents WHERE kind='", kSetAside, "'")); !mark.empty())
+    set_aside = mark;
   reserve_room();
 }
 
@@ -203,7 +207,6 @@ void Database::Connection::build_anew(const Damaged& damage) {
   // What is older than the copy, perhaps for its log is lost, has nothing to add.
   bool older = copies_in(own) > 0 && copies_in(own) < copies_in(copied);
   if (damage.outdated || older) own.clear();
-  std::erase_if(own, [](const Row& row) { return row.kind == kCopies; });
   std::string fresh = cat(path, ".new");
   for (std::string_view suffix : {"", "-wal", "-shm"}) os::remove_file(cat(fresh, suffix));
   {
@@ -214,6 +217,8 @@ void Database::Connection::build_anew(const Damaged& damage) {
     } catch (const Damaged& again) {
       throw Error(ErrorKind::DataLoss, cat(fresh, ": a fresh database is damaged: ", again.reason));
     }
+    // The number also where its row is not among the readable.
+    made.take_over({{kCopies, "", cat(copies_of(copy_path()))}, {kSetAside, "", set_aside}});
     made.take_over(own);
     made.take_over(copied);
   }
@@ -270,6 +275,8 @@ Database::Database(std::string path) : connection_(std::make_unique<Connection>(
 Database::~Database() = default;
 
 const std::string& Database::set_aside() const { return connection_->set_aside; }
+
+void Database::accept_losses() { erase(kSetAside, ""); }
 
 void Database::put(std::string_view table, std::string_view key, const Json& value) {
   std::string body = json::text(value);

@@ -53,6 +53,8 @@ class Database {
   // The damaged file that was set aside at opening, "" if none was: rows may have been lost, and those of what was
   // removed after the copy may be back.
   const std::string& set_aside() const;
+  // They are seen to: the next opening says nothing of them any more.
+  void accept_losses();
 
  private:
   struct Connection;

@@ -247,6 +247,19 @@ TEST_F(Store, WhatIsLostComesFromTheCopy) {
   }
 }
 
+TEST_F(Store, LossesAreToldUntilTheyAreSeenTo) {
+  os::write_file(db(), "no database");
+  std::string aside = Database(db()).set_aside();
+  EXPECT_NE(aside, "");
+  {
+    Database again(db());
+    EXPECT_EQ(again.set_aside(), aside);
+    again.accept_losses();
+    EXPECT_EQ(again.set_aside(), aside);
+  }
+  EXPECT_EQ(Database(db()).set_aside(), "");
+}
+
 // A copy that cannot be made whole leaves the last one where it is.
 TEST_F(Store, ABadCopyIsNotKept) {
   {
