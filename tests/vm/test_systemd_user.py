@@ -94,6 +94,7 @@ def group_of(pid):
         return file.read().strip().removeprefix("0::")
 
 
+@differs(crun="crun has a group below the scope")
 def test_a_container_is_a_scope_of_the_users_systemd(anywhere):
     pid = anywhere.start()
     assert group_of(pid) == anywhere.group and anywhere.file("cgroup.procs").split() == [str(pid)]
@@ -101,7 +102,7 @@ def test_a_container_is_a_scope_of_the_users_systemd(anywhere):
         "ActiveState": "active", "Slice": "proatest.slice", "ControlGroup": anywhere.group, "Delegate": "yes"}
 
 
-@differs(runc="runc leaves it where it was, if the user may not move it himself", racy=True)
+@differs(runc="runc leaves it where it was, if the user may not move it himself", crun="crun has a group below the scope", racy=True)
 def test_exec_joins_the_scope(anywhere):
     anywhere.start()
     anywhere.box.namespace("cgroup", absent=True)
@@ -109,13 +110,14 @@ def test_exec_joins_the_scope(anywhere):
     assert done.out.strip() == f"0::{anywhere.group}", done
 
 
-@differs(runc="runc calls the unit runc-ID")
+@differs(runc="runc calls the unit runc-ID", crun="crun calls the unit crun-ID")
 def test_without_a_path_it_is_in_the_users_slice(mine):
     del mine.box.linux["cgroupsPath"]
     pid = mine.start()
     assert group_of(pid) == f"{TOP}/user.slice/proa-{mine.id}.scope"
 
 
+@differs(crun="crun has a group below the scope")
 def test_limits_hold_and_are_updated(mine):
     mine.box.linux["resources"] = {"memory": {"limit": 64 * MEGABYTE}, "pids": {"limit": 33}}
     mine.start()
@@ -136,6 +138,7 @@ def test_pause_kill_and_delete(mine):
     assert not os.path.exists(f"/sys/fs/cgroup{mine.group}")
 
 
+@differs(crun="crun has a group below the scope")
 def test_root_of_a_user_namespace_asks_the_users_systemd(mine):
     """As podman unshare and rootlesskit call it."""
     mine.wrap = ("unshare", "--user", "--map-root-user", "--")
@@ -143,7 +146,7 @@ def test_root_of_a_user_namespace_asks_the_users_systemd(mine):
     assert group_of(mine.start()) == mine.group
 
 
-@differs(runc="runc names the bus that it misses")
+@differs(runc="runc names the bus that it misses", crun="crun has other words for it")
 def test_without_a_systemd_of_his_own_it_is_said(box, manager):
     mine = UsersBox(box)
     box.save()
