@@ -146,6 +146,7 @@ def test_copy_into_a_container(engine, tmp_path):
 @pytest.mark.proves("F1")
 def test_commit(engine):
     engine.run("run", "--name", "box", engine.image, "dd", "if=/dev/urandom", "of=/large", "bs=1M", "count=6")
+    wait_until(lambda: any(name.endswith("/trace.json") for name in names(engine)), what="what explain keeps of the run")
     fails_full(engine, lambda: engine.run("commit", "box", "committed:1"), leave=3 * MB)
     assert engine.run("run", "--rm", "committed:1", "wc", "-c", "/large").out == f"{6 * MB} /large\n"
 

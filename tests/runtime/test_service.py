@@ -78,8 +78,8 @@ def messages(listener):
 def ready_when(box, name):
     """The program says that it is ready once the file is there, and other things before."""
     make_tools(box)
-    return (f"tools notify 'STATUS=early'; touch /tmp/early; while [ ! -e /{name} ]; do sleep 0.05; done; tools notify 'READY=1\nSTATUS=late'; "
-            "echo $NOTIFY_SOCKET >/tmp/path; exec sleep 1000")
+    return (f"tools notify 'STATUS=early'; touch /tmp/early; echo $NOTIFY_SOCKET >/tmp/path; while [ ! -e /{name} ]; do sleep 0.05; done; "
+            "tools notify 'READY=1\nSTATUS=late'; exec sleep 1000")
 
 
 @differs(crun="crun 1.8 passes no notice on")
