@@ -70,6 +70,11 @@ bool is_renumbered() {
 
 }  // namespace
 
+void DBusBody::u16(std::uint16_t value) {
+  align(2);
+  bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
 void DBusBody::u32(std::uint32_t value) {
   align(4);
   bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);

@@ -14,6 +14,7 @@ namespace proa::os {
 class DBusBody {
  public:
   void byte(std::uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
+  void u16(std::uint16_t value);
   void u32(std::uint32_t value);
   void u64(std::uint64_t value);
   void boolean(bool value) { u32(value ? 1 : 0); }

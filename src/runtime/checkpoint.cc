@@ -124,11 +124,12 @@ class Restoration {
 
   Created run() {
     check_image();
+    GroupOptions group_options{options_.cgroup_root, "", options_.systemd_cgroup, options_.rootless};
+    if (options_.systemd_cgroup) group_options.properties = annotated_properties(spec_.annotations);
     prepare_root();
     // CRIU mounts in them: opened where its mounts are.
     Directories directories(options_.files, criu_);
-    ContainerGroup group(spec_, options_.id, {options_.cgroup_root, "", options_.systemd_cgroup, options_.rootless},
-                         created_.cgroup, created_.warnings, rollback_);
+    ContainerGroup group(spec_, options_.id, group_options, created_.cgroup, created_.warnings, rollback_);
     describe();
     give_streams();
     give_namespaces();

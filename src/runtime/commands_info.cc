@@ -140,7 +140,7 @@ int command_features(const GlobalOptions&, Words words) {
       {"linux", std::move(linux)},
       {"annotations",
        JsonObject{{"org.opencontainers.runc.checkpoint.enabled", "true"}, {"proa.runtime.version", PROA_VERSION}}},
-      {"potentiallyUnsafeConfigAnnotations", JsonArray()}};
+      {"potentiallyUnsafeConfigAnnotations", strings({"org.systemd.property."})}};
   os::write_all(STDOUT_FILENO, json::pretty(out, "    ") + "\n");
   return 0;
 }

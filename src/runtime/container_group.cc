@@ -37,7 +37,7 @@ ContainerGroup::ContainerGroup(const oci::Spec& spec, const std::string& id, con
   auto layout = os::find_cgroups(options.cgroup_root);
   if (options.systemd) {
     auto systemd = systemd_socket(options.rootless);
-    scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id, systemd), systemd, spec, id);
+    scope_.emplace(layout, plan_scope(spec.linux.cgroups_path, id, systemd), systemd, spec, id, options.properties);
     const auto& name = scope_->name();
     rollback.add([made = CgroupHandle{layout, name.path, name.unit, systemd}] { stop_scope(made); });
     cgroup = create_cgroup(layout, name.path, resources, warnings,

@@ -9,6 +9,7 @@
 #include "oci/runtime_spec.h"
 #include "runtime/cgroup.h"
 #include "runtime/systemd_scope.h"
+#include "runtime/unit_properties.h"
 
 namespace proa::runtime {
 
@@ -16,6 +17,7 @@ struct GroupOptions {
   std::string cgroup_root, resctrl_root;  // verbs.h
   bool systemd = false;
   bool rootless = false;
+  std::vector<UnitProperty> properties = {};  // more of the scope's
 };
 
 class ContainerGroup {

@@ -134,12 +134,12 @@ Created bring_up(const oci::Spec& spec, CreateOptions& options, Gate gate) {
                 {},
                 plan_filter(spec, options),
                 gate};
+  GroupOptions group_options{options.cgroup_root, options.resctrl_root, options.systemd_cgroup, options.rootless};
+  if (options.systemd_cgroup) group_options.properties = annotated_properties(spec.annotations);
   plan.prepared = open_id_mapped(plan.mounts, spec.linux);
   take_given_mounts(spec, options, plan);
   rollback.add([&] { run_poststop_hooks(spec, options.id, options.bundle); });
-  ContainerGroup group(spec, options.id,
-                       {options.cgroup_root, options.resctrl_root, options.systemd_cgroup, options.rootless},
-                       created.cgroup, created.warnings, rollback);
+  ContainerGroup group(spec, options.id, group_options, created.cgroup, created.warnings, rollback);
   FAILPOINT("runtime.create.after_cgroup");
 
   auto [parent_end, child_end] = os::make_socket_pair(SOCK_SEQPACKET);

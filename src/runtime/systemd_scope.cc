@@ -93,10 +93,16 @@ void append_pids(os::DBusBody& body, pid_t pid) {
   body.end_array(pids);
 }
 
-void start_properties(os::DBusBody& body, const ScopeName& name, const oci::Spec& spec, std::string_view id,
-                      pid_t pid) {
-  text(body, "Description", cat("container ", id));
-  text(body, "Slice", name.slice);
+struct StartRequest {
+  const ScopeName& name;
+  const oci::Spec& spec;
+  std::string_view id;
+  const std::vector<UnitProperty>& more;
+};
+
+void start_properties(os::DBusBody& body, const StartRequest& request, pid_t pid) {
+  text(body, "Description", cat("container ", request.id));
+  text(body, "Slice", request.name.slice);
   text(body, "CollectMode", "inactive-or-failed");
   flag(body, "Delegate", true);
   flag(body, "DefaultDependencies", false);
@@ -105,18 +111,37 @@ void start_properties(os::DBusBody& body, const ScopeName& name, const oci::Spec
   }
   property(body, "PIDs", "au");
   append_pids(body, pid);
-  if (spec.linux.resources) append_resource_properties(body, *spec.linux.resources);
+  for (const auto& [name, value] : request.more) {
+    property(body, name, signature_of(value));
+    append_gvariant(body, value);
+  }
+  // The last word is theirs: no annotation gets a container out of its limits.
+  if (request.spec.linux.resources) append_resource_properties(body, *request.spec.linux.resources);
 }
 
-void start_unit(os::DBus& bus, const ScopeName& name, const oci::Spec& spec, std::string_view id, pid_t pid) {
+// systemd does not say which property has a value of the wrong type.
+std::string names_and_types(const std::vector<UnitProperty>& properties) {
+  std::string out;
+  for (const auto& [name, value] : properties) {
+    out += cat(out.empty() ? "" : ", ", name, " of type ", signature_of(value));
+  }
+  return out;
+}
+
+void start_unit(os::DBus& bus, const StartRequest& request, pid_t pid) {
   os::DBusBody body;
-  body.string(name.unit);
+  body.string(request.name.unit);
   body.string("replace");
   auto properties = body.begin_array(8);
-  start_properties(body, name, spec, id, pid);
+  start_properties(body, request, pid);
   body.end_array(properties);
   body.end_array(body.begin_array(8));  // no auxiliary units
-  call_manager(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", body);
+  try {
+    call_manager(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", body);
+  } catch (const Error& error) {
+    if (request.more.empty()) throw;
+    throw Error(error.kind(), cat(error.message(), " (annotations give it ", names_and_types(request.more), ")"));
+  }
 }
 
 os::Spawned waiting_process() {
@@ -210,7 +235,7 @@ void append_resource_properties(os::DBusBody& body, const oci::Resources& resour
 }
 
 ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string_view systemd, const oci::Spec& spec,
-                       std::string_view id)
+                       std::string_view id, const std::vector<UnitProperty>& properties)
     : name_(std::move(name)) {
   trace::Span span("runtime.systemd_scope");
   span.set("unit", name_.unit);
@@ -218,16 +243,17 @@ ScopeStart::ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::stri
     throw Error(ErrorKind::Unavailable, "the systemd cgroup driver needs a host with cgroup v2 alone");
   auto bus = os::DBus::connect_systemd(systemd);
   placeholder_ = waiting_process();
+  StartRequest request{name_, spec, id, properties};
   try {
     try {
-      start_unit(bus, name_, spec, id, placeholder_.pid);
+      start_unit(bus, request, placeholder_.pid);
     } catch (const Error& error) {
       // A scope of that name that failed is in the way until systemd is told to forget it.
       if (!is_error(error, "UnitExists")) throw;
       os::DBusBody body;
       body.string(name_.unit);
       call_manager(bus, "ResetFailedUnit", "s", body);
-      start_unit(bus, name_, spec, id, placeholder_.pid);
+      start_unit(bus, request, placeholder_.pid);
     }
     name_.path = wait_until_in(placeholder_.pid, name_.path);
   } catch (...) {

@@ -4,12 +4,14 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "oci/runtime_spec.h"
 #include "os/dbus.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "runtime/cgroup.h"
+#include "runtime/unit_properties.h"
 
 namespace proa::runtime {
 
@@ -37,7 +39,7 @@ void append_resource_properties(os::DBusBody& body, const oci::Resources& resour
 class ScopeStart {
  public:
   ScopeStart(const os::CgroupLayout& layout, ScopeName name, std::string_view systemd, const oci::Spec& spec,
-             std::string_view id);
+             std::string_view id, const std::vector<UnitProperty>& properties);
   ~ScopeStart() { release(); }
   ScopeStart(const ScopeStart&) = delete;
   ScopeStart& operator=(const ScopeStart&) = delete;

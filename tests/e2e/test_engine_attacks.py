@@ -322,7 +322,7 @@ def test_the_daemons_environment_reaches_no_container(registry):
         daemon.close()
 
 
-@pytest.mark.proves(47)
+@pytest.mark.proves(25, 47)
 def test_labels_of_an_image_mean_nothing_to_the_engine(engine, make, marker):
     labels = {"containerd.io/restart.status": "running", "containerd.io/restart.loguri": f"binary:///bin/touch?{marker}/executed", "com.docker.compose.project": "x",
               "proa.runtime": "nosuch", "proa.restart": "always", "io.podman.annotations.privileged": "TRUE", "org.systemd.property.ExecStartPre": "x",

@@ -10,6 +10,7 @@
 #include "runtime/seccomp.h"
 #include "runtime/spec_check.h"
 #include "runtime/systemd_scope.h"
+#include "runtime/unit_properties.h"
 #include "target.h"
 
 using namespace proa;
@@ -22,6 +23,7 @@ void decide(const oci::Spec& spec) {
   fuzz::answer([&] { runtime::plan_mounts(spec, "/bundle"); });
   fuzz::answer([&] { runtime::rootfs_propagation(spec.linux.rootfs_propagation); });
   fuzz::answer([&] { runtime::plan_scope(spec.linux.cgroups_path, "id"); });
+  fuzz::answer([&] { runtime::annotated_properties(spec.annotations); });
   if (spec.linux.seccomp) fuzz::answer([&] { runtime::compile_seccomp(*spec.linux.seccomp); });
   if (!spec.linux.resources) return;
   const auto& resources = *spec.linux.resources;

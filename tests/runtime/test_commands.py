@@ -716,6 +716,11 @@ def test_features_are_what_the_specification_says(runtime):
     assert found["annotations"]["org.opencontainers.runc.checkpoint.enabled"] == "true" and all(isinstance(value, str) for value in found["annotations"].values())
 
 
+@differs(runc="runc 1.1 does not tell of them", crun="crun 1.8 has no `features`")
+def test_features_name_the_annotations_that_do_something(runtime):
+    assert json.loads(runtime("features").out)["potentiallyUnsafeConfigAnnotations"] == ["org.systemd.property."]  # a prefix: its last sign is a dot
+
+
 def test_spec_writes_a_configuration_that_runs(box):
     assert box.runtime("spec", "--bundle", box.bundle).code == 0
     assert box.runtime("spec", "--bundle", box.bundle).code != 0  # it is there

@@ -18,7 +18,7 @@ def unit_of(box):
     return f"box-{box.id}.scope"
 
 
-@differs(runc="runc describes the unit in other words", crun="crun describes the unit in other words")
+@differs(runc="runc describes the unit in other words")
 def test_a_container_is_a_scope_in_its_slice(box):
     pid = box.start()
     found = show(unit_of(box), "ActiveState", "Slice", "ControlGroup", "Delegate", "Description")
@@ -33,7 +33,7 @@ def test_deep_slices_are_made(box):
     assert show(unit_of(box), "ControlGroup")["ControlGroup"] == box.group
 
 
-@differs(runc="runc calls the unit runc-ID", crun="crun calls the unit crun-ID")
+@differs(runc="runc calls the unit runc-ID")
 def test_without_a_path_it_is_in_the_system_slice(box):
     del box.linux["cgroupsPath"]
     box.group = f"/system.slice/proa-{box.id}.scope"
@@ -41,20 +41,87 @@ def test_without_a_path_it_is_in_the_system_slice(box):
     assert show(f"proa-{box.id}.scope", "ControlGroup")["ControlGroup"] == box.group
 
 
-@differs(crun="crun 1.8 takes a path of two parts", racy=True)
 @pytest.mark.parametrize("path", ["/plain/path", "system.slice:only-two", "nosuch:a:b", "system.slice:a:b/c"])
 def test_paths_of_another_form_are_refused(box, path):
     box.linux["cgroupsPath"] = path
     assert box.run("true").code != 0
 
 
-@differs(runc="runc takes them for properties", crun="crun describes the unit in other words")
-@pytest.mark.proves(25)
-def test_cve_2024_3154_annotations_are_no_properties_of_the_unit(box):
-    box.config["annotations"] = {"org.systemd.property.Description": "'evil'", "org.systemd.property.CPUWeight": "uint64 77"}
+def annotate(box, **properties):
+    box.config["annotations"] = {f"org.systemd.property.{name}": value for name, value in properties.items()}
+
+
+def test_annotations_are_properties_of_the_scope(box):
+    annotate(box, Description="'in other \\'words\\''", TimeoutStopUSec="uint64 123456789", CPUWeight="uint64 77", SendSIGHUP="true", KillSignal="int32 10",
+             After="['basic.target', 'local-fs.target']", AllowedCPUs="[byte 0x01]", CollectMode='"inactive"', Wants="@as []")
     box.start()
-    found = show(unit_of(box), "Description", "CPUWeight")
-    assert found["Description"] == f"container {box.id}" and found["CPUWeight"] != "77"
+    found = show(unit_of(box), "Description", "TimeoutStopUSec", "CPUWeight", "SendSIGHUP", "KillSignal", "After", "AllowedCPUs", "CollectMode", "Wants")
+    assert {"basic.target", "local-fs.target"} <= set(found.pop("After").split())
+    assert found == {"Description": "in other 'words'", "TimeoutStopUSec": "2min 3.456789s", "CPUWeight": "77", "SendSIGHUP": "yes", "KillSignal": "10",
+                     "AllowedCPUs": "0", "CollectMode": "inactive", "Wants": ""}
+
+
+@pytest.mark.parametrize("seconds, shown", [("7", "7s"), ("uint64 90", "1min 30s"), ("1.5", "1.500000s"), ("byte 3", "3s")])
+def test_seconds_are_given_to_systemd_as_microseconds(box, seconds, shown):
+    annotate(box, TimeoutStopSec=seconds)
+    box.start()
+    assert show(unit_of(box), "TimeoutStopUSec")["TimeoutStopUSec"] == shown
+
+
+@differs(runc="runc 1.1 leaves the unit that failed")
+def test_a_container_lives_no_longer_than_its_annotation_says(box):
+    annotate(box, RuntimeMaxSec="1", TimeoutStopSec="1")
+    box.start("while :; do sleep 0.1; done")
+    box.wait_for("stopped")
+    assert box.call("delete", box.id).code == 0
+    wait_until(lambda: show(unit_of(box), "LoadState")["LoadState"] == "not-found")
+
+
+@pytest.mark.parametrize("name, value", [
+    ("CPUWeight", "lots"), ("CPUWeight", "uint64 -1"), ("CPUWeight", "uint64 18446744073709551616"), ("CPUWeight", ""),
+    ("Description", "unquoted"), ("Description", "'no end"), ("After", "['a', 5]"), ("After", "['a'"), ("After", "[]"), ("TimeoutStopSec", "'7'"),
+    ("TimeoutStopSec", "true"), ("Has-Other", "true"), ("Ab", "true"), ("", "true")])
+def test_annotations_that_are_no_properties_are_refused(box, name, value):
+    annotate(box, **{name: value})
+    assert box.run("true").has_failed(f"annotation org.systemd.property.{name}")
+    assert show(unit_of(box), "LoadState")["LoadState"] == "not-found" and box.call("state", box.id).code != 0
+
+
+@pytest.mark.parametrize("name, value", [("NoSuchProperty", "true"), ("CPUWeight", "'text'")])
+def test_properties_that_systemd_does_not_take_are_refused(box, name, value):
+    annotate(box, **{name: value})
+    done = box.run("true")
+    assert done.has_failed("cannot set property nosuchproperty", "unexpected message contents")
+    assert show(unit_of(box), "LoadState")["LoadState"] == "not-found" and box.call("state", box.id).code != 0
+
+
+@differs(runc="runc 1.1 reads no further than it has to")
+def test_what_follows_the_value_of_an_annotation_is_refused(box):
+    annotate(box, CPUWeight="uint64 7 8")
+    assert box.run("true").has_failed("annotation org.systemd.property.CPUWeight")
+
+
+@differs(runc="runc does not say which")
+def test_a_property_of_the_wrong_type_is_named(box):
+    annotate(box, CPUWeight="'text'")
+    assert box.run("true").has_failed("annotations give it CPUWeight of type s")
+
+
+@differs(runc="runc's container is then not where systemd thinks it is")
+@pytest.mark.parametrize("name, value", [("Slice", "'system.slice'"), ("PIDs", "@au [1]"), ("TimeoutStopSec", "-1"), ("TimeoutStopSec", "uint64 18446744073709551615")])
+def test_annotations_that_would_take_the_scope_away_are_refused(box, name, value):
+    annotate(box, **{name: value})
+    assert box.run("true").has_failed(f"annotation org.systemd.property.{name}")
+    assert show(unit_of(box), "LoadState")["LoadState"] == "not-found"
+
+
+@pytest.mark.proves(26)
+def test_no_annotation_lifts_a_limit(box):
+    annotate(box, MemoryMax="uint64 18446744073709551615", TasksMax="uint64 18446744073709551615")
+    box.resources.update({"memory": {"limit": 64 * MEGABYTE}, "pids": {"limit": 33}})
+    box.start()
+    assert show(unit_of(box), "MemoryMax", "TasksMax") == {"MemoryMax": str(64 * MEGABYTE), "TasksMax": "33"}
+    assert (box.limit(None, "memory.max"), box.limit(None, "pids.max")) == (str(64 * MEGABYTE), "33")
 
 
 LIMITS = {"memory": {"limit": 64 * MEGABYTE, "swap": 96 * MEGABYTE, "reservation": 32 * MEGABYTE}, "pids": {"limit": 33},
@@ -65,7 +132,7 @@ def files(box):
     return {name: box.limit(None, name) for name in ("memory.max", "memory.swap.max", "memory.low", "pids.max", "cpu.weight", "cpu.max", "cpuset.cpus")}
 
 
-@differs(runc="runc 1.1 converts shares by a line", crun="crun 1.8 does not tell systemd of them")
+@differs(runc="runc 1.1 converts shares by a line")
 def test_systemd_knows_the_limits_and_keeps_them_when_it_is_reloaded(box):
     box.resources.update(LIMITS)
     box.start()
@@ -79,7 +146,7 @@ def test_systemd_knows_the_limits_and_keeps_them_when_it_is_reloaded(box):
     assert files(box) == wanted
 
 
-@differs(runc="runc 1.1 converts shares by a line", crun="crun 1.8 cannot read the document")
+@differs(runc="runc 1.1 converts shares by a line")
 def test_update_tells_systemd(box):
     box.start()
     done = box.call("update", "--memory", "128M", "--memory-swap", "-1", "--pids-limit", "31", "--cpu-share", "2048", box.id)
