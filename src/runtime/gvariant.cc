@@ -188,10 +188,17 @@ const BasicType& common_type(const std::vector<Literal>& literals, const BasicTy
     if (named && literal.type && named != literal.type) refuse("the values have types that differ");
     if (!named) named = literal.type;
     switch (literal.form) {
-      case Form::Boolean: by_form = 'b'; break;
-      case Form::Text: by_form = 's'; break;
-      case Form::Real: by_form = 'd'; break;
-      case Form::Integer: by_form = by_form == 'd' ? 'd' : 'i';
+      case Form::Boolean:
+        by_form = 'b';
+        break;
+      case Form::Text:
+        by_form = 's';
+        break;
+      case Form::Real:
+        by_form = 'd';
+        break;
+      case Form::Integer:
+        by_form = by_form == 'd' ? 'd' : 'i';
     }
   }
   if (!named && !by_form) refuse("an empty array needs a type, such as @as []");
@@ -229,14 +236,23 @@ void append_gvariant(os::DBusBody& body, const GVariant& value) {
   auto append = [&] {
     for (const auto& [bits, text] : value.elements) {
       switch (value.type) {
-        case 's': body.string(text); break;
-        case 'y': body.byte(static_cast<std::uint8_t>(bits)); break;
+        case 's':
+          body.string(text);
+          break;
+        case 'y':
+          body.byte(static_cast<std::uint8_t>(bits));
+          break;
         case 'n':
-        case 'q': body.u16(static_cast<std::uint16_t>(bits)); break;
+        case 'q':
+          body.u16(static_cast<std::uint16_t>(bits));
+          break;
         case 'b':
         case 'i':
-        case 'u': body.u32(static_cast<std::uint32_t>(bits)); break;
-        default: body.u64(bits);
+        case 'u':
+          body.u32(static_cast<std::uint32_t>(bits));
+          break;
+        default:
+          body.u64(bits);
       }
     }
   };

@@ -49,12 +49,75 @@ TEST(GVariant, ReadsArraysOfOneType) {
 }
 
 TEST(GVariant, RefusesEverythingElse) {
-  for (const char* wrong :
-       {"", " ", "word", "truer", "true false", "7 8", "7,", "'a", "\"a'", "'a'b", "'a' 'b'", R"('\x41')", "'\\", "'\xFF'", "+", "-", "+-1", "+-1.5", "0x",
-        "08", "1x", "1e", "1.5.5", "1e999", "nan", "inf", "double 0x10", "2147483648", "-2147483649", "byte 256", "byte -1", "uint64 -1",
-        "uint64 18446744073709551616", "int64 9223372036854775808", "uint64 1.5", "uint64 true", "uint64 '7'", "uint64", "uint64 uint64 7", "boolean 1",
-        "string 7", "[", "]", "[]", "[1", "[1,]", "[,1]", "[1 2]", "[1]]", "['a', 1]", "[true, 1]", "[uint64 1, int64 2]", "[[1]]", "@as 'a'", "@s ['a']",
-        "@as [1]", "@at [int64 1]", "@", "@a", "@a []", "@aas []", "@a{sv} {}", "@z 1", "<7>", "(1, 2)", "{'a': 1}", "b'bytes'", "objectpath '/a'", "nothing"}) {
+  for (const char* wrong : {"",
+                            " ",
+                            "word",
+                            "truer",
+                            "true false",
+                            "7 8",
+                            "7,",
+                            "'a",
+                            "\"a'",
+                            "'a'b",
+                            "'a' 'b'",
+                            R"('\x41')",
+                            "'\\",
+                            "'\xFF'",
+                            "+",
+                            "-",
+                            "+-1",
+                            "+-1.5",
+                            "0x",
+                            "08",
+                            "1x",
+                            "1e",
+                            "1.5.5",
+                            "1e999",
+                            "nan",
+                            "inf",
+                            "double 0x10",
+                            "2147483648",
+                            "-2147483649",
+                            "byte 256",
+                            "byte -1",
+                            "uint64 -1",
+                            "uint64 18446744073709551616",
+                            "int64 9223372036854775808",
+                            "uint64 1.5",
+                            "uint64 true",
+                            "uint64 '7'",
+                            "uint64",
+                            "uint64 uint64 7",
+                            "boolean 1",
+                            "string 7",
+                            "[",
+                            "]",
+                            "[]",
+                            "[1",
+                            "[1,]",
+                            "[,1]",
+                            "[1 2]",
+                            "[1]]",
+                            "['a', 1]",
+                            "[true, 1]",
+                            "[uint64 1, int64 2]",
+                            "[[1]]",
+                            "@as 'a'",
+                            "@s ['a']",
+                            "@as [1]",
+                            "@at [int64 1]",
+                            "@",
+                            "@a",
+                            "@a []",
+                            "@aas []",
+                            "@a{sv} {}",
+                            "@z 1",
+                            "<7>",
+                            "(1, 2)",
+                            "{'a': 1}",
+                            "b'bytes'",
+                            "objectpath '/a'",
+                            "nothing"}) {
     EXPECT_THROW(parse_gvariant(wrong), Error) << wrong;
   }
   EXPECT_THROW(parse_gvariant(std::string_view("'a\0b'", 5)), Error);
@@ -62,7 +125,8 @@ TEST(GVariant, RefusesEverythingElse) {
 
 TEST(GVariant, IsWrittenAsDBusHasIt) {
   os::DBusBody ours, wanted;
-  for (const char* one : {"byte 1", "uint16 2", "-1", "true", "1.5", "'a'", "@at [3]", "@ay []"}) append_gvariant(ours, parse_gvariant(one));
+  for (const char* one : {"byte 1", "uint16 2", "-1", "true", "1.5", "'a'", "@at [3]", "@ay []"})
+    append_gvariant(ours, parse_gvariant(one));
   wanted.byte(1);
   wanted.u16(2);
   wanted.u32(UINT32_MAX);
@@ -79,17 +143,21 @@ TEST(GVariant, IsWrittenAsDBusHasIt) {
 }
 
 TEST(UnitProperties, AreTheAnnotationsOfThatPrefix) {
-  auto found = annotated_properties({{"org.systemd.property.CPUWeight", "uint64 7"}, {"org.systemd.propertyCPUWeight", "?"}, {"other", "?"}});
+  auto found = annotated_properties(
+      {{"org.systemd.property.CPUWeight", "uint64 7"}, {"org.systemd.propertyCPUWeight", "?"}, {"other", "?"}});
   EXPECT_EQ(found, (std::vector<UnitProperty>{{"CPUWeight", number('t', 7)}}));
 }
 
 TEST(UnitProperties, TakeSecondsForMicroseconds) {
-  auto value = [](std::string name, std::string text) { return annotated_properties({{"org.systemd.property." + name, text}}).at(0); };
+  auto value = [](std::string name, std::string text) {
+    return annotated_properties({{"org.systemd.property." + name, text}}).at(0);
+  };
   EXPECT_EQ(value("TimeoutStopSec", "2"), (UnitProperty{"TimeoutStopUSec", number('t', 2'000'000)}));
   EXPECT_EQ(value("TimeoutStopSec", "0.5"), (UnitProperty{"TimeoutStopUSec", number('t', 500'000)}));
   EXPECT_EQ(value("TimeoutStopUSec", "uint64 2"), (UnitProperty{"TimeoutStopUSec", number('t', 2)}));
   EXPECT_EQ(value("FOOSec", "'x'").name, "FOOSec") << "no lower case before it: it is no unit";
-  for (const char* wrong : {"'2'", "true", "[2]", "-1", "-0.5", "1e300", "uint64 18446744073710"}) EXPECT_THROW(value("TimeoutStopSec", wrong), Error) << wrong;
+  for (const char* wrong : {"'2'", "true", "[2]", "-1", "-0.5", "1e300", "uint64 18446744073710"})
+    EXPECT_THROW(value("TimeoutStopSec", wrong), Error) << wrong;
 }
 
 TEST(UnitProperties, ErrorsNameTheAnnotation) {

@@ -66,7 +66,7 @@ class Init {
     ask_for_hooks();
     if (spec_.hooks) run_hooks(spec_.hooks->create_container, state("creating"));
     adopt_null(root);
-    pivot_into(root, plan_.options.no_pivot);
+    pivot_into(root, spec_, plan_.options.no_pivot);
     make_readonly(root, spec_.linux.readonly_paths);
     mask_paths(root, spec_.linux.masked_paths, spec_.linux.mount_label);
     if (spec_.root.readonly) make_root_readonly(root);

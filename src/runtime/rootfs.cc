@@ -246,6 +246,12 @@ std::string describe(const MountStep& step) {
              quoted(step.destination));
 }
 
+// Whether some mount of the old root may be the peer of one of the host's.
+bool is_heard_by_host(const oci::Spec& spec) {
+  auto flags = rootfs_propagation(spec.linux.rootfs_propagation);
+  return !(flags & MS_REC) || flags & MS_SHARED;
+}
+
 }  // namespace
 
 void set_host_propagation(const oci::Spec& spec) {
@@ -291,14 +297,18 @@ void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupH
   });
 }
 
-void pivot_into(const os::RootedDir& root, bool no_pivot) {
+void pivot_into(const os::RootedDir& root, const oci::Spec& spec, bool no_pivot) {
   trace::Span span("runtime.pivot");
   os::check(::fchdir(root.fd()), "chdir to the root");
   if (no_pivot) {
     os::check(::chroot("."), "chroot");
   } else {
     // The old root comes to lie over the new one and is taken off at once (pivot_root(2), "pivot_root(".", ".")").
+    std::optional<os::Fd> old;
+    if (is_heard_by_host(spec)) old = os::open_file("/", O_PATH | O_DIRECTORY);
     os::pivot_root(".", ".");
+    // Else what is taken off with the old root is taken off the host's too. (Only now is the new root not below it.)
+    if (old) os::change_mount(old->get(), {.propagation = MS_SLAVE}, os::Recursive::Yes);
     os::unmount_detach(".");
   }
   os::check(::chdir("/"), "chdir to /");

@@ -32,8 +32,8 @@ void apply_mount(const os::RootedDir& root, const MountStep& step, const CgroupH
 // The place of a mount: made, as a directory or a file, where there is none, with links followed inside the root.
 os::Fd open_destination(const os::RootedDir& root, const std::string& path, bool directory);
 
-// The old root is gone afterwards; "/" and the working directory are the container's.
-void pivot_into(const os::RootedDir& root, bool no_pivot);
+// The old root is gone afterwards (of this namespace alone); "/" and the working directory are the container's.
+void pivot_into(const os::RootedDir& root, const oci::Spec& spec, bool no_pivot);
 
 // Paths of the specification are data of the container: resolved inside the root. A missing one is no error, any
 // other failure is (security.md R5).

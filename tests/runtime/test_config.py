@@ -366,6 +366,19 @@ def test_propagation_of_the_root(box, propagation, seen):
     assert "shared:" not in line.split(" - ")[0]
 
 
+@pytest.mark.parametrize("propagation", ["shared", "rshared", "slave", "rslave", "private", "rprivate"])
+def test_leaving_the_hosts_root_unmounts_nothing_of_the_host(box, shared_source, propagation):
+    deeper = os.path.join(shared_source, "deeper")
+    os.mkdir(deeper)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", deeper], check=True)
+    try:
+        box.linux["rootfsPropagation"] = propagation
+        box.sh("true")
+        assert os.path.ismount(deeper)
+    finally:
+        subprocess.run(["umount", deeper], check=False)
+
+
 def test_masked_and_read_only_paths(box):
     os.makedirs(box.path("rootfs/secret/dir"))
     with open(box.path("rootfs/secret/file"), "w") as file:
