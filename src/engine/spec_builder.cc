@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "engine/bind_propagation.h"
 #include "engine/capability_set.h"
 #include "engine/seccomp_profile.h"
 #include "engine/security_options.h"
@@ -191,6 +192,7 @@ oci::Spec build_spec(const SpecInput& input) {
   build_process(input, security, spec);
   build_namespaces(input, spec);
   spec.mounts = build_mounts(input);
+  spec.linux.rootfs_propagation = root_propagation(input.mounts);
   spec.linux.cgroups_path = cgroup_path(input.cgroup_parent, definition.id);
   spec.linux.devices = input.devices;
   auto resources = build_resources(host_config);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 namespace proa::engine {
 namespace {
@@ -109,6 +110,19 @@ TEST(SpecBuilder, TheUsersMountsTakeThePlaceOfTheDefaults) {
       1);
   EXPECT_EQ(mount_at(spec, "/dev/shm")->type, "bind");
   EXPECT_TRUE(has(mount_at(spec, "/dev/shm")->options, "rro"));
+}
+
+TEST(SpecBuilder, ASharedBindNeedsARootThatLeavesItShared) {
+  Fixture f;
+  volume::MountPoint bind;
+  bind.type = volume::Type::Bind;
+  bind.source = bind.destination = "/srv";
+  for (const auto& [propagation, root] : std::map<std::string, std::string>{
+           {"", ""}, {"rprivate", ""}, {"rslave", ""}, {"shared", "shared"}, {"rshared", "shared"}}) {
+    bind.propagation = propagation;
+    f.input.mounts = {bind};
+    EXPECT_EQ(build_spec(f.input).linux.rootfs_propagation, root) << propagation;
+  }
 }
 
 TEST(SpecBuilder, EnvironmentIsReplacedInPlaceAndANameAloneRemoves) {

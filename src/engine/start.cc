@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "engine/apparmor.h"
 #include "engine/attach.h"
+#include "engine/bind_propagation.h"
 #include "engine/companions.h"
 #include "engine/containers.h"
 #include "engine/devices.h"
@@ -73,6 +74,7 @@ std::vector<volume::MountPoint> prepare_mounts(Rooms& rooms, const Definition& d
       }
     }
   }
+  check_propagation(points);
   return points;
 }
 

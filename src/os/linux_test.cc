@@ -29,6 +29,15 @@ TEST(Mountinfo, IsReadWithEscapesAndOptionalFields) {
   EXPECT_EQ(mounts[1].type, "proc");
 }
 
+TEST(Mountinfo, KnowsTheMountThatAFileIsOn) {
+  auto mounts = parse_mountinfo(read_file("/proc/self/mountinfo"));
+  Fd inside = open_file("/proc/self/status", O_RDONLY);
+  const auto* mount = find_mount(mounts, inside.get());
+  ASSERT_TRUE(mount);
+  EXPECT_EQ(mount->target, "/proc");
+  EXPECT_EQ(find_mount({}, inside.get()), nullptr);
+}
+
 TEST(CgroupDir, ReadsTablesAndProcCgroup) {
   constexpr const char* kTable = "low 0\nhigh 3\noom 1\noom_kill 2\n";
   EXPECT_EQ(cgroup_table_value(kTable, "oom_kill"), 2U);

@@ -142,4 +142,16 @@ std::vector<MountInfo> parse_mountinfo(std::string_view text) {
   return out;
 }
 
+const MountInfo* find_mount(const std::vector<MountInfo>& mounts, int fd) {
+  constexpr std::string_view kField = "mnt_id:";
+  for (const auto& line : split(read_file(cat("/proc/self/fdinfo/", fd)), '\n')) {
+    if (!line.starts_with(kField)) continue;
+    auto id = parse_int<int>(trim(std::string_view(line).substr(kField.size())));
+    for (const auto& mount : mounts) {
+      if (id && mount.id == *id) return &mount;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace proa::os

@@ -52,5 +52,7 @@ struct MountInfo {  // a line of /proc/self/mountinfo
   std::vector<std::string> optional_fields;
 };
 std::vector<MountInfo> parse_mountinfo(std::string_view text);  // pure; octal escapes undone
+// Which of them the file behind a descriptor is on; null: none, it is of another namespace.
+const MountInfo* find_mount(const std::vector<MountInfo>& mounts, int fd);
 
 }  // namespace proa::os

@@ -45,14 +45,8 @@ std::vector<os::MountInfo> mounts_of(std::string_view process) {
 std::string mounted_at(const os::RootedDir& root, const std::vector<os::MountInfo>& mounts, const std::string& path) {
   auto there = root.try_open_at(path, O_PATH);
   if (!there) return "";
-  auto text = os::read_file(cat("/proc/self/fdinfo/", there->get()));
-  auto at = text.find("mnt_id:");
-  if (at == std::string::npos) return "";
-  auto id = parse_int<int>(trim(text.substr(at + 7, text.find('\n', at) - at - 7)));
-  for (const auto& mount : mounts) {
-    if (id && mount.id == *id) return mount.target;
-  }
-  return "";
+  const auto* mount = os::find_mount(mounts, there->get());
+  return mount ? mount->target : "";
 }
 
 }  // namespace

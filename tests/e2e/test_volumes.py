@@ -1,5 +1,6 @@
 """Bind mounts, volumes, copy-up, tmpfs: -v, --mount, the volume commands."""
 import os
+import subprocess
 
 import pytest
 from engine import events_of, wait_until
@@ -19,6 +20,63 @@ def test_read_only_bind(run, tmp_path):
 def test_single_file_bind(sh, tmp_path):
     (tmp_path / "file").write_text("content")
     assert sh("cat /etc/only.conf", "-v", f"{tmp_path}/file:/etc/only.conf:ro") == "content"
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A directory that is a mount; what it is to others: mounted("shared")."""
+    def of(propagation):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", tmp_path], check=True)
+        subprocess.run(["mount", "--make-private", tmp_path], check=True)
+        subprocess.run(["mount", f"--make-{propagation}", tmp_path], check=True)
+        (tmp_path / "sub").mkdir()
+        return tmp_path
+    yield of
+    subprocess.run(["umount", "-R", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("propagation, wanted", [("rslave", "a shared or slave"), ("slave", "a shared or slave"), ("rshared", "a shared"), ("shared", "a shared")])
+def test_propagation_that_the_source_has_not_is_refused(engine, run, mounted, propagation, wanted):
+    place = mounted("private")
+    (place / "link").symlink_to("sub")
+    for source in (place, place / "sub", place / "link"):
+        done = run("--name", "box", "-v", f"{source}:/m:{propagation}", cmd=["true"])
+        assert done.code == 125 and f"path {source} is mounted on {place} but it is not {wanted} mount" in done.err
+        assert engine.api("POST", "/containers/box/start").status == 500
+        assert engine.run("rm", "box").code == 0
+
+
+def test_a_slave_is_not_shared_with_the_host(run, mounted):
+    place = mounted("shared")
+    subprocess.run(["mount", "--make-slave", place], check=True)  # its only peer: then it is private
+    done = run("--mount", f"type=bind,source={place},target=/m,bind-propagation=rshared", cmd=["true"])
+    assert done.code == 125 and f"path {place} is mounted on {place} but it is not a shared mount" in done.err
+
+
+def test_rslave_sees_what_the_host_mounts_later(engine, run, mounted):
+    place = mounted("shared")
+    assert run("-d", "--name", "box", "-v", f"{place}:/m:rslave", cmd=["sleep", "1000"]).code == 0
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place / "sub"], check=True)
+    (place / "sub/later").touch()
+    assert engine.run("exec", "box", "ls", "/m/sub").out.split() == ["later"]
+    assert engine.run("rm", "-f", "box").code == 0
+
+
+def test_rshared_shows_the_host_what_the_container_mounts(engine, run, mounted):
+    place = mounted("shared")
+    script = "mount -t tmpfs -o size=1m none /m/sub && touch /m/sub/inside && sleep 1000"
+    assert run("-d", "--name", "box", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "-v", f"{place}:/m:rshared", cmd=["sh", "-c", script]).code == 0
+    wait_until(lambda: (place / "sub/inside").exists())
+    assert engine.run("rm", "-f", "box").code == 0
+
+
+def test_private_is_between_the_two(engine, run, mounted):
+    place = mounted("shared")
+    script = "mount -t tmpfs -o size=1m none /m/sub && touch /m/sub/inside /m/done && sleep 1000"
+    assert run("-d", "--name", "box", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "-v", f"{place}:/m", cmd=["sh", "-c", script]).code == 0
+    wait_until(lambda: (place / "done").exists())
+    assert not os.listdir(place / "sub")
+    assert engine.run("rm", "-f", "box").code == 0
 
 
 def test_v_makes_a_missing_host_directory(sh, tmp_path):
