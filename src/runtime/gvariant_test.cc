@@ -155,13 +155,14 @@ TEST(UnitProperties, TakeSecondsForMicroseconds) {
   EXPECT_EQ(value("TimeoutStopSec", "2"), (UnitProperty{"TimeoutStopUSec", number('t', 2'000'000)}));
   EXPECT_EQ(value("TimeoutStopSec", "0.5"), (UnitProperty{"TimeoutStopUSec", number('t', 500'000)}));
   EXPECT_EQ(value("TimeoutStopUSec", "uint64 2"), (UnitProperty{"TimeoutStopUSec", number('t', 2)}));
-  EXPECT_EQ(value("FOOSec", "'x'").name, "FOOSec") << "no lower case before it: it is no unit";
+  EXPECT_EQ(value("CPUFOOSec", "'x'").name, "CPUFOOSec") << "no lower case before it: it is no unit";
   for (const char* wrong : {"'2'", "true", "[2]", "-1", "-0.5", "1e300", "uint64 18446744073710"})
     EXPECT_THROW(value("TimeoutStopSec", wrong), Error) << wrong;
 }
 
 TEST(UnitProperties, ErrorsNameTheAnnotation) {
-  for (const char* name : {"", "Ab", "With-Dash", "With.Dot", "Slice", "PIDs", "Sec"}) {
+  for (const char* name : {"", "Ab", "CPU-Weight", "CPU.Weight", "Slice", "PIDs", "Sec", "ExecStartPre", "Wants",
+                           "DeviceAllow", "CPUWeight"}) {
     std::string key = std::string("org.systemd.property.") + name;
     try {
       annotated_properties({{key, "'?'x"}});

@@ -1,6 +1,7 @@
 #include "runtime/unit_properties.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/error.h"
@@ -9,17 +10,27 @@
 namespace proa::runtime {
 namespace {
 
+using namespace std::string_view_literals;
+
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::InvalidArgument, std::move(message)); }
 
-bool is_letter(char one) { return (one >= 'A' && one <= 'Z') || (one >= 'a' && one <= 'z'); }
-
-void check_name(std::string_view name) {
-  if (name.size() < 3 || !std::all_of(name.begin(), name.end(), is_letter)) {
-    refuse("the name of a property has letters only, three at least");
-  }
-  // Where the scope is and who is in it: the container would not be where its limits are, others would be.
-  if (name == "Slice") refuse("the slice is given by linux.cgroupsPath");
-  if (name == "PIDs") refuse("nothing but the container is in its scope");
+// What may be said of a container's scope: how it is called, ordered, limited, counted and ended. Not: what moves it or
+// others (Slice, PIDs), starts or stops other units (Wants, Conflicts, OnFailure), loads programs into the kernel or
+// opens devices (CVE-2024-3154).
+bool may_be_given(std::string_view name) {
+  auto is_letter = [](char one) { return (one >= 'A' && one <= 'Z') || (one >= 'a' && one <= 'z'); };
+  if (!std::all_of(name.begin(), name.end(), is_letter)) return false;
+  constexpr std::array kNames = {"After"sv,        "AllowedCPUs"sv, "AllowedMemoryNodes"sv, "Before"sv,
+                                 "CollectMode"sv,  "Description"sv, "Documentation"sv,      "FinalKillSignal"sv,
+                                 "IPAccounting"sv, "KillMode"sv,    "KillSignal"sv,         "OOMPolicy"sv,
+                                 "SendSIGHUP"sv,   "SendSIGKILL"sv};
+  constexpr std::array kBeginnings = {
+      "BlockIO"sv,    "CPU"sv,        "DefaultMemory"sv, "DefaultStartupMemory"sv,   "IO"sv,
+      "ManagedOOM"sv, "Memory"sv,     "RuntimeMax"sv,    "RuntimeRandomizedExtra"sv, "Startup"sv,
+      "Tasks"sv,      "TimeoutStop"sv};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
+         std::any_of(kBeginnings.begin(), kBeginnings.end(),
+                     [&](auto beginning) { return name.starts_with(beginning); });
 }
 
 bool ends_in_seconds(std::string_view name) {
@@ -42,7 +53,7 @@ GVariant microseconds(const GVariant& seconds) {
 }
 
 UnitProperty property_of(std::string_view name, std::string_view text) {
-  check_name(name);
+  if (!may_be_given(name)) refuse("no property that a container's scope may be given");
   GVariant value = parse_gvariant(text);
   if (!ends_in_seconds(name)) return {std::string(name), std::move(value)};
   return {cat(name.substr(0, name.size() - 3), "USec"), microseconds(value)};

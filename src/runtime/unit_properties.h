@@ -19,8 +19,8 @@ struct UnitProperty {
   friend bool operator==(const UnitProperty&, const UnitProperty&) = default;
 };
 
-// A name as it is documented, in seconds (TimeoutStopSec), becomes the one that D-Bus has, in microseconds
-// (TimeoutStopUSec). Pure. Throws InvalidArgument.
+// Only such as do nothing to other units. A name as it is documented, in seconds (TimeoutStopSec), becomes the one that
+// D-Bus has, in microseconds (TimeoutStopUSec). Pure. Throws InvalidArgument.
 std::vector<UnitProperty> annotated_properties(const std::map<std::string, std::string>& annotations);
 
 }  // namespace proa::runtime
