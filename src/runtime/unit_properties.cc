@@ -65,7 +65,7 @@ std::vector<UnitProperty> annotated_properties(const std::map<std::string, std::
   std::vector<UnitProperty> out;
   for (const auto& [key, text] : annotations) {
     if (!key.starts_with(kPropertyAnnotation)) continue;
-    out.push_back(in_context(cat("annotation ", key, "=", quoted(text)), [&] {
+    out.push_back(in_context(cat("annotation ", key, "=", quoted(text)), [&key = key, &text = text] {
       return property_of(std::string_view(key).substr(kPropertyAnnotation.size()), text);
     }));
   }
