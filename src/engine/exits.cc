@@ -22,7 +22,6 @@
 #include "volume/volumes.h"
 
 namespace proa::engine {
-namespace {
 
 ExitReport report_of(const shim::ExitRecord& record) {
   ExitReport out;
@@ -33,6 +32,8 @@ ExitReport report_of(const shim::ExitRecord& record) {
   out.ran = record.ran;
   return out;
 }
+
+namespace {
 
 // Who ended it, as far as the daemon can know: its own requests, the kernel's out-of-memory killer, or somebody else.
 std::string sender_of(const ExitReport& report, const std::string& last_signal) {

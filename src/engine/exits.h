@@ -11,6 +11,9 @@ namespace proa::engine {
 
 struct Rooms;
 
+// What the shim has recorded of an exit, as the engine takes it; one without a time is of now.
+ExitReport report_of(const shim::ExitRecord& record);
+
 class Exits {
  public:
   explicit Exits(Rooms& rooms) : rooms_(rooms) {}

@@ -28,14 +28,6 @@
 namespace proa::engine {
 namespace {
 
-ExitReport report_of(const shim::ExitRecord& record) {
-  return {.exit_code = record.exit_code,
-          .signal = record.signal,
-          .oom_killed = record.oom_killed,
-          .finished_at = record.finished_at > 0 ? record.finished_at : now(),
-          .ran = record.ran};
-}
-
 // As the shim knows it; but a pause for a commit that was cut is over.
 bool is_paused(Rooms& rooms, const State& known, const Monitor::Recovered& found) {
   if (!found.state.paused || !known.paused_for_commit) return found.state.paused;
