@@ -291,11 +291,7 @@ void Engine::reload(const Config& fresh) {
 void Engine::shutdown() {
   if (!house_ || house_->rooms.stopping.exchange(true)) return;
   house_->workers.stop();
-  try {
-    house_->database.keep_copy();
-  } catch (const Error& error) {
-    log::warn("the state database could not be copied", {{"error", error.message()}});
-  }
+  house_->database.try_keep_copy();
 }
 
 }  // namespace proa::engine

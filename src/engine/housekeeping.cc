@@ -1,6 +1,5 @@
 #include "engine/housekeeping.h"
 
-#include "base/rollback.h"
 #include "base/time.h"
 #include "engine/directory_reserve.h"
 #include "engine/launcher.h"
@@ -18,16 +17,13 @@ constexpr std::int64_t kRestAfter = kSecond, kLongestWithoutCopy = 10 * kSecond;
 
 void rest_if_quiet(Rooms& rooms) {
   std::int64_t left = rooms.last_request + kRestAfter - monotonic_now();
-  Rollback ending;
-  if (left > 0) {
-    ending.add([&] { rooms.workers->run_after("resting", left, [&rooms] { rest_if_quiet(rooms); }); });
-    if (monotonic_now() - rooms.last_copy < kLongestWithoutCopy) return;
-  } else {
-    rooms.rest_scheduled = false;
-    ending.add(os::give_back_memory);
+  if (left <= 0) rooms.rest_scheduled = false;
+  if (left <= 0 || monotonic_now() - rooms.last_copy >= kLongestWithoutCopy) {
+    rooms.last_copy = monotonic_now();
+    rooms.database->try_keep_copy();
   }
-  rooms.last_copy = monotonic_now();
-  rooms.database->keep_copy();
+  if (left > 0) return rooms.workers->run_after("resting", left, [&rooms] { rest_if_quiet(rooms); });
+  os::give_back_memory();
 }
 
 }  // namespace

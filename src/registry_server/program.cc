@@ -52,11 +52,7 @@ void copy_regularly(Registry& registry, const std::stop_token& stop) {
   bool ends = false;
   while (!ends) {
     ends = condition.wait_for(lock, stop, std::chrono::seconds(10), [&] { return stop.stop_requested(); });
-    try {
-      registry.database.keep_copy();
-    } catch (const Error& error) {
-      log::warn("the state database could not be copied", {{"error", error.message()}});
-    }
+    registry.database.try_keep_copy();
   }
 }
 

@@ -259,14 +259,19 @@ TEST(Seccomp, TakesAllConditionsTogetherAndAnyWhenAnArgumentIsNamedTwice) {
   expect_like_library(profile, kValues, true);
 }
 
+oci::Seccomp profile_beside(const std::string& native, const std::string& arch) {
+  oci::Seccomp profile;
+  profile.default_action = "SCMP_ACT_ERRNO";
+  profile.architectures = {native};
+  if (arch != native) profile.architectures.push_back(arch);
+  return profile;
+}
+
 TEST(Seccomp, IsWhatLibseccompMakesForEveryArchitecture) {
   for (const auto& [arch, token] : kArchTokens) {
     if (arch == "SCMP_ARCH_X32") continue;  // with X86_64, above
     const char* native = seccomp::parse_arch(arch).big_endian ? kBigNative : kLittleNative;
-    oci::Seccomp profile;
-    profile.default_action = "SCMP_ACT_ERRNO";
-    profile.architectures = {native};
-    if (arch != native) profile.architectures.push_back(arch);
+    oci::Seccomp profile = profile_beside(native, arch);
     profile.syscalls = {rule({"read", "write", "openat2", "futex", "mmap", "process_madvise"}, "SCMP_ACT_ALLOW"),
                         rule({"personality", "ioctl"}, "SCMP_ACT_ALLOW", {{1, 39, 0, "SCMP_CMP_LE"}}),
                         rule({"kill"}, "SCMP_ACT_ERRNO", {}, 38)};
@@ -279,10 +284,7 @@ TEST(Seccomp, IsWhatLibseccompMakesForEveryArchitecture) {
 TEST(Seccomp, ReachesCallsThroughTheirMultiplexerAsLibseccompDoes) {
   for (const auto& [arch, token] : kArchTokens) {
     const char* native = seccomp::parse_arch(arch).big_endian ? kBigNative : kLittleNative;
-    oci::Seccomp profile;
-    profile.default_action = "SCMP_ACT_ERRNO";
-    profile.architectures = {native};
-    if (arch != native) profile.architectures.push_back(arch);
+    oci::Seccomp profile = profile_beside(native, arch);
     profile.syscalls = {rule({"openat2", "socket", "recvmmsg", "sendmmsg", "shmctl", "semop"}, "SCMP_ACT_ALLOW"),
                         rule({"connect", "msgsnd"}, "SCMP_ACT_ERRNO", {}, 38),
                         rule({"bind", "msgget"}, "SCMP_ACT_ALLOW", {{0, 39, 0, "SCMP_CMP_NE"}}),

@@ -379,6 +379,14 @@ void Database::keep_copy() {
   c.copied_changes = changes;
 }
 
+void Database::try_keep_copy() noexcept {
+  try {
+    keep_copy();
+  } catch (const std::exception& error) {
+    log::warn("the state database could not be copied", {{"error", error.what()}});
+  }
+}
+
 void Database::transaction(const std::function<void()>& body, Durability durability) {
   Connection& c = *connection_;
   std::lock_guard guard(c.mutex);

@@ -49,6 +49,8 @@ class Database {
 
   // Where there were changes since the last: a copy beside it (PATH.copy), durable. Nobody waits meanwhile.
   void keep_copy();
+  // The same; why it could not be is logged.
+  void try_keep_copy() noexcept;
 
   // The damaged file that was set aside at opening, "" if none was: rows may have been lost, and those of what was
   // removed after the copy may be back.
